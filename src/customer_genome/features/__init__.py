@@ -1,0 +1,1 @@
+"""Facts about each customer as of a cutoff, written once in SQL that every engine runs."""

@@ -1,0 +1,1 @@
+"""The dashboard: one file per page, each reading the published snapshot only."""
