@@ -1,0 +1,107 @@
+"""Facts about customers as of a cutoff: runs the SQL themes in order and joins them.
+
+Comes in: the marts and the table `cutoffs`. Goes out: `customer_facts`, keyed (customer_id, as_of), with one share per
+product category. No text here takes a parameter: a cutoff is a row of a table, so one text serves a run and a backtest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from customer_genome.warehouse.build import keyword_text, sql_text
+from customer_genome.warehouse.engine import Engine, literal, quoted
+
+VIEWS = ("known_lines",)
+TABLES = ("known_days", "known_orders")
+THEMES = ("rfm", "cadence", "basket", "geography", "returns", "trend", "promotion")
+OTHER = "Other"
+
+
+def build_features(
+    engine: Engine,
+    category_rules: Sequence[tuple[str, Sequence[str]]],
+    *,
+    has_products: bool,
+    has_discounts: bool,
+    has_categories: bool,
+    most_categories: int,
+) -> tuple[str, ...]:
+    """Build `customer_facts` for every cutoff; return the names of the categories that have a share column.
+
+    Parameters
+    ----------
+    category_rules : list of (category, keywords)
+        In order of precedence; used where neither the line nor the product table names a category.
+    has_products, has_discounts, has_categories : bool
+        Whether the data name products (a table), carry discounts, and can be put into categories at all.
+    most_categories : int
+        Categories with a column of their own, by revenue; the rest is added to Other.
+    """
+    engine.define("has_discounts", (), "true" if has_discounts else "false")
+    for name in TABLES:
+        engine.create_table(name, _text(name))
+    for name in VIEWS:
+        engine.create_view(name, _text(name))
+    for name in THEMES:
+        engine.create_table(name, _text(name))
+    shares = _build_categories(engine, category_rules, has_products, most_categories) if has_categories else ()
+    columns = "".join(f", {_share(name)} as {quoted(share_column(name))}" for name in shares)
+    join = "left join category_wide as w on f.as_of = w.as_of and f.customer_id = w.customer_id" if shares else ""
+    facts = f"select f.*{columns} from ({_text('customer_facts')}) as f {join}"
+    engine.create_table("customer_facts", facts)
+    return shares
+
+
+def share_column(category: str) -> str:
+    """Return the column that holds the share of spend in a category.
+
+    Examples
+    --------
+    >>> share_column("Home Decor")
+    'category_share_home_decor'
+    """
+    return "category_share_" + "_".join("".join(letter if letter.isalnum() else " " for letter in category.lower()).split())
+
+
+def _text(name: str) -> str:
+    """Return the SQL text of a theme."""
+    return sql_text("customer_genome.features", "sql", name)
+
+
+def _share(category: str) -> str:
+    """Return SQL for a customer's share in one category, 0 where they never bought from it."""
+    return f"coalesce(w.{quoted(share_column(category))}, 0)"
+
+
+def _build_categories(engine: Engine, rules: Sequence[tuple[str, Sequence[str]]], has_products: bool, most: int) -> tuple[str, ...]:
+    """Build the category of every product text, spend per customer and category, and one column per category."""
+    flat = [(number, category, keyword_text(word)) for number, (category, words) in enumerate(rules) for word in words]
+    engine.write(
+        "category_rules",
+        pa.table(
+            {
+                "rule_number": pa.array([row[0] for row in flat], pa.int32()),
+                "category": pa.array([row[1] for row in flat], pa.string()),
+                "keyword": pa.array([row[2] for row in flat], pa.string()),
+            }
+        ),
+    )
+    products = "select product_id, description, category from products" if has_products else (
+        "select cast(null as varchar) as product_id, cast(null as varchar) as description, cast(null as varchar) as category where false"
+    )
+    engine.create_view("product_table", products)
+    engine.create_table("line_categories", _text("line_categories"))
+    engine.create_table("customer_categories", _text("category"))
+    names = engine.fetch(
+        "select category, sum(revenue) as revenue from customer_categories where as_of = (select max(as_of) from cutoffs) "
+        "group by category order by revenue desc nulls last, category"
+    ).column("category").to_pylist()
+    kept = tuple(name for name in names if name != OTHER)[:most]
+    sums = [f"sum(case when category = {literal(name)} then share else 0 end) as {quoted(share_column(name))}" for name in kept]
+    listed = ", ".join(literal(name) for name in kept)
+    other = f"sum(case when category not in ({listed}) then share else 0 end)" if kept else "sum(share)"
+    sums.append(f"{other} as {quoted(share_column(OTHER))}")
+    engine.create_table("category_wide", f"select as_of, customer_id, {', '.join(sums)} from customer_categories group by as_of, customer_id")
+    return (*kept, OTHER)

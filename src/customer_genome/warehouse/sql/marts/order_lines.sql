@@ -1,0 +1,17 @@
+-- The purchases: every kept line once, gross. What was taken back later stands in `refunds`.
+select
+    line_id,
+    customer_id,
+    order_id,
+    ordered_at,
+    cast(ordered_at as date) as ordered_on,
+    product_id,
+    description,
+    quantity,
+    price,
+    revenue,
+    discount,
+    country,
+    category
+from numbered_lines
+where row_class = 'kept' and line_id not in (select line_id from repeated_lines)

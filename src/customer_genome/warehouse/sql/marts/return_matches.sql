@@ -1,0 +1,96 @@
+-- What each return takes off which earlier purchase of the same customer and product, newest purchase first, as each
+-- cutoff knew it. No loop: with S the running sum of signed quantities, the goods still held are b = S - min(0, S so far);
+-- a purchase keeps what b never falls below afterwards, a return is matched as far as b falls.
+with returned as (
+    select distinct customer_id, product_id
+    from returned_lines
+    where product_id is not null
+),
+
+events as (
+    select line_id, customer_id, order_id, product_id, ordered_at, quantity, price, revenue, 0 as is_return
+    from order_lines
+    union all
+    select line_id, customer_id, order_id, product_id, ordered_at, quantity, cast(null as decimal(18, 4)) as price, revenue, 1 as is_return
+    from returned_lines
+),
+
+known as (
+    select c.as_of, e.line_id, e.customer_id, e.order_id, e.product_id, e.ordered_at, e.quantity, e.price, e.revenue, e.is_return
+    from events as e
+    inner join returned as r on e.customer_id = r.customer_id and e.product_id = r.product_id
+    inner join cutoffs as c on e.ordered_at < c.as_of
+),
+
+summed as (
+    select
+        *,
+        sum(quantity) over (
+            partition by as_of, customer_id, product_id
+            order by ordered_at, is_return, order_id, quantity, revenue, line_id
+            rows between unbounded preceding and current row
+        ) as running_quantity
+    from known
+),
+
+held as (
+    select
+        *,
+        running_quantity - least(
+            0,
+            min(running_quantity) over (
+                partition by as_of, customer_id, product_id
+                order by ordered_at, is_return, order_id, quantity, revenue, line_id
+                rows between unbounded preceding and current row
+            )
+        ) as held_quantity
+    from summed
+),
+
+followed as (
+    select
+        *,
+        coalesce(
+            lag(held_quantity) over (
+                partition by as_of, customer_id, product_id
+                order by ordered_at, is_return, order_id, quantity, revenue, line_id
+            ),
+            0
+        ) as held_before,
+        min(held_quantity) over (
+            partition by as_of, customer_id, product_id
+            order by ordered_at, is_return, order_id, quantity, revenue, line_id
+            rows between current row and unbounded following
+        ) as held_at_least
+    from held
+),
+
+matched as (
+    select
+        as_of, line_id, customer_id, order_id, product_id, ordered_at, quantity, price, revenue, is_return,
+        case
+            when is_return = 1 then held_before - held_quantity
+            else quantity - least(quantity, greatest(0, held_at_least - held_before))
+        end as matched_quantity
+    from followed
+)
+
+select
+    as_of,
+    line_id,
+    customer_id,
+    order_id,
+    ordered_at,
+    is_return,
+    cast(quantity as decimal(18, 4)) as quantity,
+    cast(matched_quantity as decimal(18, 4)) as matched_quantity,
+    revenue,
+    cast(
+        case
+            when is_return = 1 then 0
+            when matched_quantity = quantity then revenue
+            when price is not null then matched_quantity * price
+            else cast(revenue as double) * cast(matched_quantity as double) / cast(quantity as double)
+        end as decimal(18, 4)
+    ) as refunded_money
+from matched
