@@ -319,6 +319,27 @@ def _rising(edges: tuple[float, ...], count: int) -> bool:
     return len(edges) == count and all(low < high for low, high in zip(edges, edges[1:], strict=False))
 
 
+def with_overrides(settings: Settings, overrides: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Return the settings with single values replaced, checked like those of the file.
+
+    Raises
+    ------
+    SettingsError
+        Listing every value that is not possible.
+    """
+    faults: list[str] = []
+    sections = {}
+    for name, values in overrides.items():
+        section = getattr(settings, name)
+        checked = _section(type(section), values, name, faults)
+        sections[name] = replace(section, **{key: getattr(checked, key) for key in values if hasattr(checked, key)})
+    changed = replace(settings, **sections)
+    faults.extend(_contradictions(changed))
+    if faults:
+        raise SettingsError("Option not possible: " + "; ".join(faults) + ".")
+    return changed
+
+
 def settings_as_json(settings: Settings) -> dict[str, Any]:
     """Return the sections that shape a result, as plain values for the manifest (no paths, no credentials)."""
     plain: dict[str, Any] = {}

@@ -24,9 +24,11 @@ def build_features(
     category_rules: Sequence[tuple[str, Sequence[str]]],
     *,
     has_products: bool,
+    has_customers: bool,
     has_discounts: bool,
     has_categories: bool,
     most_categories: int,
+    home_country: str,
 ) -> tuple[str, ...]:
     """Build `customer_facts` for every cutoff; return the names of the categories that have a share column.
 
@@ -34,10 +36,13 @@ def build_features(
     ----------
     category_rules : list of (category, keywords)
         In order of precedence; used where neither the line nor the product table names a category.
-    has_products, has_discounts, has_categories : bool
-        Whether the data name products (a table), carry discounts, and can be put into categories at all.
+    has_products, has_customers, has_discounts, has_categories : bool
+        Whether the data have a product table, a customer table (its further columns become `attribute_*` facts),
+        discounts, and anything to put lines into categories by.
     most_categories : int
         Categories with a column of their own, by revenue; the rest is added to Other.
+    home_country : str
+        Adds `is_home_country` where given.
     """
     engine.define("has_discounts", (), "true" if has_discounts else "false")
     for name in TABLES:
@@ -47,9 +52,15 @@ def build_features(
     for name in THEMES:
         engine.create_table(name, _text(name))
     shares = _build_categories(engine, category_rules, has_products, most_categories) if has_categories else ()
-    columns = "".join(f", {_share(name)} as {quoted(share_column(name))}" for name in shares)
-    join = "left join category_wide as w on f.as_of = w.as_of and f.customer_id = w.customer_id" if shares else ""
-    facts = f"select f.*{columns} from ({_text('customer_facts')}) as f {join}"
+    columns = [f"{_share(name)} as {quoted(share_column(name))}" for name in shares]
+    joins = ["left join category_wide as w on f.as_of = w.as_of and f.customer_id = w.customer_id"] if shares else []
+    if home_country:
+        columns.append(f"lower(f.primary_country) = {literal(home_country.lower())} as is_home_country")
+    if has_customers:
+        names = engine.fetch("select * from customers limit 0").column_names
+        columns.extend(f"c.{quoted(name)}" for name in names if name != "customer_id")
+        joins.append("left join customers as c on f.customer_id = c.customer_id")
+    facts = f"select {', '.join(['f.*', *columns])} from ({_text('customer_facts')}) as f {' '.join(joins)}"
     engine.create_table("customer_facts", facts)
     return shares
 

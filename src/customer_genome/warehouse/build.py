@@ -42,9 +42,17 @@ def stage_lines(
     *,
     today: dt.date,
     not_merchandise: NotMerchandise | None = None,
+    salt: str = "",
     forgotten: Sequence[str] = (),
 ) -> None:
     """Read the order lines once into `lines`: every row typed, with its class.
+
+    Parameters
+    ----------
+    today : date
+        Lines dated after the day that follows it are bad dates.
+    salt, forgotten : text, list of SHA-256 digests of salt + customer id
+        Erased customers, whose rows keep nothing but their class.
 
     Raises
     ------
@@ -52,7 +60,9 @@ def stage_lines(
         When customer, time or money is not mapped.
     """
     _require_money(source)
-    _define_rules(engine, cleaning, shop, not_merchandise or NotMerchandise(), today, forgotten)
+    _define_rules(engine, cleaning, shop, not_merchandise or NotMerchandise(), today)
+    ids = ", ".join(literal(digest) for digest in forgotten)
+    engine.define("is_forgotten", ("c",), f"digest({literal(salt)} || c) in ({ids})" if ids else "false")
     engine.read(source, "raw_order_lines")
     engine.create_view("source_lines", source_lines_select(engine, source, shop.timezone))
     engine.create_table("lines", sql_text("customer_genome.warehouse", "sql/staging", "lines"))
@@ -84,6 +94,16 @@ def build_marts(engine: Engine, cutoffs: pa.Table, cleaning: CleaningSettings) -
     engine.create_view("quarantine", _mart("quarantine"))
 
 
+def build_refund_effect(engine: Engine) -> None:
+    """Build the table that says what each refund policy makes of revenue."""
+    engine.create_table("refund_effect", _mart("refund_effect"))
+
+
+def published_text(name: str) -> str:
+    """Return the SQL text of a published table."""
+    return sql_text("customer_genome.warehouse", "sql/published", name)
+
+
 def _mart(name: str) -> str:
     """Return the text of a mart."""
     return sql_text("customer_genome.warehouse", "sql/marts", name)
@@ -103,7 +123,7 @@ def _require_money(source: SourceTable) -> None:
 
 
 def _define_rules(
-    engine: Engine, cleaning: CleaningSettings, shop: ShopSettings, not_merchandise: NotMerchandise, today: dt.date, forgotten: Sequence[str]
+    engine: Engine, cleaning: CleaningSettings, shop: ShopSettings, not_merchandise: NotMerchandise, today: dt.date
 ) -> None:
     """Turn the cleaning rules into functions that the staging text calls."""
     statuses = ", ".join(literal(status.lower()) for status in cleaning.cancelled_statuses)
@@ -112,8 +132,6 @@ def _define_rules(
     engine.define("is_cancelled_status", ("t",), f"coalesce(lower(t) in ({statuses}), false)" if statuses else "false")
     engine.define("earliest_time", (), f"timestamp '{EARLIEST_DAY.isoformat()} 00:00:00'")
     engine.define("latest_time", (), f"timestamp '{(today + dt.timedelta(days=2)).isoformat()} 00:00:00'")
-    ids = ", ".join(literal(digest) for digest in forgotten)
-    engine.define("is_forgotten", ("c",), f"sha256(c) in ({ids})" if ids else "false")
     tests = []
     if not_merchandise.product_ids:
         tests.append(f"upper(p) in ({', '.join(literal(item.upper()) for item in not_merchandise.product_ids)})")

@@ -31,3 +31,4 @@ create or replace macro row_json(s) as cast(to_json(s) as varchar);
 create or replace macro country_name(c) as
     case when lower(c) in ('unspecified', 'unknown', 'n/a', 'na', 'none', '-', '?') then 'Unknown' else c end;
 create or replace macro matches_pattern(t, p) as regexp_matches(t, p);
+create or replace macro digest(t) as sha256(t);

@@ -1,0 +1,197 @@
+"""The read hall: one published version, opened once, asked for customers, tables and exports.
+
+Comes in: a workspace and, optionally, a version. Goes out: plain records and Arrow tables. Nothing here trains, scores or
+writes; what a screen shows is what was published.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from customer_genome.errors import SnapshotError, UnknownCustomerError, did_you_mean
+from customer_genome.snapshot import Snapshot, read_snapshot
+from customer_genome.workspace import Workspace
+
+UNITED_KINGDOM = frozenset({"united kingdom", "uk", "gb", "great britain"})
+_EXPORT_NAMES: Sequence[tuple[str, str]] = (
+    ("CustomerID", "customer_id"),
+    ("Recency", "recency_days"),
+    ("Frequency", "n_orders"),
+    ("Monetary", "total_spend"),
+    ("total_orders", "n_orders"),
+    ("total_quantity", "total_quantity"),
+    ("total_spend", "total_spend"),
+    ("avg_order_value", "mean_order_value"),
+    ("recency_days", "recency_days"),
+    ("unique_products", "unique_products"),
+    ("activity_days", "activity_days"),
+    ("PrimaryCountry", "primary_country"),
+    ("is_home_country", "is_home_country"),
+)
+_EXPORT_PREDICTIONS: Sequence[tuple[str, str]] = (
+    ("p_alive", "p_alive"),
+    ("predicted_orders", "predicted_orders"),
+    ("predicted_value", "predicted_spend"),
+    ("CLV_6m", "clv_180d"),
+    ("clv_lower", "clv_lower"),
+    ("clv_upper", "clv_upper"),
+    ("clv_band", "clv_band"),
+    ("risk_probability", "churn_probability"),
+    ("churn_band", "churn_band"),
+    ("confidence_score", "confidence_score"),
+    ("reliability", "reliability"),
+    ("expected_value_loss", "expected_value_loss"),
+    ("priority_segment", "priority_segment"),
+    ("next_order_on", "next_order_on"),
+    ("Cluster_KMeans", "cluster_kmeans"),
+    ("Cluster_Hierarchical", "cluster_hierarchical"),
+    ("Cluster_GMM", "cluster_gmm"),
+    ("rfm_segment", "rfm_segment"),
+    ("segment_name", "segment_name"),
+    ("playbook", "playbook"),
+    ("recommended_action", "recommended_action"),
+    ("reason_1", "reason_1"),
+    ("reason_2", "reason_2"),
+    ("reason_3", "reason_3"),
+)
+
+
+class Genome:
+    """A published version, open for reading. Use it as a context manager, or call `close`.
+
+    Examples
+    --------
+    >>> with Genome.open(Path("genome-workspace")) as genome:  # doctest: +SKIP
+    ...     genome.customer("17850")["segment_name"]
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        try:
+            self._connection = duckdb.connect(str(snapshot.database), read_only=True)
+        except duckdb.Error as err:
+            raise SnapshotError(
+                f"Version {snapshot.version} cannot be opened: {str(err).splitlines()[0]}. Check it with `genome doctor`, or publish again with `genome run`."
+            ) from err
+        self._connection.execute("set TimeZone = 'UTC'")
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, workspace: Path | Workspace, version: str | None = None) -> Self:
+        """Open a version, by default the current one; retries once when it was pruned in between.
+
+        Raises
+        ------
+        SnapshotError
+            When nothing is published or the version does not exist.
+        """
+        place = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
+        try:
+            return cls(read_snapshot(place, version))
+        except SnapshotError:
+            if version is not None:
+                raise
+            return cls(read_snapshot(place))
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What the version is: data window, settings, ledger, models, checksums."""
+        return self.snapshot.manifest
+
+    @property
+    def currency(self) -> str:
+        """The code of the money, or an empty text where the user has not named it."""
+        return str(self.manifest.get("currency", ""))
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the rows of a read-only query; values only ever travel as parameters."""
+        with self._lock:
+            cursor = self._connection.cursor()
+        try:
+            return cursor.sql(sql, params=list(parameters)).to_arrow_table() if parameters else cursor.sql(sql).to_arrow_table()
+        finally:
+            cursor.close()
+
+    def tables(self) -> list[str]:
+        """Return the names of the published tables."""
+        return [row["table_name"] for row in self.query("select table_name from information_schema.tables order by table_name").to_pylist()]
+
+    def table(self, name: str) -> pa.Table:
+        """Return a whole published table.
+
+        Raises
+        ------
+        SnapshotError
+            When the version has no such table.
+        """
+        known = self.tables()
+        if name not in known:
+            raise SnapshotError(f"Version {self.snapshot.version} has no table {name!r}.{did_you_mean(name, known)} Tables: {', '.join(known)}.")
+        return self.query(f'select * from "{name}"')
+
+    def customer(self, customer_id: str) -> dict[str, Any]:
+        """Return everything published about one customer.
+
+        Raises
+        ------
+        UnknownCustomerError
+            With the nearest ids.
+        """
+        rows = self.query("select * from customers where customer_id = ?", [customer_id]).to_pylist()
+        if not rows:
+            near = self.query("select customer_id from customers order by levenshtein(customer_id, ?), customer_id limit 3", [customer_id])
+            names = ", ".join(near.column("customer_id").to_pylist())
+            raise UnknownCustomerError(
+                f"Customer {customer_id!r} is not among the {self.manifest['customers']:,} customers of version {self.snapshot.version}. Nearest ids: {names}."
+            )
+        return rows[0]
+
+    def orders_of(self, customer_id: str) -> pa.Table:
+        """Return a customer's orders, oldest first."""
+        return self.query("select * from orders where customer_id = ? order by ordered_at, order_id", [customer_id])
+
+    def export(self) -> pa.RecordBatchReader:
+        """Return one row per customer under the export names of the documentation, in batches."""
+        columns = ", ".join(f'{source} as "{name}"' for name, source in self.export_columns())
+        cursor = self._connection.cursor()
+        return cursor.sql(f"select {columns} from customers order by customer_id").to_arrow_reader(100_000)
+
+    def export_columns(self) -> list[tuple[str, str]]:
+        """Return (export name, published column) for every column this version can give."""
+        published = self.query("select * from customers limit 0").column_names
+        home = str(self.manifest.get("settings", {}).get("shop", {}).get("home_country", "")).lower()
+        pairs = [("IsUK" if name == "is_home_country" and home in UNITED_KINGDOM else name, column) for name, column in _EXPORT_NAMES]
+        pairs += [(share_name(item["category"]), item["column"]) for item in self.manifest.get("category_shares", [])]
+        pairs += _EXPORT_PREDICTIONS
+        pairs += [(name.removeprefix("attribute_"), name) for name in published if name.startswith("attribute_")]
+        return [(name, f'"{column}"') for name, column in pairs if column in published]
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close."""
+        self.close()
+
+
+def share_name(category: str) -> str:
+    """Return the export name of a category's share of spend.
+
+    Examples
+    --------
+    >>> share_name("Home Decor")
+    'CatShare_HomeDecor'
+    """
+    return "CatShare_" + "".join(letter for letter in category if letter.isalnum())

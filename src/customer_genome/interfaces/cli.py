@@ -1,0 +1,321 @@
+"""The command `genome`: results on stdout, progress on stderr, errors as one line with the next step.
+
+Heavy modules are imported inside the command that needs them, so that `genome --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from customer_genome import __version__
+from customer_genome.errors import EngineError, GenomeError
+
+if TYPE_CHECKING:
+    from customer_genome.pipeline import RunResult
+    from customer_genome.settings import Settings
+
+app = typer.Typer(
+    name="genome",
+    help="Customer Genome: from a shop's raw transactions to every customer's value, risk and next action.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DEFAULT_WORKSPACE = Path("genome-workspace")
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", "-w", envvar="GENOME_WORKSPACE", help="Folder that holds settings, models and results.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+VersionOption = Annotated[str | None, typer.Option("--version", help="Published version, such as v00003; the current one by default.")]
+DataArgument = Annotated[
+    str | None,
+    typer.Argument(help="File, folder, database URI or public data set; by default [tables.order_lines] path of genome.toml."),
+]
+
+
+@app.command()
+def init(
+    file: Annotated[str, typer.Argument(help="A file, or a folder of files, of the shop.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    force: Annotated[bool, typer.Option("--force", help="Replace a genome.toml that is already there.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a file, propose which column means what, and write genome.toml."""
+    from customer_genome.interfaces import terminal
+    from customer_genome.settings import SETTINGS_FILE
+    from customer_genome.sources.proposal import propose, render_toml
+    from customer_genome.workspace import Workspace, write_atomically
+
+    place = Workspace(workspace)
+    target = place.root / SETTINGS_FILE
+    if target.exists() and not force:
+        _stop(f"{target} exists. Edit it, or replace it with --force.", code=2)
+    place.prepare()
+    proposal = propose(Path(file), place.tmp)
+    write_atomically(target, render_toml(proposal, place.root))
+    if as_json:
+        _print_json({"settings": str(target), **proposal.as_json()})
+    else:
+        terminal.show_proposal(proposal, target)
+
+
+@app.command()
+def run(
+    data: DataArgument = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_of: Annotated[str | None, typer.Option(help="Exclusive cutoff, YYYY-MM-DD; by default the day after the last line.")] = None,
+    horizon_days: Annotated[int | None, typer.Option(help="Days to predict; by default 180, 90 or 30 as the history allows.")] = None,
+    refunds: Annotated[str | None, typer.Option(help="drop: returns leave. net: returns reduce earlier purchases.")] = None,
+    clusters: Annotated[int | None, typer.Option(help="Number of clusters; by default chosen by the data.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    memory_limit: Annotated[str | None, typer.Option(help="Memory for SQL, such as 4GB; by default half of the machine.")] = None,
+    progress: Annotated[str, typer.Option(help="bar, json (one object a line on stderr) or none.")] = "bar",
+    as_json: JsonOption = False,
+) -> None:
+    """Turn order lines into a published customer genome."""
+    from customer_genome.interfaces import terminal
+
+    settings = _settings(
+        workspace,
+        {
+            "prediction": {"horizon_days": horizon_days, "seed": seed},
+            "cleaning": {"refunds": refunds},
+            "segments": {"k": clusters},
+            "engine": {"memory_limit": memory_limit},
+        },
+    )
+    result = _run(settings, data, as_of, progress)
+    if as_json:
+        _print_json(result.as_json())
+    else:
+        terminal.show_run(result, settings.workspace)
+
+
+def _run(settings: Settings, data: str | None, as_of: str | None, progress: str) -> RunResult:
+    """Run the pipeline with the wanted kind of progress."""
+    from customer_genome.interfaces import terminal
+    from customer_genome.pipeline import run as run_pipeline
+    from customer_genome.sources.catalog import describe_sources
+
+    cutoff = _day(as_of) if as_of else None
+    with terminal.progress_of(progress) as report:
+        return run_pipeline(settings, lambda tmp: describe_sources(data, settings, tmp), as_of=cutoff, progress=report)
+
+
+@app.command()
+def show(
+    customer_id: Annotated[str, typer.Argument(help="The customer's id, as in the source.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one customer: facts, value, risk, segment, what to do."""
+    from customer_genome.genome import Genome
+    from customer_genome.interfaces import terminal
+
+    with Genome.open(workspace, version) as genome:
+        record = genome.customer(customer_id)
+        if as_json:
+            _print_json(record | {"version": genome.snapshot.version})
+        else:
+            terminal.show_customer(genome, record)
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    format_: Annotated[str | None, typer.Option("--format", help="csv, parquet or xlsx; by default the ending of the file.")] = None,
+    table: Annotated[str, typer.Option(help="customers, or another published table, or quarantine.")] = "customers",
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one row per customer, with the columns of the documentation."""
+    from customer_genome.exports import export_table
+
+    written = export_table(workspace, output, format_, table, version)
+    if as_json:
+        _print_json(written)
+    else:
+        typer.echo(f"{written['rows']:,} rows and {len(written['columns'])} columns written to {output}")
+
+
+@app.command()
+def report(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The page to write; by default report.html in the workspace.")] = None,
+    version: VersionOption = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one self-contained HTML page that works offline."""
+    from customer_genome.genome import Genome
+    from customer_genome.interfaces.report import write_report
+
+    target = output or workspace / "report.html"
+    with Genome.open(workspace, version) as genome:
+        write_report(genome, target)
+    if open_:
+        typer.launch(str(target))
+    if as_json:
+        _print_json({"report": str(target), "bytes": target.stat().st_size})
+    else:
+        typer.echo(f"Report written to {target}")
+
+
+@app.command()
+def dashboard(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    port: Annotated[int, typer.Option(help="Port on this machine; 0 chooses a free one.")] = 0,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open it in a browser.")] = True,
+) -> None:
+    """Serve the dashboard on this machine only, until Ctrl-C."""
+    from customer_genome.interfaces.server import serve_dashboard
+
+    serve_dashboard(workspace, port, open_)
+
+
+@app.command()
+def demo(
+    workspace: WorkspaceOption = Path("demo-workspace"),
+    data: Annotated[str, typer.Option(help="Public data set: complete-journey, online-retail, online-retail-ii or cdnow.")] = "complete-journey",
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the dashboard when done.")] = True,
+    progress: Annotated[str, typer.Option(help="bar, json or none.")] = "bar",
+    as_json: JsonOption = False,
+) -> None:
+    """Run everything on real public data, write the report, open the dashboard."""
+    from customer_genome.genome import Genome
+    from customer_genome.interfaces import terminal
+    from customer_genome.interfaces.report import write_report
+    from customer_genome.interfaces.server import serve_dashboard
+
+    settings = _settings(workspace, {})
+    result = _run(settings, data, None, progress)
+    page = settings.workspace / "report.html"
+    with Genome.open(settings.workspace) as genome:
+        write_report(genome, page)
+    if as_json:
+        _print_json(result.as_json() | {"report": str(page)})
+    else:
+        terminal.show_run(result, settings.workspace)
+        typer.echo(f"Report: {page}")
+    if open_:
+        serve_dashboard(settings.workspace, 0, open_browser=True)
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = DEFAULT_WORKSPACE, as_json: JsonOption = False) -> None:
+    """Check this machine and the workspace, and say what to do about what is wrong."""
+    from customer_genome.health import examine
+    from customer_genome.interfaces import terminal
+
+    checks = examine(workspace)
+    if as_json:
+        _print_json({"ok": all(check.ok for check in checks), "checks": [check.as_json() for check in checks]})
+    else:
+        terminal.show_checks(checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def forget(
+    customer_id: Annotated[str, typer.Argument(help="The customer's id, as in the source.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a customer from warehouse, quarantine and every published version."""
+    from customer_genome.erasure import forget as erase
+    from customer_genome.workspace import Workspace
+
+    if not yes:
+        typer.confirm(f"Erase customer {customer_id} from {workspace} for good?", abort=True, err=True)
+    erased = erase(Workspace(workspace), customer_id)
+    if as_json:
+        _print_json(dict(erased))
+    else:
+        typer.echo(
+            f"Erased: {erased['warehouse_rows']:,} lines of the warehouse, {erased['versions']} published version(s). "
+            "Later runs leave this customer out; delete them from your source and from exports too."
+        )
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
+    lines: Annotated[int, typer.Option(help="About how many order lines.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same shop.")] = 7,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the order lines of a simulated shop whose truth is known."""
+    from customer_genome.sources.synthetic import simulate as simulate_shop
+
+    written = simulate_shop(n_lines=lines, seed=seed).write_parquet(output)
+    if as_json:
+        _print_json({"output": str(output), "lines": written})
+    else:
+        typer.echo(f"{written:,} order lines written to {output}")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback and the SQL of an error.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+) -> None:
+    """Customer Genome: from a shop's raw transactions to every customer's value, risk and next action."""
+    del debug  # read by `main`, which sees every error
+    if show_version:
+        typer.echo(f"customer-genome {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; errors of the product become one line on stderr and exit code 1."""
+    try:
+        app()
+    except GenomeError as err:
+        if "--debug" in sys.argv:
+            if isinstance(err, EngineError) and err.sql:
+                typer.echo(err.sql, err=True)
+            raise
+        _stop(str(err), code=1)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    """Write an error and leave."""
+    typer.echo(f"Error: {message}", err=True)
+    raise SystemExit(code)
+
+
+def _settings(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settings:
+    """Return the workspace's settings with what the command line says on top."""
+    from customer_genome.settings import read_settings, with_overrides
+
+    given = {section: {key: value for key, value in values.items() if value is not None} for section, values in overrides.items()}
+    return with_overrides(read_settings(workspace.expanduser().resolve()), {name: values for name, values in given.items() if values})
+
+
+def _day(text: str) -> dt.date:
+    """Return a day from YYYY-MM-DD; a usage error otherwise."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        _stop(f"--as-of {text} is not a day. Wanted: YYYY-MM-DD, such as 2011-06-12.", code=2)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    """Print one JSON object; days and times in ISO form."""
+    typer.echo(json.dumps(value, default=lambda item: item.isoformat() if isinstance(item, (dt.date, dt.datetime)) else str(item), indent=1))
+
+
+if __name__ == "__main__":
+    main()
