@@ -1,0 +1,17 @@
+"""Models: arrays in, arrays out. They know no database, file, setting or screen."""
+
+from customer_genome.models.estimator import Estimator, FitReport
+from customer_genome.models.lifetime_value import ValueInterval, lifetime_value, lifetime_value_interval
+from customer_genome.models.purchases import BetaGeometricNBD, collapse
+from customer_genome.models.spend import GammaGamma
+
+__all__ = [
+    "BetaGeometricNBD",
+    "Estimator",
+    "FitReport",
+    "GammaGamma",
+    "ValueInterval",
+    "collapse",
+    "lifetime_value",
+    "lifetime_value_interval",
+]

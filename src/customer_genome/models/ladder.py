@@ -1,0 +1,243 @@
+"""A maximum-likelihood fit that does not fail: several starts, then a weak penalty, then a simpler model.
+
+Comes in: a `Likelihood` (a mean negative log-likelihood with its gradient, in log-parameters). Goes out: a `Climb`: the
+parameters, their standard errors, the rung that gave them, and notices in plain words for every rung that was left. This
+module knows nothing about customers; the models say what their parameters mean.
+
+The rungs
+---------
+1. "maximum likelihood": bounded quasi-Newton from several starts, finished by Newton steps. Accepted when it converged in the
+   interior and the curvature there is positive in every direction.
+2. "penalised likelihood": the same plus a quadratic penalty on the log-parameters, as weak as a normal distribution whose
+   standard deviation is a factor of twenty. It has an optimum whatever the data.
+3. the model's own simpler forms, in order; the last of them is a formula and cannot fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from customer_genome.errors import ConvergenceError
+from customer_genome.models.estimator import Array
+
+Loss = Callable[[Array], tuple[float, Array]]
+
+PENALTY_SD = 3.0
+"""Standard deviation of the weak penalty, in log-parameters (a factor of 20)."""
+
+BOUNDARY_MARGIN = 0.01
+"""A log-parameter this near its bound counts as lying on it."""
+
+TOLERANCE = 1e-4
+"""Accepted Newton decrement: the likelihood still to be gained, in units of one customer's."""
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A likelihood to climb.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Parameter names in order.
+    loss : log-parameters -> (mean negative log-likelihood, gradient)
+    weight : float
+        Total weight, so that `loss * weight` is the negative log-likelihood.
+    lower, upper : arrays
+        Bounds of the log-parameters.
+    centre : array
+        Log-parameters the weak penalty pulls to.
+    starts : tuple of arrays
+        Where to begin.
+    scout : Loss, optional
+        A cheaper loss over a part of the data, used to choose among the starts.
+    """
+
+    names: tuple[str, ...]
+    loss: Loss
+    weight: float
+    lower: Array
+    upper: Array
+    centre: Array
+    starts: tuple[Array, ...]
+    scout: Loss | None = None
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where a climb ended; `covariance` is None where the curvature does not determine it."""
+
+    point: Array
+    loss: float
+    converged: bool
+    at_bound: tuple[str, ...]
+    covariance: Array | None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it converged in the interior with curvature in every direction."""
+        return self.converged and not self.at_bound and self.covariance is not None
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What the ladder gave: log-parameters, their standard errors, the rung, and what was tried and left."""
+
+    point: Array
+    standard_errors: Array | None
+    converged: bool
+    rung: str
+    notices: tuple[str, ...]
+
+
+def climb(likelihood: Likelihood, simpler: Sequence[tuple[str, Callable[[], Array | None]]] = ()) -> Climb:
+    """Return the first acceptable fit on the ladder.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    simpler : (rung name, fit) pairs
+        Each fit returns log-parameters, or None when it fails too.
+
+    Raises
+    ------
+    ConvergenceError
+        Every rung failed (cannot happen when the last simpler form is a formula).
+    """
+    plain = maximise(likelihood)
+    if plain is not None and plain.is_sound:
+        return Climb(plain.point, _errors(plain), True, "maximum likelihood", ())
+    notices = [_why_left(plain)]
+    weak = maximise(likelihood, penalty_sd=PENALTY_SD)
+    if weak is not None and (weak.converged or weak.at_bound):
+        if weak.at_bound:
+            notices.append(f"Even so {_listed(weak.at_bound)} stayed at the bound of what is tried.")
+        return Climb(weak.point, _errors(weak), weak.converged, "penalised likelihood", tuple(notices))
+    notices.append("The penalised fit did not settle either.")
+    for name, fit in simpler:
+        point = fit()
+        if point is not None and np.all(np.isfinite(point)):
+            notices.append(f"A simpler model was used: {name}.")
+            return Climb(point, None, True, name, tuple(notices))
+        notices.append(f"The {name} failed too.")
+    raise ConvergenceError(
+        "No model could be fitted. " + " ".join(notices) + " Wanted: finite histories. Check the customer facts."
+    )
+
+
+def maximise(likelihood: Likelihood, penalty_sd: float | None = None) -> Optimum | None:
+    """Return the best optimum over the starts (None when no start gives a finite value)."""
+    loss = _penalised(likelihood.loss, likelihood, penalty_sd)
+    scout = loss if likelihood.scout is None else _penalised(likelihood.scout, likelihood, penalty_sd)
+    reached = [_descend(scout, start, likelihood) for start in likelihood.starts]
+    finite = [(value, order, point) for order, (value, point) in enumerate(reached) if np.isfinite(value)]
+    if not finite:
+        return None
+    point = min(finite)[2]
+    if likelihood.scout is not None:
+        point = _descend(loss, point, likelihood)[1]
+    return _finish(loss, point, likelihood)
+
+
+def _descend(loss: Loss, start: Array, likelihood: Likelihood) -> tuple[float, Array]:
+    from scipy.optimize import minimize
+
+    found = minimize(
+        loss,
+        np.clip(start, likelihood.lower, likelihood.upper),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.column_stack([likelihood.lower, likelihood.upper]),
+        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-9},
+    )
+    return float(found.fun), np.asarray(found.x, dtype=np.float64)
+
+
+def _finish(loss: Loss, point: Array, likelihood: Likelihood) -> Optimum | None:
+    """Take Newton steps while they help, then judge the point."""
+    value, gradient = loss(point)
+    curvature = _curvature(loss, point)
+    for _ in range(6):
+        step = _newton_step(curvature, gradient)
+        if step is None or np.max(np.abs(step)) > 1.0:
+            break
+        trial = np.clip(point - step, likelihood.lower, likelihood.upper)
+        trial_value, trial_gradient = loss(trial)
+        if not trial_value <= value + 1e-14 * abs(value):
+            break
+        settled = np.max(np.abs(trial - point)) < 1e-10
+        point, value, gradient = trial, trial_value, trial_gradient
+        if settled:
+            break
+        curvature = _curvature(loss, point)
+    if not (np.isfinite(value) and np.all(np.isfinite(curvature))):
+        return None
+    near = (point - likelihood.lower < BOUNDARY_MARGIN) | (likelihood.upper - point < BOUNDARY_MARGIN)
+    at_bound = tuple(name for name, is_near in zip(likelihood.names, near, strict=True) if is_near)
+    step = _newton_step(curvature, gradient)
+    converged = step is not None and float(gradient @ step) * likelihood.weight < TOLERANCE
+    return Optimum(point, value, converged, at_bound, _covariance(curvature, likelihood.weight))
+
+
+def _curvature(loss: Loss, point: Array) -> Array:
+    """Return the Hessian by central differences of the analytic gradient."""
+    step = 1e-4
+    rows = [(loss(point + step * unit)[1] - loss(point - step * unit)[1]) / (2 * step) for unit in np.eye(len(point))]
+    hessian = np.array(rows)
+    return (hessian + hessian.T) / 2
+
+
+def _newton_step(curvature: Array, gradient: Array) -> Array | None:
+    if not np.all(np.isfinite(curvature)):
+        return None
+    values, vectors = np.linalg.eigh(curvature)
+    if values[0] <= 1e-12 * max(values[-1], 1e-300):
+        return None
+    step: Array = vectors @ ((vectors.T @ gradient) / values)
+    return step
+
+
+def _covariance(curvature: Array, weight: float) -> Array | None:
+    values, vectors = np.linalg.eigh(curvature)
+    if values[0] * weight < 1e-6 or values[0] <= 1e-10 * values[-1]:
+        return None
+    covariance: Array = (vectors / (values * weight)) @ vectors.T
+    return covariance
+
+
+def _errors(optimum: Optimum) -> Array | None:
+    return None if optimum.covariance is None else np.sqrt(np.diag(optimum.covariance))
+
+
+def _penalised(loss: Loss, likelihood: Likelihood, penalty_sd: float | None) -> Loss:
+    if penalty_sd is None:
+        return loss
+    strength = 1.0 / (penalty_sd**2 * likelihood.weight)
+
+    def with_penalty(point: Array) -> tuple[float, Array]:
+        value, gradient = loss(point)
+        pull = point - likelihood.centre
+        return value + 0.5 * strength * float(pull @ pull), gradient + strength * pull
+
+    return with_penalty
+
+
+def _why_left(plain: Optimum | None) -> str:
+    if plain is None:
+        return "Plain maximum likelihood gave no finite value; a weak penalty was added."
+    if plain.at_bound:
+        verb = "lies" if len(plain.at_bound) == 1 else "lie"
+        return (
+            f"Plain maximum likelihood has no optimum inside its range: {_listed(plain.at_bound)} {verb} at a boundary, "
+            "so a weak penalty was added."
+        )
+    if plain.covariance is None:
+        return "The data do not determine every parameter (the likelihood is flat in one direction); a weak penalty was added."
+    return "Plain maximum likelihood did not settle; a weak penalty was added."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
