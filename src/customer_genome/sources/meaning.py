@@ -1,0 +1,273 @@
+"""What the columns of a raw table mean: headers matched, times and numbers understood.
+
+Comes in: a `Sample`, a contract and the user's settings for the table. Goes out: a `Meaning`, or an error that asks
+the user what only they can know. A header that matches but whose values cannot be meant is passed over, and said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from customer_genome.contracts import Contract, DateOrder
+from customer_genome.errors import AskError, SourceError
+from customer_genome.settings import TableSettings
+from customer_genome.sources.headers import NUMERIC_TYPES, HeaderMatch, match_headers, normal_header
+from customer_genome.sources.samples import Sample, patterns_that_read, telling_numbers, telling_times
+from customer_genome.sources.text_formats import (
+    ISO_TIME,
+    TIME_PATTERNS,
+    ZONED_TIME,
+    Mark,
+    Order,
+    OrderFinding,
+    describe_reading,
+    find_mark,
+    find_order,
+    looks_like_excel_days,
+    looks_like_number,
+    time_patterns,
+)
+
+ORDER_WORDS: Mapping[str, str] = {"ymd": "year first", "dmy": "day first", "mdy": "month first", "epoch": "seconds since 1970"}
+_READABLE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an engine needs to know to read a raw table as its contract.
+
+    Attributes
+    ----------
+    match : which header feeds which contract column, and what is unsure
+    date_orders, time_formats : contract column -> see `SourceTable`
+    """
+
+    match: HeaderMatch
+    date_orders: Mapping[str, DateOrder] = field(default_factory=dict)
+    time_formats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    decimal_mark: Mark = "."
+    notices: tuple[str, ...] = ()
+
+
+def understand(sample: Sample, contract: Contract, settings: TableSettings, label: str, today: date | None = None) -> Meaning:
+    """Return what the columns of a raw table mean.
+
+    Parameters
+    ----------
+    today : date
+        Times later than next year are not considered possible readings.
+
+    Raises
+    ------
+    SourceError
+        Headers that do not fit the contract, or a required time nobody can read.
+    AskError
+        Day and month, or the decimal mark, can be read two ways.
+    """
+    latest_year = (today or date.today()).year + 1
+    match, passed_over = _matched(sample, contract, settings, label, latest_year)
+    notices = [*passed_over, *_match_notices(match, contract, settings)]
+    orders: dict[str, DateOrder] = {}
+    formats: dict[str, tuple[str, ...]] = {}
+    for name, raw in match.mapping.items():
+        if name not in contract.names or contract.column(name).type not in ("timestamp", "date"):
+            continue
+        reader = _TimeReader(sample, contract, name, raw[0], label, latest_year)
+        orders[name], formats[name] = reader.read(settings.date_order)
+        notices += reader.notices
+    mark = _decimal_mark(sample, contract, match, settings, label)
+    return Meaning(match, orders, formats, mark, tuple(notices))
+
+
+# --- headers, with the values' consent ---------------------------------------------------------------------------
+
+
+def _matched(
+    sample: Sample, contract: Contract, settings: TableSettings, label: str, latest_year: int
+) -> tuple[HeaderMatch, list[str]]:
+    """Match headers until every match that was not given by the user can be meant by its values."""
+    excluded: dict[tuple[str, str], str] = {}
+    while True:
+        match = match_headers(sample.names, contract, settings.columns, label=label, types=sample.types, excluded=excluded)
+        found = {
+            (name, header): why
+            for name, raw in match.mapping.items()
+            if name in contract.names and name not in settings.columns
+            for header in raw
+            if (why := _objection(sample, contract, name, header, latest_year))
+        }
+        if not found:
+            return match, [f'"{header}" was not taken for {name}: {why}.' for (name, header), why in excluded.items()]
+        excluded |= {pair: f'"{pair[1]}" ({why})' if pair[0] in contract.required else why for pair, why in found.items()}
+
+
+def _objection(sample: Sample, contract: Contract, name: str, header: str, latest_year: int) -> str:
+    """Return why the values of a header cannot be meant for a contract column, or an empty text."""
+    values, kind = sample.values[header], contract.column(name).type
+    if not values:
+        return ""
+    if kind in NUMERIC_TYPES and sample.types[header] == "text":
+        n_numbers = sum(1 for value in values if looks_like_number(value))
+        if n_numbers < _READABLE_SHARE * len(values):
+            return f"its values are no numbers, e.g. {values[0]!r}"
+    if kind in ("timestamp", "date") and sample.types[header] not in ("date", "timestamp", "timestamp_tz"):
+        finding = find_order(values, latest_year)
+        if looks_like_excel_days(values):
+            return f"it holds spreadsheet day numbers such as {values[0]}; format the column as a date before exporting"
+        if finding.n_read < _READABLE_SHARE * len(values):
+            return f"its values are no times, e.g. {(finding.unread_example or values[0])!r}"
+    if name == "discount" and normal_header(header) == "discount" and _looks_like_shares(sample, header):
+        return "its values lie between 0 and 1, so they look like a share and not like money; map it yourself if it is money"
+    return ""
+
+
+def _looks_like_shares(sample: Sample, header: str) -> bool:
+    """Return whether numbers all lie in 0..1 with fractions among them."""
+    numbers = []
+    for value in sample.values[header]:
+        try:
+            numbers.append(float(value.replace(",", ".")))
+        except ValueError:
+            return False
+    return all(0 <= number <= 1 for number in numbers) and any(0 < number < 1 for number in numbers)
+
+
+def _match_notices(match: HeaderMatch, contract: Contract, settings: TableSettings) -> list[str]:
+    """Return what the user should know about the matching."""
+    notices = [f"{name}: {reason}." for name, reason in match.unsure.items() if name not in settings.columns]
+    if contract.name != "order_lines":
+        return notices
+    notices += [f"No {name} column: {effect}." for name, effect in WITHOUT.items() if name in match.absent]
+    if "amount" in match.absent and "quantity" in match.absent:
+        notices.append("No quantity column: every line counts as one piece at its price.")
+    return notices
+
+
+WITHOUT: Mapping[str, str] = {
+    "order_id": "one order is one customer at one time, and the duplicate rule is off",
+    "product_id": "facts and recommendations about products are off, and the duplicate rule is off",
+}
+"""What is switched off when a column of order_lines is absent, where it matters enough to be said on every run."""
+
+
+# --- times -------------------------------------------------------------------------------------------------------
+
+
+class _TimeReader:
+    """How one column's times are read."""
+
+    def __init__(self, sample: Sample, contract: Contract, name: str, header: str, label: str, latest_year: int) -> None:
+        self.sample = sample
+        self.contract = contract
+        self.name = name
+        self.header = header
+        self.label = label
+        self.latest_year = latest_year
+        self.values: Sequence[str] = sample.values[header]
+        self.notices: list[str] = []
+
+    @property
+    def where(self) -> str:
+        return f'{self.label}, column "{self.header}" ({self.contract.name}.{self.name})'
+
+    def is_typed(self) -> bool:
+        return self.sample.types[self.header] in ("date", "timestamp", "timestamp_tz")
+
+    def is_zoned(self) -> bool:
+        """Return whether any text in the sample carries an offset from UTC."""
+        return not self.is_typed() and any(ZONED_TIME.fullmatch(value) for value in self.values)
+
+    def read(self, given: Order | None) -> tuple[DateOrder, tuple[str, ...]]:
+        """Return the order of the column and the strptime patterns of that order, seen ones first."""
+        if self.is_typed():
+            return "typed", ()
+        order = given or self._order()
+        if self.is_zoned():
+            self.notices.append(f"{self.name}: the times carry their offset from UTC; they are brought to the shop's time zone.")
+        if order == "epoch":
+            return "epoch", ()
+        if order == "ymd" and all(ISO_TIME.fullmatch(value) for value in self.values):
+            return "ymd", ()
+        seen, unread = patterns_that_read(self.values, TIME_PATTERNS[order]) if self.values else ([], [])
+        unread = [value for value in unread if not (order == "ymd" and ISO_TIME.fullmatch(value))]
+        if unread:
+            share = sum(1 for value in self.values if value in set(unread)) / len(self.values)
+            if share > _READABLE_SHARE and not given:
+                raise SourceError(
+                    f"{self.where}: {share:.0%} of the values looked at cannot be read as times, e.g. {unread[0]!r}. "
+                    "Wanted: dates such as 2011-12-31, 31/12/2011 or 31 Dec 2011, with or without a time of day. "
+                    "Map another column, or write the dates in one of these ways."
+                )
+            self.notices.append(
+                f"{self.name}: some values cannot be read as times, e.g. {unread[0]!r}; their lines become bad_date."
+            )
+        return order, time_patterns(order, seen)
+
+    def _order(self) -> Order:
+        """Return the one order all values allow; asks where there are two."""
+        if not self.values:
+            self.notices.append(f"{self.name}: the values looked at are all empty.")
+            return "ymd"
+        finding = find_order(self.values, self.latest_year)
+        if len(finding.possible) > 1:
+            finding = find_order([*self.values, *telling_times(self.sample, self.header)], self.latest_year)
+        if len(finding.possible) == 1:
+            return next(iter(finding.possible))
+        if finding.n_read == 0:
+            raise SourceError(
+                f"{self.where}: no value can be read as a time, e.g. {finding.unread_example!r}. Wanted: dates such as 2011-12-31, "
+                "31/12/2011, 20111231 or seconds since 1970. Map another column in genome.toml."
+            )
+        raise AskError(self._both_orders(finding) if not finding.possible else self._either_order(finding))
+
+    def _either_order(self, finding: OrderFinding) -> str:
+        orders = sorted(finding.possible)
+        example = finding.examples[orders[0]]
+        meant = " or ".join(f"{describe_reading(example, order, self.latest_year)} ({order})" for order in orders)
+        settings = " or ".join(f'date_order = "{order}"' for order in orders)
+        return (
+            f"{self.where}: the order of day and month cannot be told. {example!r} is {meant}, and no value of the column settles it. "
+            f"Write {settings} under [tables.{self.contract.name}] in genome.toml."
+        )
+
+    def _both_orders(self, finding: OrderFinding) -> str:
+        shown = "; ".join(f"{value!r} is {ORDER_WORDS[order]} ({order})" for order, value in sorted(finding.examples.items()))
+        settings = " or ".join(f'date_order = "{order}"' for order in sorted(finding.examples) if order != "epoch")
+        return (
+            f"{self.where}: the times are written in more than one order: {shown}. Wanted: one order. Correct the file, or write "
+            f"{settings} under [tables.{self.contract.name}] in genome.toml; values that do not fit it become bad_date."
+        )
+
+
+# --- numbers -----------------------------------------------------------------------------------------------------
+
+
+def _decimal_mark(sample: Sample, contract: Contract, match: HeaderMatch, settings: TableSettings, label: str) -> Mark:
+    """Return the decimal mark that the numbers in text prove; asks where they allow or prove both."""
+    if settings.decimal_mark:
+        return settings.decimal_mark
+    texts = [
+        header
+        for name, raw in match.mapping.items()
+        if name in contract.names and contract.column(name).type in NUMERIC_TYPES
+        for header in raw
+        if sample.types[header] == "text"
+    ]
+    finding = find_mark(value for header in texts for value in sample.values[header])
+    if finding.ambiguous and not finding.point and not finding.comma:
+        told = [value for header in texts for value in telling_numbers(sample, header)]
+        finding = find_mark([*told, finding.ambiguous])
+    setting = f'decimal_mark = "." or decimal_mark = "," under [tables.{contract.name}] in genome.toml'
+    if finding.point and finding.comma:
+        raise AskError(
+            f"{label}: numbers are written in two ways: {finding.point!r} has a decimal point, {finding.comma!r} a decimal comma. "
+            f"Wanted: one way. Correct the file, or write {setting}; values that do not fit it become bad_quantity or bad_price."
+        )
+    if finding.ambiguous and not finding.point and not finding.comma:
+        raise AskError(
+            f"{label}: the decimal mark cannot be told. {finding.ambiguous!r} can be about one or above a thousand, and no value "
+            f"of its column settles it. Write {setting}."
+        )
+    return "," if finding.comma else "."
