@@ -73,7 +73,11 @@ class RawColumn:
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """How a delimited text file is read. `column_names` is given where the file has no header line."""
+    """How a delimited text file is read.
+
+    `column_names` are the columns in file order, under which the engine reads them; with `has_header` the header line is
+    skipped (its names may be blank or padded). Empty only where a description is made by hand: then the header is used.
+    """
 
     delimiter: str = ","
     quote: str = '"'
@@ -104,6 +108,8 @@ class SourceTable:
         How numbers in text are written; the other mark is then a thousands separator.
     notices : tuple of str
         Things the user should be told: what was assumed, what is switched off and why.
+    expected_rows : int, optional
+        How many rows the source is known to have (public data); another number stops the run.
     """
 
     table: str
@@ -118,6 +124,7 @@ class SourceTable:
     time_formats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     decimal_mark: Literal[".", ","] = "."
     notices: tuple[str, ...] = ()
+    expected_rows: int | None = None
 
     def raw_type(self, name: str) -> str:
         """Return the type of the raw column called `name`."""

@@ -69,6 +69,7 @@ def stage_lines(
     engine.write("unreadable_lines", engine.unreadable_rows())
     engine.run("drop view source_lines")
     engine.number_rows("lines", "numbered_lines")
+    _require_rows(engine, source, "lines")
     if cleaning.drop_duplicates and {"order_id", "product_id"} <= set(source.mapping):
         engine.create_table("repeated_lines", _mart("repeated_lines"))
     else:
@@ -119,6 +120,16 @@ def _require_money(source: SourceTable) -> None:
         raise SourceError(
             f"{source.label}: no column for {', '.join(missing)}. Found: {found}. "
             "Wanted: at least customer, time and amount. Map them under [tables.order_lines] columns in genome.toml (`genome init FILE` proposes it)."
+        )
+
+
+def _require_rows(engine: Engine, source: SourceTable, table: str) -> None:
+    """Refuse a source that is known to have another number of rows."""
+    found = engine.fetch(f"select count(*) as n from {table}").column("n")[0].as_py()
+    if source.expected_rows is not None and found != source.expected_rows:
+        raise SourceError(
+            f"{source.label} has {found:,} rows; the published data have {source.expected_rows:,}. This is another file, or not all of it. "
+            "Get it again, or name the file itself instead of the public name."
         )
 
 
@@ -250,6 +261,7 @@ def stage_side_table(engine: Engine, source: SourceTable, timezone: str) -> int:
         extra = [column for column in source.columns if column.name not in used and column.type != "other"]
         parts.extend(_attribute(column.name, column.type) for column in extra)
     engine.create_table(source.table, f"select {', '.join(parts)} from raw_{source.table}")
+    _require_rows(engine, source, source.table)
     faults = _side_faults(engine, contract)
     if faults:
         raise ContractError(f"{source.label}: " + " ".join(faults) + f" Wanted: {contract.grain}. Correct the file, or map other columns under [tables.{contract.name}].")

@@ -1,0 +1,159 @@
+"""What the command line shows: progress on stderr, results on stdout, in words and numbers a shop understands.
+
+Comes in: results of the pipeline and records of the read hall. Goes out: text. Nothing is computed here but wording.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from customer_genome.errors import SettingsError
+from customer_genome.interfaces.figures import count, day, money, quantity, share
+
+if TYPE_CHECKING:
+    from customer_genome.genome import Genome
+    from customer_genome.health import Check
+    from customer_genome.pipeline import Progress, RunResult
+
+CLASS_WORDS: Mapping[str, str] = {
+    "kept": "purchases that count",
+    "duplicate": "equal to an earlier line of the same order",
+    "cancelled": "cancellations and returns",
+    "refunded": "purchases wholly taken back later",
+    "no_customer": "no customer named",
+    "bad_date": "date missing, unreadable or impossible",
+    "bad_quantity": "quantity missing, unreadable or not above 0",
+    "bad_price": "price missing, unreadable or not above 0",
+    "not_merchandise": "postage, fees and other non-goods",
+    "unreadable": "not a row of this file",
+    "forgotten": "erased customers",
+}
+
+
+@contextmanager
+def progress_of(kind: str) -> Iterator[Progress]:
+    """Give a progress function: a bar for people, JSON lines for programs, or silence."""
+    if kind == "none":
+        yield lambda stage, fraction, message: None
+    elif kind == "json":
+
+        def tell(stage: str, fraction: float, message: str) -> None:
+            sys.stderr.write(json.dumps({"stage": stage, "fraction": round(fraction, 3), "message": message}) + "\n")
+            sys.stderr.flush()
+
+        yield tell
+    elif kind == "bar":
+        with _bar() as tell_bar:
+            yield tell_bar
+    else:
+        raise SettingsError(f"--progress {kind} is not known. Wanted: bar, json or none.")
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """Show a progress bar on stderr."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    with bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def tell(stage: str, fraction: float, message: str) -> None:
+            bar.update(task, completed=fraction, description=message)
+
+        yield tell
+
+
+def _console() -> Console:
+    """Return a console on stdout without markup in data."""
+    return Console(highlight=False, markup=False, soft_wrap=False)
+
+
+def show_run(result: RunResult, workspace: Path) -> None:
+    """Print what a run did: the result, where every row went, what to know."""
+    console = _console()
+    console.print(f"Published {result.version}: {count(result.customers)} customers as of {day(result.as_of)}, {result.horizon_days}-day outlook")
+    console.print(
+        f"{count(result.orders)} orders, {count(result.lines)} lines, {money(result.revenue, result.currency)} revenue in {result.seconds['total']:.1f} s"
+    )
+    console.print()
+    console.print(ledger_table(result.ledger, result.currency))
+    refunds = result.refunds
+    console.print(
+        f"Refund policy {refunds['policy']}: revenue {money(refunds['revenue_under_drop'], result.currency)} under drop, "
+        f"{money(refunds['revenue_under_net'], result.currency)} under net; "
+        f"{count(refunds['unmatched_lines'])} of {count(refunds['returned_lines'])} returned lines match no earlier purchase in full."
+    )
+    if result.lines_after_as_of:
+        console.print(f"{count(result.lines_after_as_of)} kept lines lie on or after {day(result.as_of)} and are not used.")
+    for sentence in (*result.notices, *result.fit):
+        console.print(f"· {sentence}")
+    console.print()
+    where = "" if workspace.name == "genome-workspace" else f" --workspace {workspace}"
+    console.print(f"Next: genome show ID{where} · genome report{where} · genome dashboard{where}")
+
+
+def ledger_table(ledger: Mapping[str, Mapping[str, float]], currency: str) -> Table:
+    """Return the row ledger with its total."""
+    table = Table(title="Where every input row went", title_justify="left", box=None, pad_edge=False)
+    table.add_column("class")
+    for name in ("rows", "money"):
+        table.add_column(name, justify="right")
+    table.add_column("meaning")
+    for name, entry in sorted(ledger.items(), key=lambda item: -item[1]["rows"]):
+        table.add_row(name, count(entry["rows"]), money(entry["revenue"], currency), CLASS_WORDS.get(name, ""))
+    total_rows = sum(entry["rows"] for entry in ledger.values())
+    table.add_row("total", count(total_rows), money(sum(entry["revenue"] for entry in ledger.values()), currency), "every row of the input")
+    return table
+
+
+def show_customer(genome: Genome, record: Mapping[str, Any]) -> None:
+    """Print one customer: who they are, what to expect, what to do."""
+    console = _console()
+    currency, horizon = genome.currency, genome.manifest["horizon_days"]
+    console.print(f"Customer {record['customer_id']} · {record['segment_name']} · {record['rfm_segment']} · as of {day(record['as_of'])}")
+    console.print()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in _facts_of(record, currency, horizon):
+        table.add_row(name, value)
+    console.print(table)
+    console.print()
+    console.print(f"What to do ({record['playbook']}): {record['recommended_action']}")
+    orders = genome.orders_of(record["customer_id"]).slice(max(0, record["n_orders"] - 5)).to_pylist()
+    console.print()
+    console.print(f"Latest {len(orders)} of {quantity(record['n_orders'], 'orders')}:")
+    for order in reversed(orders):
+        console.print(f"  {day(order['ordered_at'])}  {money(order['revenue'], currency)}  {quantity(order['n_lines'], 'lines')}  order {order['order_id']}")
+
+
+def _facts_of(record: Mapping[str, Any], currency: str, horizon: int) -> list[tuple[str, str]]:
+    """Return the lines of a customer's card."""
+    rows = [
+        ("Bought so far", f"{money(record['total_spend'], currency)} in {quantity(record['n_orders'], 'orders')}, {money(record['mean_order_value'], currency)} an order"),
+        ("Last order", f"{day(record['last_order_on'])}, {quantity(record['recency_days'], 'days')} ago; first {day(record['first_order_on'])}"),
+        ("Usual gap", quantity(record["mean_gap_days"], "days") if record["mean_gap_days"] is not None else "one purchase day so far"),
+        ("Country", record["primary_country"]),
+        (f"Risk of no order in {horizon} days", f"{share(record['churn_probability'])} ({record['churn_band']})"),
+        (f"Expected in {horizon} days", f"{quantity(record['predicted_orders'], 'orders')}, {money(record['predicted_spend'], currency)}"),
+        ("Value over 180 days", f"{money(record['clv_180d'], currency)} ({record['clv_band']}), 80 % between {money(record['clv_lower'], currency)} and {money(record['clv_upper'], currency)}"),
+        ("Value at risk", money(record["expected_value_loss"], currency)),
+        ("Next order", day(record["next_order_on"]) if record["next_order_on"] else "more likely never than at any date"),
+    ]
+    return rows
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    """Print the checks of `genome doctor`."""
+    console = _console()
+    for check in checks:
+        console.print(f"{'ok   ' if check.ok else 'WRONG'} {check.name}: {check.found}")
+        if check.next_step and not check.ok:
+            console.print(f"      → {check.next_step}")

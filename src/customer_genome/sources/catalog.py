@@ -1,0 +1,71 @@
+"""Which source stands behind each input table: a name, a path or an address becomes a described table.
+
+Comes in: what the user named and the settings of the workspace. Goes out: a `SourceTable` per input table. Order of
+precedence: what the command line names, then [tables.*] of genome.toml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from customer_genome.contracts import SourceTable
+from customer_genome.errors import SourceError
+from customer_genome.settings import Settings, TableSettings
+from customer_genome.sources.databases import describe_database, is_database_address
+from customer_genome.sources.files import describe_file
+from customer_genome.sources.public import PUBLIC_DATA, describe_public, public_data
+
+
+def describe_sources(data: str | None, settings: Settings, tmp: Path) -> Mapping[str, SourceTable]:
+    """Describe every input table of a run.
+
+    Parameters
+    ----------
+    data : str or None
+        Public name, file, folder, glob or database address of the order lines; None takes [tables.order_lines].
+    tmp : Path
+        Folder for clean copies of files that an engine cannot read as they are.
+
+    Raises
+    ------
+    SourceError
+        When there are no order lines, or a source cannot be understood.
+    """
+    tables = dict(settings.tables)
+    given = data or (tables["order_lines"].path if "order_lines" in tables else None)
+    if given is None:
+        raise SourceError(
+            f"No order lines to read: {settings.workspace} has no genome.toml with [tables.order_lines] path. "
+            "Name a file (`genome run FILE`), write the settings with `genome init FILE`, or try `genome demo`."
+        )
+    described: dict[str, SourceTable] = {}
+    if given in PUBLIC_DATA and not Path(given).exists():
+        described |= _public(given, settings, tmp)
+        tables.pop("order_lines", None)
+    else:
+        tables["order_lines"] = replace(tables.get("order_lines", TableSettings()), path=given)
+    for name, table in tables.items():
+        if table.path is not None:
+            described[name] = _described(name, table.path, table, tmp)
+    return described
+
+
+def _described(name: str, path: str, table: TableSettings, tmp: Path) -> SourceTable:
+    """Describe one table at a path or an address."""
+    if is_database_address(path):
+        return describe_database(path, name, table)
+    return describe_file(path, name, table, tmp)
+
+
+def _public(name: str, settings: Settings, tmp: Path) -> dict[str, SourceTable]:
+    """Describe the tables of a public data set, with the rows that the published data have."""
+    cache = settings.workspace / "public"
+    tables = describe_public(name, cache=cache, download=True)
+    rows = public_data(name).rows
+    described = {}
+    for table, source in tables.items():
+        ready = source if isinstance(source, SourceTable) else _described(table, source.path or "", source, tmp)
+        described[table] = replace(ready, expected_rows=rows.get(table))
+    return described
