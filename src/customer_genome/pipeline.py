@@ -25,7 +25,7 @@ import pyarrow as pa
 from customer_genome import __version__
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
-from customer_genome.features.table import build_features, share_column
+from customer_genome.features.table import CategoryKey, build_features, share_column
 from customer_genome.registry import prune_models, save_model, set_alias
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.scoring import Scores, score_customers
@@ -258,25 +258,31 @@ def _longest_horizon(engine: DuckDBEngine, cutoff: dt.date) -> int:
 def _facts(engine: DuckDBEngine, settings: Settings, sources: Mapping[str, SourceTable], notices: list[str]) -> tuple[str, ...]:
     """Build and prove customer_facts; return the categories with a share column and note what is left out."""
     lines = sources["order_lines"]
-    products = sources.get("products")
-    has_product_categories = products is not None and "category" in products.mapping
-    has_categories = bool({"category", "description"} & set(lines.mapping)) or has_product_categories
-    uses_keywords = "category" not in lines.mapping and not has_product_categories
+    key = _category_key(sources)
     categories = build_features(
         engine,
-        read_category_rules(settings.features.categories) if uses_keywords else (),
-        has_products=products is not None,
+        read_category_rules(settings.features.categories) if key == "description" else (),
+        category_key=key,
         has_customers="customers" in sources,
         has_discounts="discount" in lines.mapping,
-        has_categories=has_categories,
         most_categories=settings.features.most_categories,
         home_country=settings.shop.home_country,
     )
-    if not has_categories:
+    if key is None:
         notices.append("Neither category nor description: shares per category are left out.")
     check_customer_facts(engine)
     check_identities(engine)
     return categories
+
+
+def _category_key(sources: Mapping[str, SourceTable]) -> CategoryKey | None:
+    """Return what lines can be put into categories by: their own category, the product table, their description."""
+    lines, products = sources["order_lines"], sources.get("products")
+    if "category" in lines.mapping:
+        return "category"
+    if products is not None and "category" in products.mapping and "product_id" in lines.mapping:
+        return "product_id"
+    return "description" if "description" in lines.mapping else None
 
 
 def _result(

@@ -60,8 +60,8 @@ def built(rows: Sequence[Mapping[str, Any]], cutoffs: Sequence[dt.date], without
     build_marts(engine, days, CleaningSettings(**cleaning))
     build_refund_effect(engine)
     build_features(
-        engine, (("Bags", ("bag",)),), has_products=False, has_customers=False, has_discounts=True,
-        has_categories=True, most_categories=5, home_country="",
+        engine, (("Bags", ("bag",)),), category_key="description", has_customers=False, has_discounts=True,
+        most_categories=5, home_country="",
     )
     return engine
 

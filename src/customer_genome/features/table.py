@@ -7,6 +7,7 @@ product category. No text here takes a parameter: a cutoff is a row of a table, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pyarrow as pa
 
@@ -17,16 +18,16 @@ VIEWS = ("known_lines",)
 TABLES = ("known_days", "known_orders")
 THEMES = ("rfm", "cadence", "basket", "geography", "returns", "trend", "promotion")
 OTHER = "Other"
+CategoryKey = Literal["category", "product_id", "description"]
 
 
 def build_features(
     engine: Engine,
     category_rules: Sequence[tuple[str, Sequence[str]]],
     *,
-    has_products: bool,
+    category_key: CategoryKey | None,
     has_customers: bool,
     has_discounts: bool,
-    has_categories: bool,
     most_categories: int,
     home_country: str,
 ) -> tuple[str, ...]:
@@ -35,10 +36,11 @@ def build_features(
     Parameters
     ----------
     category_rules : list of (category, keywords)
-        In order of precedence; used where neither the line nor the product table names a category.
-    has_products, has_customers, has_discounts, has_categories : bool
-        Whether the data have a product table, a customer table (its further columns become `attribute_*` facts),
-        discounts, and anything to put lines into categories by.
+        In order of precedence; used where `category_key` is the description.
+    category_key : "category", "product_id", "description" or None
+        What a line's category is told from: its own category, the product table, keyword rules, or nothing.
+    has_customers, has_discounts : bool
+        Whether the data have a customer table (its further columns become `attribute_*` facts) and discounts.
     most_categories : int
         Categories with a column of their own, by revenue; the rest is added to Other.
     home_country : str
@@ -51,7 +53,7 @@ def build_features(
         engine.create_view(name, _text(name))
     for name in THEMES:
         engine.create_table(name, _text(name))
-    shares = _build_categories(engine, category_rules, has_products, most_categories) if has_categories else ()
+    shares = _build_categories(engine, category_rules, category_key, most_categories) if category_key else ()
     columns = [f"{_share(name)} as {quoted(share_column(name))}" for name in shares]
     joins = ["left join category_wide as w on f.as_of = w.as_of and f.customer_id = w.customer_id"] if shares else []
     if home_country:
@@ -86,8 +88,10 @@ def _share(category: str) -> str:
     return f"coalesce(w.{quoted(share_column(category))}, 0)"
 
 
-def _build_categories(engine: Engine, rules: Sequence[tuple[str, Sequence[str]]], has_products: bool, most: int) -> tuple[str, ...]:
+def _build_categories(engine: Engine, rules: Sequence[tuple[str, Sequence[str]]], key: CategoryKey, most: int) -> tuple[str, ...]:
     """Build the category of every product text, spend per customer and category, and one column per category."""
+    if key != "description":
+        rules = ()
     flat = [(number, category, keyword_text(word)) for number, (category, words) in enumerate(rules) for word in words]
     engine.write(
         "category_rules",
@@ -99,10 +103,11 @@ def _build_categories(engine: Engine, rules: Sequence[tuple[str, Sequence[str]]]
             }
         ),
     )
-    products = "select product_id, description, category from products" if has_products else (
-        "select cast(null as varchar) as product_id, cast(null as varchar) as description, cast(null as varchar) as category where false"
-    )
-    engine.create_view("product_table", products)
+    engine.define("category_key", ("product_id", "description", "category"), key)
+    engine.define("own_category", ("line_key",), "line_key" if key == "category" else "cast(null as varchar)")
+    products = "select product_id, category from products" if key == "product_id" else "select line_key as product_id, line_key as category from no_keys"
+    engine.create_view("no_keys", "select cast(null as varchar) as line_key where false")
+    engine.create_view("product_categories", products)
     engine.create_table("line_categories", _text("line_categories"))
     engine.create_table("customer_categories", _text("category"))
     names = engine.fetch(

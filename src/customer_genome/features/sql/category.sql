@@ -1,12 +1,9 @@
--- Spend and share per customer and category.
+-- Spend and share per customer and category; lines without a key are Other.
 with spend as (
-    select l.as_of, l.customer_id, c.category, sum(l.revenue) as revenue
+    select l.as_of, l.customer_id, coalesce(c.category, 'Other') as category, sum(l.revenue) as revenue
     from known_lines as l
-    inner join line_categories as c
-        on l.product_id is not distinct from c.product_id
-        and l.description is not distinct from c.description
-        and l.category is not distinct from c.line_category
-    group by l.as_of, l.customer_id, c.category
+    left join line_categories as c on category_key(l.product_id, l.description, l.category) = c.line_key
+    group by l.as_of, l.customer_id, coalesce(c.category, 'Other')
 )
 
 select

@@ -1,24 +1,27 @@
--- The category of each distinct product text: the line's own, else the product table's, else the first keyword rule with
--- a word in the description, else Other. Decided per text, never per time, so that later lines cannot change earlier ones.
-with products_seen as (
-    select distinct product_id, description, category
+-- The category behind each distinct key of a line. The key is what the data can tell a category from: the line's own
+-- category, else its product (product table), else its description (keyword rules, first rule wins). It is decided per
+-- key, never per time, so that later lines cannot change what earlier ones were.
+with distinct_keys as (
+    select distinct category_key(product_id, description, category) as line_key
     from order_lines
 ),
 
-described as (
-    select s.product_id, s.description, s.category, p.category as product_category, words_of(coalesce(s.description, p.description)) as words
-    from products_seen as s
-    left join product_table as p on s.product_id = p.product_id
+keys as (
+    select line_key, words_of(line_key) as words
+    from distinct_keys
 ),
 
 ruled as (
     select
-        d.product_id, d.description, d.category, d.product_category, r.category as rule_category,
-        row_number() over (partition by d.product_id, d.description, d.category order by r.rule_number asc nulls last, r.keyword) as choice
-    from described as d
-    left join category_rules as r on contains(d.words, r.keyword)
+        k.line_key,
+        r.category,
+        row_number() over (partition by k.line_key order by r.rule_number asc nulls last, r.keyword asc nulls last) as choice
+    from keys as k
+    left join category_rules as r on contains(k.words, r.keyword)
 )
 
-select product_id, description, category as line_category, coalesce(category, product_category, rule_category, 'Other') as category
-from ruled
-where choice = 1
+select k.line_key, coalesce(own_category(k.line_key), p.category, r.category, 'Other') as category
+from keys as k
+left join product_categories as p on k.line_key = p.product_id
+left join ruled as r on k.line_key = r.line_key and r.choice = 1
+where k.line_key is not null
