@@ -1,0 +1,116 @@
+"""The whole path on real data: totals, ledger, one decision per customer, exports with the documented columns."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import math
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from customer_genome.genome import Genome
+from customer_genome.interfaces.cli import app
+
+runner = CliRunner()
+EXPORT = [
+    "CustomerID", "Recency", "Frequency", "Monetary", "total_orders", "total_quantity", "total_spend", "avg_order_value", "recency_days",
+    "unique_products", "activity_days", "PrimaryCountry", "CatShare_HomeDecor", "CatShare_Kitchen", "CatShare_Bags", "CatShare_Toys",
+    "CatShare_Other", "p_alive", "predicted_orders", "predicted_value", "CLV_6m", "clv_lower", "clv_upper", "clv_band", "risk_probability",
+    "churn_band", "confidence_score", "expected_value_loss", "priority_segment", "next_order_on", "Cluster_KMeans", "rfm_segment",
+    "segment_name", "playbook", "recommended_action",
+]
+
+
+def genome(*arguments: str) -> dict:
+    """Run a command with --json and return its object."""
+    result = runner.invoke(app, [*arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def online_retail(genome_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """Online Retail, published without any settings."""
+    workspace = tmp_path_factory.mktemp("online-retail")
+    return workspace, genome("run", str(genome_data / "online_retail.parquet"), "--workspace", str(workspace), "--progress", "none")
+
+
+def test_totals_are_the_published_ones(online_retail):
+    _, result = online_retail
+    assert (result["lines"], result["customers"], result["orders"], round(result["revenue"], 2)) == (392_692, 4_338, 18_532, 8_887_208.89)
+    assert result["as_of"] == "2011-12-10"
+    assert result["ledger"]["duplicate"]["rows"] == 5_192
+    assert sum(entry["rows"] for entry in result["ledger"].values()) == 541_909
+
+
+def test_every_customer_has_a_value_a_risk_and_an_action(online_retail):
+    workspace, _ = online_retail
+    with Genome.open(workspace) as published:
+        rows = published.query(
+            "select clv_180d, clv_lower, clv_upper, churn_probability, confidence_score, expected_value_loss, playbook, recommended_action, "
+            "segment_name, rfm_segment from customers"
+        ).to_pylist()
+    assert len(rows) == 4_338
+    for row in rows:
+        assert all(value is not None for value in row.values())
+        assert 0 <= row["churn_probability"] <= 1
+        assert row["clv_lower"] <= row["clv_180d"] <= row["clv_upper"]
+        assert math.isclose(row["confidence_score"], 1 - row["churn_probability"])
+        assert math.isclose(row["expected_value_loss"], row["clv_180d"] * row["churn_probability"])
+    assert len({row["clv_180d"] for row in rows}) > 4_000
+    assert len({row["playbook"] for row in rows}) >= 4
+
+
+def test_export_has_the_documented_columns_in_every_format(online_retail, tmp_path):
+    workspace, _ = online_retail
+    for kind in ("csv", "parquet", "xlsx"):
+        written = genome("export", "--workspace", str(workspace), "--format", kind, "--output", str(tmp_path / f"out.{kind}"))
+        assert written["columns"] == EXPORT
+        assert written["rows"] == 4_338
+    with (tmp_path / "out.csv").open(encoding="utf-8") as file:
+        assert next(csv.reader(file)) == EXPORT
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.column("CustomerID").to_pylist() == sorted(table.column("CustomerID").to_pylist())
+
+
+def test_an_earlier_cutoff_knows_nothing_later(online_retail, genome_data, tmp_path):
+    result = genome("run", str(genome_data / "online_retail.parquet"), "--workspace", str(tmp_path), "--as-of", "2011-06-12", "--progress", "none")
+    assert result["as_of"] == "2011-06-12"
+    assert result["lines"] + result["lines_after_as_of"] == 392_692
+    with Genome.open(tmp_path) as published:
+        latest = published.query("select max(last_order_on) as day from customers")["day"][0].as_py()
+    assert latest < dt.date(2011, 6, 12)
+
+
+def test_show_names_near_ids_for_an_unknown_customer(online_retail):
+    workspace, _ = online_retail
+    assert genome("show", "17850", "--workspace", str(workspace))["customer_id"] == "17850"
+    result = runner.invoke(app, ["show", "1785O", "--workspace", str(workspace)])
+    assert result.exit_code == 1
+    assert "17850" in str(result.exception)
+
+
+def test_the_same_input_gives_the_same_result(online_retail, genome_data, tmp_path):
+    workspace, _ = online_retail
+    genome("run", str(genome_data / "online_retail.parquet"), "--workspace", str(tmp_path), "--progress", "none")
+    with Genome.open(workspace) as first, Genome.open(tmp_path) as second:
+        assert first.table("customers").equals(second.table("customers"))
+
+
+def test_forget_erases_a_customer_everywhere(online_retail, genome_data, tmp_path):
+    data = str(genome_data / "online_retail.parquet")
+    genome("run", data, "--workspace", str(tmp_path), "--progress", "none")
+    erased = genome("forget", "17850", "--workspace", str(tmp_path), "--yes")
+    assert erased["warehouse_rows"] > 300
+    assert erased["versions"] == 1
+    for path in [*tmp_path.rglob("*.duckdb")]:
+        assert b"17850" not in path.read_bytes()
+    assert runner.invoke(app, ["show", "17850", "--workspace", str(tmp_path)]).exit_code == 1
+    again = genome("run", data, "--workspace", str(tmp_path), "--progress", "none")
+    assert again["customers"] == 4_337
+    assert again["ledger"]["forgotten"]["rows"] == erased["warehouse_rows"]
+    assert sum(entry["rows"] for entry in again["ledger"].values()) == 541_909
