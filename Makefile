@@ -80,12 +80,12 @@ test-browser: $(VENV)/.dev  ## Run the tests that need Chromium
 marked = $(ONE_THREAD) PYSPARK_PYTHON=$(SH)/python $(BIN)/python -m pytest -m $(2) || { code=$$?; [ $$code -eq 5 ] && echo "No test is marked '$(1)' yet: nothing was run." || exit $$code; }
 
 check: $(VENV)/.dev  ## Check format, lint, types, architecture, locks and layout
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --output-format concise .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_locks.py
-	$(BIN)/uv pip check --quiet --python $(BIN)/python
+	$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	$(PYTEST) -q tests/test_layout.py
 
 docs: $(VENV)/.dev  ## Prove the documentation: links, commands, examples
