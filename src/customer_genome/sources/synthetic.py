@@ -97,10 +97,11 @@ class Simulation(Shop):
         return written
 
     def ledger(self) -> dict[str, tuple[int, float]]:
-        """Return per row class the rows and the money (quantity x price, signed; 0 where it cannot be read)."""
+        """Return per row class the rows and the money (quantity x price, signed; 0 where either cannot be read)."""
         counts: dict[str, tuple[int, float]] = {}
         for _, lines, inside, _ in self._blocks():
-            money = np.where(lines.kind < draws.TEXT_QUANTITY, lines.quantity * lines.cents / 100.0, 0.0)
+            unreadable = (lines.kind == draws.TEXT_QUANTITY) | (lines.kind == draws.TEXT_PRICE)
+            money = np.where(unreadable, 0.0, lines.quantity * lines.cents / 100.0)
             for kind in np.unique(lines.kind[inside]):
                 hit = inside & (lines.kind == kind)
                 rows, revenue = counts.get(draws.ROW_CLASSES[kind], (0, 0.0))
