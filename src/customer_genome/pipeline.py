@@ -179,10 +179,6 @@ def _stage(engine: DuckDBEngine, settings: Settings, workspace: Workspace, sourc
         yield from source.notices
         if name != "order_lines":
             stage_side_table(engine, source, settings.shop.timezone)
-    if settings.cleaning.drop_duplicates and not {"order_id", "product_id"} <= set(lines.mapping):
-        yield "Equal rows are all kept: without order id and product they may be real purchases."
-    if "product_id" not in lines.mapping:
-        yield "No product column: returns cannot be matched to purchases, and breadth and categories are left out."
     suppressed = "select customer_id from suppressions" if "suppressions" in sources else "select cast(null as varchar) as customer_id where false"
     engine.create_view("suppressed", suppressed)
 
