@@ -1,0 +1,399 @@
+"""Playbooks: who gets which action, by rules a marketer can read and change.
+
+Comes in: a parsed playbook file as plain values, and an Arrow table of customers with facts and predictions. Goes out:
+for every customer one playbook, one sentence that says what to do, and the reason; for every playbook how many it fits.
+The first playbook whose rules all hold takes the customer. This module must not read files or settings, and evaluates no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from customer_genome.contracts import CUSTOMER_FACTS
+from customer_genome.decisions.conditions import Condition, Multiple, holds, parse_condition, right_side, statistics_of
+from customer_genome.decisions.customers import BoolArray, Customers, IntArray
+from customer_genome.decisions.wording import ACT_BY, Template, fact_text, fill, number_text, parse_template, phrase_of
+from customer_genome.errors import SettingsError, did_you_mean
+
+PREDICTED_COLUMNS: tuple[str, ...] = (
+    "horizon_days",
+    "p_alive",
+    "predicted_orders",
+    "predicted_spend",
+    "clv_180d",
+    "clv_lower",
+    "clv_upper",
+    "churn_probability",
+    "next_order_on",
+    "clv_band",
+    "churn_band",
+    "confidence_score",
+    "expected_value_loss",
+    "priority_segment",
+    "recency_score",
+    "frequency_score",
+    "monetary_score",
+    "rfm_segment",
+    "cluster_kmeans",
+    "segment_name",
+    "is_home_country",
+)
+KNOWN_COLUMNS: frozenset[str] = frozenset((*CUSTOMER_FACTS.names, *PREDICTED_COLUMNS))
+"""Columns a run can produce: a playbook that needs one this data does not have is switched off; any other name is a fault."""
+
+_REQUIRED: Mapping[str, type] = {
+    "name": str,
+    "priority": int,
+    "who": str,
+    "when": list,
+    "do": list,
+    "measure": list,
+    "channel": str,
+    "cost": str,
+    "action": str,
+}
+NOTHING_ELSE_FITS = "no other playbook fits"
+_BOUNDS: Mapping[str, str] = {"<=": "at most ", "<": "under ", ">=": "at least ", ">": "over ", "!=": "not ", "=": "", "in": ""}
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """What to do with one kind of customer.
+
+    Attributes
+    ----------
+    priority : int
+        The lowest number whose rules hold takes the customer.
+    who : who they are, in a sentence
+    when : the rules, all of which must hold; none = everybody, allowed only for the last playbook
+    do, measure : what to do, and by which figures to judge it
+    channel, cost : how they are reached, and what it roughly costs
+    action : the customer's own sentence, with placeholders
+    """
+
+    name: str
+    priority: int
+    who: str
+    when: tuple[Condition, ...]
+    do: tuple[str, ...]
+    measure: tuple[str, ...]
+    channel: str
+    cost: str
+    action: Template
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns its rules need."""
+        return tuple(dict.fromkeys(column for condition in self.when for column in condition.columns))
+
+
+class Assignment(NamedTuple):
+    """Per customer: the playbook, what to do, and why; Arrow string arrays of shape (n_customers,), never null."""
+
+    playbook: pa.StringArray
+    recommended_action: pa.StringArray
+    reason: pa.StringArray
+
+
+@dataclass(frozen=True)
+class PlaybookCheck:
+    """What a playbook does to these customers.
+
+    Attributes
+    ----------
+    n_matches : int
+        Customers its rules hold for.
+    n_assigned : int
+        Those that no earlier playbook took.
+    overlaps : other playbook -> customers that both fit (the last playbook, which fits everybody, is left out)
+    switched_off : why it takes no part, or an empty text
+    """
+
+    name: str
+    priority: int
+    n_matches: int
+    n_assigned: int
+    overlaps: Mapping[str, int] = field(default_factory=dict)
+    switched_off: str = ""
+
+
+# --- file to playbooks -----------------------------------------------------------------------------------------
+
+
+def parse_playbooks(document: Mapping[str, Any], label: str = "playbooks.toml") -> tuple[Playbook, ...]:
+    """Return the playbooks of a parsed file, by priority.
+
+    Parameters
+    ----------
+    document : mapping
+        With a list `playbook` of tables; see docs/playbooks.md.
+    label : str
+        What the file is called in messages.
+
+    Raises
+    ------
+    SettingsError
+        Listing every fault with its playbook and rule.
+    """
+    faults = [f"{key} is not known here.{did_you_mean(key, ['playbook'])}" for key in document if key != "playbook"]
+    entries = document.get("playbook", [])
+    if not isinstance(entries, list) or not entries:
+        faults.append("no [[playbook]] found")
+        entries = []
+    found = [_playbook(entry, number, faults) for number, entry in enumerate(entries, start=1)]
+    playbooks = sorted((playbook for playbook in found if playbook is not None), key=lambda playbook: playbook.priority)
+    if not faults:
+        faults.extend(_faults_together(playbooks))
+    if faults:
+        raise SettingsError(
+            f"{label}: {len(faults)} fault(s).\n" + "\n".join(f"- {fault}" for fault in faults) + "\nSee docs/playbooks.md."
+        )
+    return tuple(playbooks)
+
+
+def _playbook(entry: Any, number: int, faults: list[str]) -> Playbook | None:
+    """Return one playbook, or None after noting its faults."""
+    if not isinstance(entry, Mapping):
+        faults.append(f"playbook {number}: wanted a table, found {entry!r}")
+        return None
+    where = (
+        f'playbook "{entry["name"]}"' if isinstance(entry.get("name"), str) and entry["name"].strip() else f"playbook {number}"
+    )
+    before = len(faults)
+    faults.extend(f"{where}: {key} is not known.{did_you_mean(key, _REQUIRED)}" for key in entry if key not in _REQUIRED)
+    for key, type_ in _REQUIRED.items():
+        fault = _fault_of(entry, key, type_)
+        if fault:
+            faults.append(f"{where}: {fault}")
+    if len(faults) > before:
+        return None
+    conditions = _conditions(entry["when"], where, faults)
+    try:
+        action = parse_template(entry["action"])
+    except SettingsError as err:
+        faults.append(f"{where}, action: {err}")
+        return None
+    return Playbook(
+        name=entry["name"].strip(),
+        priority=entry["priority"],
+        who=entry["who"].strip(),
+        when=conditions,
+        do=tuple(entry["do"]),
+        measure=tuple(entry["measure"]),
+        channel=entry["channel"].strip(),
+        cost=entry["cost"].strip(),
+        action=action,
+    )
+
+
+def _fault_of(entry: Mapping[str, Any], key: str, type_: type) -> str:
+    """Return what is wrong with one key of a playbook, or an empty text."""
+    if key not in entry:
+        return f"{key} is missing"
+    value = entry[key]
+    if not isinstance(value, type_) or isinstance(value, bool):
+        return (
+            f"{key} = {value!r}: wanted {'a list of texts' if type_ is list else 'a whole number' if type_ is int else 'a text'}"
+        )
+    if isinstance(value, str) and not value.strip():
+        return f"{key} is empty"
+    if isinstance(value, list) and not all(isinstance(item, str) and item.strip() for item in value):
+        return f"{key} = {value!r}: wanted a list of texts"
+    if key in ("do", "measure") and not value:
+        return f"{key} is empty: wanted at least one entry"
+    return ""
+
+
+def _conditions(rules: Sequence[str], where: str, faults: list[str]) -> tuple[Condition, ...]:
+    """Return the rules of a playbook, noting those that cannot be read."""
+    conditions = []
+    for number, rule in enumerate(rules, start=1):
+        try:
+            conditions.append(parse_condition(rule))
+        except SettingsError as err:
+            faults.append(f"{where}, rule {number}: {err}")
+    return tuple(conditions)
+
+
+def _faults_together(playbooks: Sequence[Playbook]) -> Iterable[str]:
+    """Yield what is wrong with the playbooks as a whole: doubled names or priorities, no last one for everybody else."""
+    for key in ("name", "priority"):
+        values = [getattr(playbook, key) for playbook in playbooks]
+        for value in sorted({value for value in values if values.count(value) > 1}, key=str):
+            yield f"{values.count(value)} playbooks have {key} {value!r}: wanted each once"
+    for playbook in playbooks[:-1]:
+        if not playbook.when:
+            yield f'playbook "{playbook.name}" has no rules and takes everybody, but is not the last: give it the highest priority number, or rules'
+    if playbooks[-1].when:
+        yield f'the last playbook, "{playbooks[-1].name}", must take everybody else: wanted one more with the highest priority and when = []'
+
+
+# --- playbooks to customers ------------------------------------------------------------------------------------
+
+
+def figures_of(playbooks: Sequence[Playbook], table: pa.Table) -> dict[str, float]:
+    """Return the run's own figures behind p30, mean and median ("recency_days p30" -> 17.0).
+
+    Handed to `assign`, they judge a later or single customer by the customers of this run.
+    """
+    customers = Customers(table)
+    figures: dict[str, float] = {}
+    for playbook in playbooks:
+        try:
+            figures |= statistics_of((condition for condition in playbook.when if condition.statistic not in figures), customers)
+        except SettingsError as err:
+            raise SettingsError(f'playbook "{playbook.name}": {err}') from err
+    return figures
+
+
+def assign(
+    playbooks: Sequence[Playbook],
+    table: pa.Table,
+    *,
+    currency: str = "",
+    figures: Mapping[str, float] | None = None,
+) -> Assignment:
+    """Give every customer the first playbook that fits, the action in their own facts, and the reason.
+
+    Parameters
+    ----------
+    playbooks : from `parse_playbooks`
+    table : Arrow table, one row per customer
+        Facts and predictions; a null or NaN never matches a rule.
+    currency : str
+        Code of the money in sentences ("GBP"); empty = bare numbers.
+    figures : mapping, optional
+        From `figures_of`; by default those of `table`.
+
+    Raises
+    ------
+    SettingsError
+        When a rule or action names a column nobody knows, or compares text with a number.
+    """
+    customers = Customers(table)
+    known_figures = figures_of(playbooks, table) if figures is None else figures
+    matches, _ = _matches(playbooks, customers, known_figures)
+    place = _first(matches, len(customers))
+    rows_of = [np.flatnonzero(place == number) for number in range(len(playbooks))]
+    names, actions, reasons = [], [], []
+    for playbook, rows in zip(playbooks, rows_of, strict=True):
+        names.append(pa.repeat(playbook.name, len(rows)))
+        actions.append(fill(playbook.action, customers, rows, currency))
+        reasons.append(_reason(playbook, customers, rows, known_figures, currency))
+    back = pa.array(np.argsort(np.concatenate(rows_of), kind="stable"))
+    return Assignment(
+        *(pa.concat_arrays([piece.cast(pa.string()) for piece in pieces]).take(back) for pieces in (names, actions, reasons))
+    )
+
+
+def check(
+    playbooks: Sequence[Playbook], table: pa.Table, figures: Mapping[str, float] | None = None
+) -> tuple[PlaybookCheck, ...]:
+    """Return, per playbook, how many customers it fits and takes, which others it overlaps, and whether it is switched off."""
+    customers = Customers(table)
+    matches, off = _matches(playbooks, customers, figures_of(playbooks, table) if figures is None else figures)
+    place = _first(matches, len(customers))
+    checks = []
+    for number, playbook in enumerate(playbooks):
+        others = {
+            other.name: int((matches[number] & matches[position]).sum())
+            for position, other in enumerate(playbooks)
+            if position != number and other.when and playbook.when
+        }
+        overlaps = {name: count for name, count in others.items() if count}
+        taken = int((place == number).sum())
+        checks.append(
+            PlaybookCheck(
+                playbook.name, playbook.priority, int(matches[number].sum()), taken, overlaps, off.get(playbook.name, "")
+            )
+        )
+    return tuple(checks)
+
+
+def _matches(
+    playbooks: Sequence[Playbook], customers: Customers, figures: Mapping[str, float]
+) -> tuple[list[BoolArray], dict[str, str]]:
+    """Return the rows each playbook fits, and why some are switched off."""
+    _refuse_unknown_columns(playbooks, customers)
+    matches, off = [], {}
+    for playbook in playbooks:
+        missing = [column for column in playbook.columns if not customers.has(column)]
+        fits = np.full(len(customers), not missing)
+        if missing:
+            off[playbook.name] = f"switched off: this data has no {' and no '.join(missing)}"
+        else:
+            for number, condition in enumerate(playbook.when, start=1):
+                try:
+                    fits &= holds(condition, customers, figures)
+                except SettingsError as err:
+                    raise SettingsError(f'playbook "{playbook.name}", rule {number}: {err}') from err
+        matches.append(fits)
+    return matches, off
+
+
+def _refuse_unknown_columns(playbooks: Sequence[Playbook], customers: Customers) -> None:
+    """Raise for names that are neither in the table nor ever made by a run, with near names."""
+    known = sorted({*KNOWN_COLUMNS, *customers.table.column_names})
+    faults: list[str] = []
+    for playbook in playbooks:
+        for number, condition in enumerate(playbook.when, start=1):
+            faults.extend(
+                f'playbook "{playbook.name}", rule {number} `{condition}`: there is no column {column}.{did_you_mean(column, known)}'
+                for column in condition.columns
+                if not _is_known(column, known)
+            )
+        faults.extend(
+            f'playbook "{playbook.name}", action: there is no column {column}.{did_you_mean(column, [*known, ACT_BY])}'
+            for column in playbook.action.columns
+            if not _is_known(column, known)
+        )
+    if faults:
+        raise SettingsError("Playbooks name columns that do not exist:\n" + "\n".join(f"- {fault}" for fault in faults))
+
+
+def _is_known(column: str, known: Sequence[str]) -> bool:
+    return column in known or column.startswith("category_share_")
+
+
+def _first(matches: Sequence[BoolArray], n: int) -> IntArray:
+    """Return the position of the first playbook that fits each customer; the last fits everybody."""
+    place = np.full(n, len(matches) - 1, dtype=np.int64)
+    for number in range(len(matches) - 1, -1, -1):
+        place[matches[number]] = number
+    return place
+
+
+def _reason(playbook: Playbook, customers: Customers, rows: IntArray, figures: Mapping[str, float], currency: str) -> pa.Array:
+    """Return, per customer, every rule with the customer's own figure and the bound it was held against."""
+    if not playbook.when:
+        return pa.repeat(NOTHING_ELSE_FITS, len(rows))
+    clauses = [_clause(condition, customers, rows, figures, currency) for condition in playbook.when]
+    return clauses[0] if len(clauses) == 1 else pc.binary_join_element_wise(*clauses, "; ")
+
+
+def _clause(condition: Condition, customers: Customers, rows: IntArray, figures: Mapping[str, float], currency: str) -> pa.Array:
+    """Return one rule as a clause per customer: "last order 12 days ago (at most 17 days, p30)"."""
+    before, after = phrase_of(condition.column)
+    own = fact_text(condition.column, customers, rows, currency)
+    if condition.op in ("=", "in") or customers.kind(condition.column) == "text":
+        bound: pa.Array | str = "" if condition.op in ("=", "in") else f" (not {condition.value})"
+    elif isinstance(condition.value, Multiple):
+        other = fact_text(condition.value.column, customers, rows, currency)
+        name = condition.value.column.removesuffix("_days").replace("_", " ")
+        bound = _joined(f" ({_BOUNDS[condition.op]}{condition.value.factor:g} x {name} of ", other, ")", len(rows))
+    else:
+        limit = float(right_side(condition, customers, figures))
+        text = number_text(limit, condition.column, currency) or ""
+        bound = f" ({_BOUNDS[condition.op]}{text}{f', {condition.value}' if condition.statistic else ''})"
+    start = _joined(before, own, after, len(rows))
+    return pc.binary_join_element_wise(start, bound if isinstance(bound, pa.Array) else pa.repeat(bound, len(rows)), "")
+
+
+def _joined(before: str, middle: pa.Array, after: str, n: int) -> pa.Array:
+    return pc.binary_join_element_wise(pa.repeat(before, n), middle, pa.repeat(after, n), "")
