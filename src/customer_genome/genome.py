@@ -121,7 +121,10 @@ class Genome:
 
     def tables(self) -> list[str]:
         """Return the names of the published tables."""
-        return [row["table_name"] for row in self.query("select table_name from information_schema.tables order by table_name").to_pylist()]
+        return [
+            row["table_name"]
+            for row in self.query("select table_name from information_schema.tables order by table_name").to_pylist()
+        ]
 
     def table(self, name: str) -> pa.Table:
         """Return a whole published table.
@@ -133,7 +136,9 @@ class Genome:
         """
         known = self.tables()
         if name not in known:
-            raise SnapshotError(f"Version {self.snapshot.version} has no table {name!r}.{did_you_mean(name, known)} Tables: {', '.join(known)}.")
+            raise SnapshotError(
+                f"Version {self.snapshot.version} has no table {name!r}.{did_you_mean(name, known)} Tables: {', '.join(known)}."
+            )
         return self.query(f'select * from "{name}"')
 
     def customer(self, customer_id: str) -> dict[str, Any]:
@@ -146,12 +151,15 @@ class Genome:
         """
         rows = self.query("select * from customers where customer_id = ?", [customer_id]).to_pylist()
         if not rows:
-            near = self.query("select customer_id from customers order by levenshtein(customer_id, ?), customer_id limit 3", [customer_id])
+            near = self.query(
+                "select customer_id from customers order by levenshtein(customer_id, ?), customer_id limit 3", [customer_id]
+            )
             names = ", ".join(near.column("customer_id").to_pylist())
             raise UnknownCustomerError(
                 f"Customer {customer_id!r} is not among the {self.manifest['customers']:,} customers of version {self.snapshot.version}. Nearest ids: {names}."
             )
-        return rows[0]
+        record: dict[str, Any] = rows[0]
+        return record
 
     def orders_of(self, customer_id: str) -> pa.Table:
         """Return a customer's orders, oldest first."""
@@ -167,7 +175,9 @@ class Genome:
         """Return (export name, published column) for every column this version can give."""
         published = self.query("select * from customers limit 0").column_names
         home = str(self.manifest.get("settings", {}).get("shop", {}).get("home_country", "")).lower()
-        pairs = [("IsUK" if name == "is_home_country" and home in UNITED_KINGDOM else name, column) for name, column in _EXPORT_NAMES]
+        pairs = [
+            ("IsUK" if name == "is_home_country" and home in UNITED_KINGDOM else name, column) for name, column in _EXPORT_NAMES
+        ]
         pairs += [(share_name(item["category"]), item["column"]) for item in self.manifest.get("category_shares", [])]
         pairs += _EXPORT_PREDICTIONS
         pairs += [(name.removeprefix("attribute_"), name) for name in published if name.startswith("attribute_")]

@@ -136,12 +136,19 @@ def run(
 
 
 def _run_locked(
-    settings: Settings, workspace: Workspace, sources: Mapping[str, SourceTable], as_of: dt.date | None, today: dt.date, clock: _Clock
+    settings: Settings,
+    workspace: Workspace,
+    sources: Mapping[str, SourceTable],
+    as_of: dt.date | None,
+    today: dt.date,
+    clock: _Clock,
 ) -> RunResult:
     """Do the run while holding the workspace."""
     engine = DuckDBEngine(workspace.building, settings.engine.memory_limit, settings.engine.threads, workspace.tmp)
     try:
-        with clock.stage("clean", f"reading and classing {sources['order_lines'].label}" if "order_lines" in sources else "reading"):
+        with clock.stage(
+            "clean", f"reading and classing {sources['order_lines'].label}" if "order_lines" in sources else "reading"
+        ):
             notices = list(_stage(engine, settings, workspace, sources, today))
             cutoff = _cutoff(engine, as_of)
             horizon_days = settings.prediction.horizon_days or _longest_horizon(engine, cutoff)
@@ -165,10 +172,14 @@ def _run_locked(
     return _finished(result, version, clock)
 
 
-def _stage(engine: DuckDBEngine, settings: Settings, workspace: Workspace, sources: Mapping[str, SourceTable], today: dt.date) -> Iterator[str]:
+def _stage(
+    engine: DuckDBEngine, settings: Settings, workspace: Workspace, sources: Mapping[str, SourceTable], today: dt.date
+) -> Iterator[str]:
     """Stage order lines and side tables; yield what the user should be told."""
     if "order_lines" not in sources:
-        raise SourceError("No order lines to read. Give a file to `genome run FILE`, or set [tables.order_lines] path in genome.toml.")
+        raise SourceError(
+            "No order lines to read. Give a file to `genome run FILE`, or set [tables.order_lines] path in genome.toml."
+        )
     lines = sources["order_lines"]
     salt, digests = workspace.forgotten()
     rules = NotMerchandise(*read_not_merchandise(settings.cleaning.not_merchandise))
@@ -179,7 +190,11 @@ def _stage(engine: DuckDBEngine, settings: Settings, workspace: Workspace, sourc
         yield from source.notices
         if name != "order_lines":
             stage_side_table(engine, source, settings.shop.timezone)
-    suppressed = "select customer_id from suppressions" if "suppressions" in sources else "select cast(null as varchar) as customer_id where false"
+    suppressed = (
+        "select customer_id from suppressions"
+        if "suppressions" in sources
+        else "select cast(null as varchar) as customer_id where false"
+    )
     engine.create_view("suppressed", suppressed)
 
 
@@ -197,7 +212,7 @@ def _refuse_bad_rows(engine: DuckDBEngine, settings: Settings, lines: SourceTabl
     bad = [row for row in counts if row["row_class"].startswith("bad_") or row["row_class"] == "no_customer"]
     if settings.cleaning.on_bad_rows == "reject" and bad:
         raise ContractError(
-            f"{lines.label}: {sum(row['n'] for row in bad):,} rows are refused and on_bad_rows = \"reject\". Found: {listed}. "
+            f'{lines.label}: {sum(row["n"] for row in bad):,} rows are refused and on_bad_rows = "reject". Found: {listed}. '
             'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
         )
 
@@ -235,7 +250,8 @@ def _cutoff(engine: DuckDBEngine, as_of: dt.date | None) -> dt.date:
     """
     row = engine.fetch("select min(ordered_on) as first_day, max(ordered_on) as last_day from order_lines").to_pylist()[0]
     if as_of is None:
-        return row["last_day"] + dt.timedelta(days=1)
+        last_day: dt.date = row["last_day"]
+        return last_day + dt.timedelta(days=1)
     if as_of <= row["first_day"]:
         raise SettingsError(
             f"--as-of {as_of} leaves nothing to learn from: the purchases run from {row['first_day']} to {row['last_day']} and the cutoff is exclusive. "
@@ -282,15 +298,28 @@ def _category_key(sources: Mapping[str, SourceTable]) -> CategoryKey | None:
 
 
 def _result(
-    engine: DuckDBEngine, settings: Settings, cutoff: dt.date, horizon_days: int, notices: list[str], scores: Scores, clock: _Clock
+    engine: DuckDBEngine,
+    settings: Settings,
+    cutoff: dt.date,
+    horizon_days: int,
+    notices: list[str],
+    scores: Scores,
+    clock: _Clock,
 ) -> RunResult:
     """Collect the totals as of the cutoff."""
     totals = engine.fetch(
         "select count(*) as orders, count(distinct customer_id) as customers, cast(sum(n_lines) as bigint) as n_lines, "
         "cast(sum(revenue) as double) as revenue from known_orders"
     ).to_pylist()[0]
-    later = engine.fetch(f"select count(*) as n from order_lines where ordered_on >= date '{cutoff.isoformat()}'").column("n")[0].as_py()
-    ledger = {row["row_class"]: {"rows": row["n_rows"], "revenue": float(row["revenue"])} for row in engine.fetch("select * from ledger").to_pylist()}
+    later = (
+        engine.fetch(f"select count(*) as n from order_lines where ordered_on >= date '{cutoff.isoformat()}'")
+        .column("n")[0]
+        .as_py()
+    )
+    ledger = {
+        row["row_class"]: {"rows": row["n_rows"], "revenue": float(row["revenue"])}
+        for row in engine.fetch("select * from ledger").to_pylist()
+    }
     effect = engine.fetch("select * from refund_effect").to_pylist()[0]
     return RunResult(
         version="",
@@ -315,7 +344,9 @@ def _store_models(workspace: Workspace, settings: Settings, scores: Scores, cuto
     """Store every fitted model with its card and make it the champion of its kind."""
     stored = {}
     for kind, (arrays, card) in scores.models.items():
-        version = save_model(workspace.models, kind, arrays, {**card, "as_of": cutoff.isoformat(), "product_version": __version__})
+        version = save_model(
+            workspace.models, kind, arrays, {**card, "as_of": cutoff.isoformat(), "product_version": __version__}
+        )
         set_alias(workspace.models, kind, "champion", version)
         prune_models(workspace.models, kind, settings.publish.keep_versions)
         stored[kind] = version
@@ -351,7 +382,10 @@ def _publish(
         **result.as_json(),
         "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "product_version": __version__,
-        "sources": {name: {"label": source.label, "mapping": {k: list(v) for k, v in source.mapping.items()}} for name, source in sources.items()},
+        "sources": {
+            name: {"label": source.label, "mapping": {k: list(v) for k, v in source.mapping.items()}}
+            for name, source in sources.items()
+        },
         "settings": settings_as_json(settings),
         "models": dict(models),
         "category_shares": [{"category": name, "column": share_column(name)} for name in categories],

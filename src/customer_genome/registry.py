@@ -46,7 +46,8 @@ def save_model(models: Path, kind: str, arrays: Mapping[str, np.ndarray], card: 
     temporary = root / f"{version}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    np.savez(temporary / "arrays.npz", **{name: np.asarray(values) for name, values in arrays.items()})
+    plain: dict[str, Any] = {name: np.asarray(values) for name, values in arrays.items()}
+    np.savez(temporary / "arrays.npz", allow_pickle=False, **plain)
     libraries = {name: library_version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
     full_card = {"kind": kind, "version": version, **card, "libraries": libraries, "sha256": sha256_of(temporary / "arrays.npz")}
     write_atomically(temporary / "card.json", json.dumps(full_card, indent=1, default=str) + "\n")
@@ -68,11 +69,15 @@ def load_model(models: Path, kind: str, version_or_alias: str = "champion") -> S
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         if sha256_of(folder / "arrays.npz") != card["sha256"]:
-            raise RegistryError(f"{folder}/arrays.npz is not the file that was stored (its checksum differs). Fit again with `genome run`.")
+            raise RegistryError(
+                f"{folder}/arrays.npz is not the file that was stored (its checksum differs). Fit again with `genome run`."
+            )
         with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, KeyError) as err:
-        raise RegistryError(f"No usable model {kind} {version_or_alias!r} in {models}: {err}. Fit one with `genome run`.") from err
+        raise RegistryError(
+            f"No usable model {kind} {version_or_alias!r} in {models}: {err}. Fit one with `genome run`."
+        ) from err
     return StoredModel(kind, version, arrays, card)
 
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-
 from customer_genome.models.lifetime_value import lifetime_value_interval
 from customer_genome.models.purchases import BetaGeometricNBD
 from customer_genome.models.segments import CLUSTER_FEATURES, fit_clusters, rfm_scores, significant
@@ -99,7 +98,9 @@ def score_customers(facts: pa.Table, settings: Settings, horizon_days: int, play
         "rfm_segment": rfm.rfm_segment,
     }
     features = np.column_stack([significant(_numbers(facts, name)) for name in CLUSTER_FEATURES])
-    clusters = fit_clusters(features, CLUSTER_FEATURES, _numbers(facts, "total_spend"), k=settings.segments.k, seed=settings.prediction.seed)
+    clusters = fit_clusters(
+        features, CLUSTER_FEATURES, _numbers(facts, "total_spend"), k=settings.segments.k, seed=settings.prediction.seed
+    )
     columns["cluster_kmeans"] = clusters.labels
     raise SystemExit(str(columns))
 
@@ -114,8 +115,15 @@ def _value(
     prior = DAYS_OF_MEAN_ORDERS_PER_DAY
     own_orders_per_day = (histories.n_orders + prior * orders_per_day) / (histories.n_days + prior)
     value = lifetime_value_interval(
-        purchases, spend, *history, histories.n_days, histories.mean_spend, CLV_DAYS,
-        settings.prediction.annual_discount, settings.prediction.margin, seed=settings.prediction.seed,
+        purchases,
+        spend,
+        *history,
+        histories.n_days,
+        histories.mean_spend,
+        CLV_DAYS,
+        settings.prediction.annual_discount,
+        settings.prediction.margin,
+        seed=settings.prediction.seed,
     )
     return {
         "horizon_days": pa.array(np.full(len(days), horizon_days), pa.int32()),

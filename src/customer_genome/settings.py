@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from zoneinfo import available_timezones
@@ -144,7 +145,9 @@ def read_settings(workspace: Path) -> Settings:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise SettingsError(f"{path} is not valid TOML: {err}. Correct that line, or write the file anew with `genome init`.") from err
+        raise SettingsError(
+            f"{path} is not valid TOML: {err}. Correct that line, or write the file anew with `genome init`."
+        ) from err
     return settings_from_mapping(raw, workspace, label=str(path))
 
 
@@ -296,9 +299,13 @@ def _contradictions(settings: Settings) -> list[str]:
     if segments.k < 0 or segments.k == 1:
         faults.append(f"[segments] k = {segments.k}: wanted 2 or more clusters, or 0 to choose by the data")
     if not _rising(segments.churn_bands, 2) or not all(0 < edge < 1 for edge in segments.churn_bands):
-        faults.append(f"[segments] churn_bands = {list(segments.churn_bands)}: wanted two rising probabilities such as [0.4, 0.7]")
+        faults.append(
+            f"[segments] churn_bands = {list(segments.churn_bands)}: wanted two rising probabilities such as [0.4, 0.7]"
+        )
     if segments.clv_bands and not _rising(segments.clv_bands, 2):
-        faults.append(f"[segments] clv_bands = {list(segments.clv_bands)}: wanted two rising amounts, or none to choose by the data")
+        faults.append(
+            f"[segments] clv_bands = {list(segments.clv_bands)}: wanted two rising amounts, or none to choose by the data"
+        )
     if settings.publish.keep_versions < 1:
         faults.append(f"[publish] keep_versions = {settings.publish.keep_versions}: wanted 1 or more")
     if settings.engine.memory_limit and not re.fullmatch(r"\d+(\.\d+)?\s*(MB|GB|MiB|GiB)", settings.engine.memory_limit):
@@ -310,13 +317,15 @@ def _contradictions(settings: Settings) -> list[str]:
     try:
         re.compile(cleaning.cancelled_order_pattern)
     except re.error as err:
-        faults.append(f"[cleaning] cancelled_order_pattern = {cleaning.cancelled_order_pattern!r} is not a regular expression: {err}")
+        faults.append(
+            f"[cleaning] cancelled_order_pattern = {cleaning.cancelled_order_pattern!r} is not a regular expression: {err}"
+        )
     return faults
 
 
 def _rising(edges: tuple[float, ...], count: int) -> bool:
     """Return whether there are `count` edges, each above the one before."""
-    return len(edges) == count and all(low < high for low, high in zip(edges, edges[1:], strict=False))
+    return len(edges) == count and all(low < high for low, high in pairwise(edges))
 
 
 def with_overrides(settings: Settings, overrides: Mapping[str, Mapping[str, Any]]) -> Settings:

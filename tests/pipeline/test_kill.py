@@ -26,7 +26,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("kill")
     data = folder / "lines.parquet"
     simulate(n_lines=60_000, seed=3).write_parquet(data)
-    subprocess.run([*GENOME, "run", str(data), "--workspace", str(folder / "w"), "--progress", "none"], check=True, capture_output=True)
+    subprocess.run(
+        [*GENOME, "run", str(data), "--workspace", str(folder / "w"), "--progress", "none"], check=True, capture_output=True
+    )
     return folder / "w", data
 
 
@@ -34,7 +36,9 @@ def run_until(workspace: Path, data: Path, stage: str, delay: float) -> int:
     """Start a run, kill it `delay` seconds after it announces a stage, return its exit code."""
     process = subprocess.Popen(
         [*GENOME, "run", str(data), "--workspace", str(workspace), "--progress", "json"],
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
     )
     assert process.stderr is not None
     for text in process.stderr:
@@ -74,7 +78,9 @@ def test_a_run_after_the_kills_cleans_up_and_publishes(published: tuple[Path, Pa
 def test_two_runs_at_once_on_one_workspace(published: tuple[Path, Path]) -> None:
     folder, data = published
     with Workspace(folder).locked():
-        second = subprocess.run([*GENOME, "run", str(data), "--workspace", str(folder), "--progress", "none"], capture_output=True, text=True)
+        second = subprocess.run(
+            [*GENOME, "run", str(data), "--workspace", str(folder), "--progress", "none"], capture_output=True, text=True
+        )
     assert second.returncode == 1
     assert second.stderr.startswith("Error: Another run is writing to")
     assert "Traceback" not in second.stderr

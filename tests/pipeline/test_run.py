@@ -17,11 +17,41 @@ from customer_genome.interfaces.cli import app
 
 runner = CliRunner()
 EXPORT = [
-    "CustomerID", "Recency", "Frequency", "Monetary", "total_orders", "total_quantity", "total_spend", "avg_order_value", "recency_days",
-    "unique_products", "activity_days", "PrimaryCountry", "CatShare_HomeDecor", "CatShare_Kitchen", "CatShare_Bags", "CatShare_Toys",
-    "CatShare_Other", "p_alive", "predicted_orders", "predicted_value", "CLV_6m", "clv_lower", "clv_upper", "clv_band", "risk_probability",
-    "churn_band", "confidence_score", "expected_value_loss", "priority_segment", "next_order_on", "Cluster_KMeans", "rfm_segment",
-    "segment_name", "playbook", "recommended_action",
+    "CustomerID",
+    "Recency",
+    "Frequency",
+    "Monetary",
+    "total_orders",
+    "total_quantity",
+    "total_spend",
+    "avg_order_value",
+    "recency_days",
+    "unique_products",
+    "activity_days",
+    "PrimaryCountry",
+    "CatShare_HomeDecor",
+    "CatShare_Kitchen",
+    "CatShare_Bags",
+    "CatShare_Toys",
+    "CatShare_Other",
+    "p_alive",
+    "predicted_orders",
+    "predicted_value",
+    "CLV_6m",
+    "clv_lower",
+    "clv_upper",
+    "clv_band",
+    "risk_probability",
+    "churn_band",
+    "confidence_score",
+    "expected_value_loss",
+    "priority_segment",
+    "next_order_on",
+    "Cluster_KMeans",
+    "rfm_segment",
+    "segment_name",
+    "playbook",
+    "recommended_action",
 ]
 
 
@@ -36,12 +66,19 @@ def genome(*arguments: str) -> dict:
 def online_retail(genome_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """Online Retail, published without any settings."""
     workspace = tmp_path_factory.mktemp("online-retail")
-    return workspace, genome("run", str(genome_data / "online_retail.parquet"), "--workspace", str(workspace), "--progress", "none")
+    return workspace, genome(
+        "run", str(genome_data / "online_retail.parquet"), "--workspace", str(workspace), "--progress", "none"
+    )
 
 
 def test_totals_are_the_published_ones(online_retail):
     _, result = online_retail
-    assert (result["lines"], result["customers"], result["orders"], round(result["revenue"], 2)) == (392_692, 4_338, 18_532, 8_887_208.89)
+    assert (result["lines"], result["customers"], result["orders"], round(result["revenue"], 2)) == (
+        392_692,
+        4_338,
+        18_532,
+        8_887_208.89,
+    )
     assert result["as_of"] == "2011-12-10"
     assert result["ledger"]["duplicate"]["rows"] == 5_192
     assert sum(entry["rows"] for entry in result["ledger"].values()) == 541_909
@@ -78,7 +115,16 @@ def test_export_has_the_documented_columns_in_every_format(online_retail, tmp_pa
 
 
 def test_an_earlier_cutoff_knows_nothing_later(online_retail, genome_data, tmp_path):
-    result = genome("run", str(genome_data / "online_retail.parquet"), "--workspace", str(tmp_path), "--as-of", "2011-06-12", "--progress", "none")
+    result = genome(
+        "run",
+        str(genome_data / "online_retail.parquet"),
+        "--workspace",
+        str(tmp_path),
+        "--as-of",
+        "2011-06-12",
+        "--progress",
+        "none",
+    )
     assert result["as_of"] == "2011-06-12"
     assert result["lines"] + result["lines_after_as_of"] == 392_692
     with Genome.open(tmp_path) as published:

@@ -31,10 +31,27 @@ KINDS = {"string": "text", "double": "double", "timestamp[us]": "timestamp"}
 TODAY = dt.date(2026, 1, 1)
 
 
-def line(customer: str | None, order: str | None, at: str, product: str | None = "P", quantity: float = 1, price: float = 10.0, **more: Any) -> dict[str, Any]:
+def line(
+    customer: str | None,
+    order: str | None,
+    at: str,
+    product: str | None = "P",
+    quantity: float = 1,
+    price: float = 10.0,
+    **more: Any,
+) -> dict[str, Any]:
     """One order line; `at` is ISO text."""
-    row = {"customer_id": customer, "order_id": order, "ordered_at": dt.datetime.fromisoformat(at), "product_id": product,
-           "description": None, "quantity": quantity, "price": price, "country": None, "discount": None}
+    row = {
+        "customer_id": customer,
+        "order_id": order,
+        "ordered_at": dt.datetime.fromisoformat(at),
+        "product_id": product,
+        "description": None,
+        "quantity": quantity,
+        "price": price,
+        "country": None,
+        "discount": None,
+    }
     return row | more
 
 
@@ -43,7 +60,9 @@ def source_of(rows: Sequence[Mapping[str, Any]], without: Iterable[str] = ()) ->
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA).drop_columns(list(without))
     columns = tuple(RawColumn(field.name, KINDS[str(field.type)]) for field in table.schema)
     mapping = {field.name: (field.name,) for field in table.schema}
-    return SourceTable("order_lines", "the test shop", "arrow", columns, mapping, batches=table.to_reader, date_orders={"ordered_at": "typed"})
+    return SourceTable(
+        "order_lines", "the test shop", "arrow", columns, mapping, batches=table.to_reader, date_orders={"ordered_at": "typed"}
+    )
 
 
 def staged(rows: Sequence[Mapping[str, Any]], without: Iterable[str] = (), **cleaning: Any) -> DuckDBEngine:
@@ -53,15 +72,22 @@ def staged(rows: Sequence[Mapping[str, Any]], without: Iterable[str] = (), **cle
     return engine
 
 
-def built(rows: Sequence[Mapping[str, Any]], cutoffs: Sequence[dt.date], without: Iterable[str] = (), **cleaning: Any) -> DuckDBEngine:
+def built(
+    rows: Sequence[Mapping[str, Any]], cutoffs: Sequence[dt.date], without: Iterable[str] = (), **cleaning: Any
+) -> DuckDBEngine:
     """Stage rows and build marts and facts for the cutoffs."""
     engine = staged(rows, without, **cleaning)
     days = pa.table({"as_of": pa.array(cutoffs, pa.date32()), "horizon_days": pa.array([30] * len(cutoffs), pa.int32())})
     build_marts(engine, days, CleaningSettings(**cleaning))
     build_refund_effect(engine)
     build_features(
-        engine, (("Bags", ("bag",)),), category_key="description", has_customers=False, has_discounts=True,
-        most_categories=5, home_country="",
+        engine,
+        (("Bags", ("bag",)),),
+        category_key="description",
+        has_customers=False,
+        has_discounts=True,
+        most_categories=5,
+        home_country="",
     )
     return engine
 

@@ -105,19 +105,29 @@ def _build_categories(engine: Engine, rules: Sequence[tuple[str, Sequence[str]]]
     )
     engine.define("category_key", ("product_id", "description", "category"), key)
     engine.define("own_category", ("line_key",), "line_key" if key == "category" else "cast(null as varchar)")
-    products = "select product_id, category from products" if key == "product_id" else "select line_key as product_id, line_key as category from no_keys"
+    products = (
+        "select product_id, category from products"
+        if key == "product_id"
+        else "select line_key as product_id, line_key as category from no_keys"
+    )
     engine.create_view("no_keys", "select cast(null as varchar) as line_key where false")
     engine.create_view("product_categories", products)
     engine.create_table("line_categories", _text("line_categories"))
     engine.create_table("customer_categories", _text("category"))
-    names = engine.fetch(
-        "select category, sum(revenue) as revenue from customer_categories where as_of = (select max(as_of) from cutoffs) "
-        "group by category order by revenue desc nulls last, category"
-    ).column("category").to_pylist()
+    names = (
+        engine.fetch(
+            "select category, sum(revenue) as revenue from customer_categories where as_of = (select max(as_of) from cutoffs) "
+            "group by category order by revenue desc nulls last, category"
+        )
+        .column("category")
+        .to_pylist()
+    )
     kept = tuple(name for name in names if name != OTHER)[:most]
     sums = [f"sum(case when category = {literal(name)} then share else 0 end) as {quoted(share_column(name))}" for name in kept]
     listed = ", ".join(literal(name) for name in kept)
     other = f"sum(case when category not in ({listed}) then share else 0 end)" if kept else "sum(share)"
     sums.append(f"{other} as {quoted(share_column(OTHER))}")
-    engine.create_table("category_wide", f"select as_of, customer_id, {', '.join(sums)} from customer_categories group by as_of, customer_id")
+    engine.create_table(
+        "category_wide", f"select as_of, customer_id, {', '.join(sums)} from customer_categories group by as_of, customer_id"
+    )
     return (*kept, OTHER)

@@ -34,7 +34,9 @@ WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="GENOME_WORKSPACE", help="Folder that holds settings, models and results.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-VersionOption = Annotated[str | None, typer.Option("--version", help="Published version, such as v00003; the current one by default.")]
+VersionOption = Annotated[
+    str | None, typer.Option("--version", help="Published version, such as v00003; the current one by default.")
+]
 DataArgument = Annotated[
     str | None,
     typer.Argument(help="File, folder, database URI or public data set; by default [tables.order_lines] path of genome.toml."),
@@ -71,8 +73,12 @@ def init(
 def run(
     data: DataArgument = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    as_of: Annotated[str | None, typer.Option(help="Exclusive cutoff, YYYY-MM-DD; by default the day after the last line.")] = None,
-    horizon_days: Annotated[int | None, typer.Option(help="Days to predict; by default 180, 90 or 30 as the history allows.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Exclusive cutoff, YYYY-MM-DD; by default the day after the last line.")
+    ] = None,
+    horizon_days: Annotated[
+        int | None, typer.Option(help="Days to predict; by default 180, 90 or 30 as the history allows.")
+    ] = None,
     refunds: Annotated[str | None, typer.Option(help="drop: returns leave. net: returns reduce earlier purchases.")] = None,
     clusters: Annotated[int | None, typer.Option(help="Number of clusters; by default chosen by the data.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
@@ -133,7 +139,9 @@ def show(
 def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    format_: Annotated[str | None, typer.Option("--format", help="csv, parquet or xlsx; by default the ending of the file.")] = None,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet or xlsx; by default the ending of the file.")
+    ] = None,
     table: Annotated[str, typer.Option(help="customers, or another published table, or quarantine.")] = "customers",
     version: VersionOption = None,
     as_json: JsonOption = False,
@@ -151,7 +159,9 @@ def export(
 @app.command()
 def report(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The page to write; by default report.html in the workspace.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The page to write; by default report.html in the workspace.")
+    ] = None,
     version: VersionOption = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     as_json: JsonOption = False,
@@ -186,7 +196,9 @@ def dashboard(
 @app.command()
 def demo(
     workspace: WorkspaceOption = Path("demo-workspace"),
-    data: Annotated[str, typer.Option(help="Public data set: complete-journey, online-retail, online-retail-ii or cdnow.")] = "complete-journey",
+    data: Annotated[
+        str, typer.Option(help="Public data set: complete-journey, online-retail, online-retail-ii or cdnow.")
+    ] = "complete-journey",
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the dashboard when done.")] = True,
     progress: Annotated[str, typer.Option(help="bar, json or none.")] = "bar",
     as_json: JsonOption = False,
@@ -301,7 +313,9 @@ def _settings(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settings
     from customer_genome.settings import read_settings, with_overrides
 
     given = {section: {key: value for key, value in values.items() if value is not None} for section, values in overrides.items()}
-    return with_overrides(read_settings(workspace.expanduser().resolve()), {name: values for name, values in given.items() if values})
+    return with_overrides(
+        read_settings(workspace.expanduser().resolve()), {name: values for name, values in given.items() if values}
+    )
 
 
 def _day(text: str) -> dt.date:
@@ -314,7 +328,11 @@ def _day(text: str) -> dt.date:
 
 def _print_json(value: dict[str, Any]) -> None:
     """Print one JSON object; days and times in ISO form."""
-    typer.echo(json.dumps(value, default=lambda item: item.isoformat() if isinstance(item, (dt.date, dt.datetime)) else str(item), indent=1))
+    typer.echo(
+        json.dumps(
+            value, default=lambda item: item.isoformat() if isinstance(item, (dt.date, dt.datetime)) else str(item), indent=1
+        )
+    )
 
 
 if __name__ == "__main__":

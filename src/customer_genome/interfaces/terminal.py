@@ -62,7 +62,9 @@ def _bar() -> Iterator[Progress]:
     """Show a progress bar on stderr."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    )
     with bar:
         task = bar.add_task("starting", total=1.0)
 
@@ -80,7 +82,9 @@ def _console() -> Console:
 def show_run(result: RunResult, workspace: Path) -> None:
     """Print what a run did: the result, where every row went, what to know."""
     console = _console()
-    console.print(f"Published {result.version}: {count(result.customers)} customers as of {day(result.as_of)}, {result.horizon_days}-day outlook")
+    console.print(
+        f"Published {result.version}: {count(result.customers)} customers as of {day(result.as_of)}, {result.horizon_days}-day outlook"
+    )
     console.print(
         f"{count(result.orders)} orders, {count(result.lines)} lines, {money(result.revenue, result.currency)} revenue in {result.seconds['total']:.1f} s"
     )
@@ -111,7 +115,9 @@ def ledger_table(ledger: Mapping[str, Mapping[str, float]], currency: str) -> Ta
     for name, entry in sorted(ledger.items(), key=lambda item: -item[1]["rows"]):
         table.add_row(name, count(entry["rows"]), money(entry["revenue"], currency), CLASS_WORDS.get(name, ""))
     total_rows = sum(entry["rows"] for entry in ledger.values())
-    table.add_row("total", count(total_rows), money(sum(entry["revenue"] for entry in ledger.values()), currency), "every row of the input")
+    table.add_row(
+        "total", count(total_rows), money(sum(entry["revenue"] for entry in ledger.values()), currency), "every row of the input"
+    )
     return table
 
 
@@ -119,7 +125,9 @@ def show_customer(genome: Genome, record: Mapping[str, Any]) -> None:
     """Print one customer: who they are, what to expect, what to do."""
     console = _console()
     currency, horizon = genome.currency, genome.manifest["horizon_days"]
-    console.print(f"Customer {record['customer_id']} · {record['segment_name']} · {record['rfm_segment']} · as of {day(record['as_of'])}")
+    console.print(
+        f"Customer {record['customer_id']} · {record['segment_name']} · {record['rfm_segment']} · as of {day(record['as_of'])}"
+    )
     console.print()
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in _facts_of(record, currency, horizon):
@@ -131,19 +139,36 @@ def show_customer(genome: Genome, record: Mapping[str, Any]) -> None:
     console.print()
     console.print(f"Latest {len(orders)} of {quantity(record['n_orders'], 'orders')}:")
     for order in reversed(orders):
-        console.print(f"  {day(order['ordered_at'])}  {money(order['revenue'], currency)}  {quantity(order['n_lines'], 'lines')}  order {order['order_id']}")
+        console.print(
+            f"  {day(order['ordered_at'])}  {money(order['revenue'], currency)}  {quantity(order['n_lines'], 'lines')}  order {order['order_id']}"
+        )
 
 
 def _facts_of(record: Mapping[str, Any], currency: str, horizon: int) -> list[tuple[str, str]]:
     """Return the lines of a customer's card."""
     rows = [
-        ("Bought so far", f"{money(record['total_spend'], currency)} in {quantity(record['n_orders'], 'orders')}, {money(record['mean_order_value'], currency)} an order"),
-        ("Last order", f"{day(record['last_order_on'])}, {quantity(record['recency_days'], 'days')} ago; first {day(record['first_order_on'])}"),
-        ("Usual gap", quantity(record["mean_gap_days"], "days") if record["mean_gap_days"] is not None else "one purchase day so far"),
+        (
+            "Bought so far",
+            f"{money(record['total_spend'], currency)} in {quantity(record['n_orders'], 'orders')}, {money(record['mean_order_value'], currency)} an order",
+        ),
+        (
+            "Last order",
+            f"{day(record['last_order_on'])}, {quantity(record['recency_days'], 'days')} ago; first {day(record['first_order_on'])}",
+        ),
+        (
+            "Usual gap",
+            quantity(record["mean_gap_days"], "days") if record["mean_gap_days"] is not None else "one purchase day so far",
+        ),
         ("Country", record["primary_country"]),
         (f"Risk of no order in {horizon} days", f"{share(record['churn_probability'])} ({record['churn_band']})"),
-        (f"Expected in {horizon} days", f"{quantity(record['predicted_orders'], 'orders')}, {money(record['predicted_spend'], currency)}"),
-        ("Value over 180 days", f"{money(record['clv_180d'], currency)} ({record['clv_band']}), 80 % between {money(record['clv_lower'], currency)} and {money(record['clv_upper'], currency)}"),
+        (
+            f"Expected in {horizon} days",
+            f"{quantity(record['predicted_orders'], 'orders')}, {money(record['predicted_spend'], currency)}",
+        ),
+        (
+            "Value over 180 days",
+            f"{money(record['clv_180d'], currency)} ({record['clv_band']}), 80 % between {money(record['clv_lower'], currency)} and {money(record['clv_upper'], currency)}",
+        ),
         ("Value at risk", money(record["expected_value_loss"], currency)),
         ("Next order", day(record["next_order_on"]) if record["next_order_on"] else "more likely never than at any date"),
     ]

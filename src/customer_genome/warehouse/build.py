@@ -139,7 +139,9 @@ def _define_rules(
     """Turn the cleaning rules into functions that the staging text calls."""
     statuses = ", ".join(literal(status.lower()) for status in cleaning.cancelled_statuses)
     pattern = cleaning.cancelled_order_pattern
-    engine.define("is_cancelled_order", ("t",), f"coalesce(matches_pattern(t, {literal(pattern)}), false)" if pattern else "false")
+    engine.define(
+        "is_cancelled_order", ("t",), f"coalesce(matches_pattern(t, {literal(pattern)}), false)" if pattern else "false"
+    )
     engine.define("is_cancelled_status", ("t",), f"coalesce(lower(t) in ({statuses}), false)" if statuses else "false")
     engine.define("earliest_time", (), f"timestamp '{EARLIEST_DAY.isoformat()} 00:00:00'")
     engine.define("latest_time", (), f"timestamp '{(today + dt.timedelta(days=2)).isoformat()} 00:00:00'")
@@ -148,7 +150,10 @@ def _define_rules(
         tests.append(f"upper(p) in ({', '.join(literal(item.upper()) for item in not_merchandise.product_ids)})")
     tests.extend(f"contains(words_of(d), {literal(keyword_text(word))})" for word in not_merchandise.keywords)
     engine.define("is_not_merchandise", ("p", "d"), f"coalesce({' or '.join(tests)}, false)" if tests else "false")
-    rates = " ".join(f"when upper(c) = {literal(code.upper())} then cast({rate!r} as decimal(18, 6))" for code, rate in shop.exchange_rates.items())
+    rates = " ".join(
+        f"when upper(c) = {literal(code.upper())} then cast({rate!r} as decimal(18, 6))"
+        for code, rate in shop.exchange_rates.items()
+    )
     engine.define("exchange_rate", ("c",), f"case {rates} else 1 end" if rates else "1")
 
 
@@ -166,7 +171,9 @@ def keyword_text(words: str) -> str:
 
 def source_lines_select(engine: Engine, source: SourceTable, timezone: str) -> str:
     """Return the select that renames and types the raw columns of the order lines."""
-    parts = [f"{text_expression(source, column.name)} as {column.name}" for column in ORDER_LINES.columns if column.type == "text"]
+    parts = [
+        f"{text_expression(source, column.name)} as {column.name}" for column in ORDER_LINES.columns if column.type == "text"
+    ]
     parts.append(f"{time_of(engine, source, 'ordered_at', timezone)} as ordered_at")
     rate = _rate(source)
     price = _converted(number_expression(source, "price"), rate)
@@ -255,7 +262,9 @@ def stage_side_table(engine: Engine, source: SourceTable, timezone: str) -> int:
     """
     contract = INPUT_TABLES[source.table]
     engine.read(source, f"raw_{source.table}")
-    parts = [f"{_side_expression(engine, source, contract, column.name, timezone)} as {column.name}" for column in contract.columns]
+    parts = [
+        f"{_side_expression(engine, source, contract, column.name, timezone)} as {column.name}" for column in contract.columns
+    ]
     if contract.extra_columns:
         used = {raw for names in source.mapping.values() for raw in names}
         extra = [column for column in source.columns if column.name not in used and column.type != "other"]
@@ -264,7 +273,11 @@ def stage_side_table(engine: Engine, source: SourceTable, timezone: str) -> int:
     _require_rows(engine, source, source.table)
     faults = _side_faults(engine, contract)
     if faults:
-        raise ContractError(f"{source.label}: " + " ".join(faults) + f" Wanted: {contract.grain}. Correct the file, or map other columns under [tables.{contract.name}].")
+        raise ContractError(
+            f"{source.label}: "
+            + " ".join(faults)
+            + f" Wanted: {contract.grain}. Correct the file, or map other columns under [tables.{contract.name}]."
+        )
     return int(engine.fetch(f"select count(*) as n from {source.table}").column("n")[0].as_py())
 
 
@@ -292,7 +305,9 @@ def _side_faults(engine: Engine, contract: Contract) -> list[str]:
             faults.append(f"{contract.name}.{name} is empty or unreadable in {n:,} rows.")
     if contract.key:
         keys = ", ".join(contract.key)
-        repeated = engine.fetch(f"select {keys} from {contract.name} group by {keys} having count(*) > 1 order by {keys} limit 3").to_pylist()
+        repeated = engine.fetch(
+            f"select {keys} from {contract.name} group by {keys} having count(*) > 1 order by {keys} limit 3"
+        ).to_pylist()
         if repeated:
             shown = "; ".join(", ".join(str(value) for value in row.values()) for row in repeated)
             faults.append(f"{contract.name}: the key {keys} is not unique (such as {shown}).")

@@ -32,7 +32,10 @@ def check_contract(engine: Engine, contract: Contract, table: str | None = None)
             faults.append(f"{name}.{column.name}: {found[f'c{number}']:,} of {found['n_rows']:,} rows {rule} (first: {first}).")
     faults.extend(_key_faults(engine, contract, name))
     if faults:
-        raise ContractError("\n".join(faults) + f"\nWanted: {contract.grain}. This is a fault of the data or of the product; run again with --debug and report it.")
+        raise ContractError(
+            "\n".join(faults)
+            + f"\nWanted: {contract.grain}. This is a fault of the data or of the product; run again with --debug and report it."
+        )
 
 
 def _rules(column: Column) -> list[tuple[str, str]]:
@@ -58,7 +61,9 @@ def _key_faults(engine: Engine, contract: Contract, table: str) -> list[str]:
     if not contract.key or contract.key == ("line_id",):
         return []
     keys = ", ".join(quoted(key) for key in contract.key)
-    repeated = engine.fetch(f"select {keys} from {quoted(table)} group by {keys} having count(*) > 1 order by {keys} limit 1").to_pylist()
+    repeated = engine.fetch(
+        f"select {keys} from {quoted(table)} group by {keys} having count(*) > 1 order by {keys} limit 1"
+    ).to_pylist()
     return [f"{table}: the key {', '.join(contract.key)} repeats (first: {repeated[0]})."] if repeated else []
 
 
@@ -87,9 +92,13 @@ def check_identities(engine: Engine) -> None:
     for row in sums:
         values = [row["order_lines"] or 0.0, row["orders"] or 0.0, row["customers"] or 0.0]
         if max(values) - min(values) > RELATIVE_TOLERANCE * max(1.0, *values):
-            raise ContractError(f"Revenue before {row['as_of']} differs between order_lines {values[0]:.4f}, orders {values[1]:.4f} and customers {values[2]:.4f}. This is a fault of the product; report it.")
+            raise ContractError(
+                f"Revenue before {row['as_of']} differs between order_lines {values[0]:.4f}, orders {values[1]:.4f} and customers {values[2]:.4f}. This is a fault of the product; report it."
+            )
     rows = engine.fetch(
         "select (select sum(n_rows) from ledger) as ledger, (select count(*) from lines) + (select count(*) from unreadable_lines) as input"
     ).to_pylist()[0]
     if rows["ledger"] != rows["input"]:
-        raise ContractError(f"The ledger holds {rows['ledger']} rows, the input {rows['input']}. This is a fault of the product; report it.")
+        raise ContractError(
+            f"The ledger holds {rows['ledger']} rows, the input {rows['input']}. This is a fault of the product; report it."
+        )

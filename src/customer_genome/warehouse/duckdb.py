@@ -178,9 +178,14 @@ def _engine_error(err: duckdb.Error, sql: str) -> EngineError:
     if isinstance(err, duckdb.OutOfMemoryException):
         return EngineError(
             f"The engine ran out of memory or disk: {first_line}. Raise memory_limit under [engine] in genome.toml, "
-            "or free space on the disk that holds the workspace.", sql)
+            "or free space on the disk that holds the workspace.",
+            sql,
+        )
     if isinstance(err, duckdb.IOException):
-        return EngineError(f"The engine could not read or write a file: {first_line}. Check the path, the permissions and the free disk space.", sql)
+        return EngineError(
+            f"The engine could not read or write a file: {first_line}. Check the path, the permissions and the free disk space.",
+            sql,
+        )
     return EngineError(f"The engine refused a statement: {first_line}. Run again with --debug to see the SQL.", sql)
 
 
