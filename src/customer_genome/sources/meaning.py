@@ -27,6 +27,7 @@ from customer_genome.sources.text_formats import (
     find_order,
     looks_like_excel_days,
     looks_like_number,
+    readings,
     time_patterns,
 )
 
@@ -224,13 +225,17 @@ class _TimeReader:
 
     def _either_order(self, finding: OrderFinding) -> str:
         orders = sorted(finding.possible)
-        example = finding.examples[orders[0]]
+        example = next((value for value in self.values if self._is_telling(value)), finding.examples[orders[0]])
         meant = " or ".join(f"{describe_reading(example, order, self.latest_year)} ({order})" for order in orders)
         settings = " or ".join(f'date_order = "{order}"' for order in orders)
         return (
             f"{self.where}: the order of day and month cannot be told. {example!r} is {meant}, and no value of the column settles it. "
             f"Write {settings} under [tables.{self.contract.name}] in genome.toml."
         )
+
+    def _is_telling(self, value: str) -> bool:
+        """Return whether the readings of a value are different days (01/01 is not)."""
+        return len({parts for _, parts in readings(value, self.latest_year)}) > 1
 
     def _both_orders(self, finding: OrderFinding) -> str:
         shown = "; ".join(f"{value!r} is {ORDER_WORDS[order]} ({order})" for order, value in sorted(finding.examples.items()))

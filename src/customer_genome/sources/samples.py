@@ -6,6 +6,7 @@ column is looked at by the SQL engine, and only when the sample leaves a questio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -235,22 +236,27 @@ def _asked(sample: Sample, sql: str, parameters: Sequence[str]) -> list[str]:
 def patterns_that_read(values: Sequence[str], patterns: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the strptime patterns that read any of the values as a year from 1900 on, and the values none of them reads.
 
-    The SQL engine itself tries them, so that "reads" means here what it means later.
+    The SQL engine itself tries them, so that "reads" means here what it means later. All patterns are tried on a few
+    values of every shape (digits and letters alike), the patterns that read one of those on all values.
     """
     import duckdb
 
     distinct = sorted(set(values))
-    counts = ", ".join(
-        f"count(*) filter (where try_strptime(v, {sql_text(pattern)}) >= date '1900-01-01')" for pattern in patterns
-    )
+    tries = ", ".join(f"coalesce(try_strptime(v, {sql_text(pattern)}) >= date '1900-01-01', false)" for pattern in patterns)
     with closing(duckdb.connect()) as connection:
-        connection.register("tried", pa.table({"v": _spread(distinct, 300)}))
-        row = connection.execute(f"select {counts} from tried").fetchall()[0]
-        used = [pattern for pattern, count in zip(patterns, row, strict=True) if count]
+        rows = connection.execute(f"select {tries} from (select unnest($1) as v)", [_of_every_shape(distinct)]).fetchall()
+        used = [pattern for pattern, *hits in zip(patterns, *rows, strict=True) if any(hits)]
         if not used:
             return [], distinct
-        connection.register("tried", pa.table({"v": distinct}))
         unread = connection.execute(
-            "select v from tried where try_strptime(v, $1) is null order by v", [list(patterns)]
+            "select v from (select unnest($1) as v) where try_strptime(v, $2) is null order by v", [distinct, used]
         ).fetchall()
     return used, [value for (value,) in unread]
+
+
+def _of_every_shape(values: Sequence[str], per_shape: int = 3, most: int = 60) -> list[str]:
+    """Return a few values of every shape, such as 99/99/9999 99:99 or 9-aaa-99."""
+    shapes: dict[str, list[str]] = {}
+    for value in values:
+        shapes.setdefault(re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", value)), []).append(value)
+    return [value for same in list(shapes.values())[:most] for value in _spread(same, per_shape)][:most]

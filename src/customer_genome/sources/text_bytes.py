@@ -78,6 +78,10 @@ def encoding_of(path: Path, compression: Compression, blocks: Sequence[bytes], g
             raise SourceError(
                 f'{path}: encoding = "{given}" is not known.{did_you_mean(given, known)} Known are, among others: {", ".join(known)}.'
             ) from err
+        if name == "utf-8" and not (all(_is_utf8(block) for block in blocks) and _is_utf8_throughout(path, compression)):
+            raise SourceError(
+                f'{path} is not utf-8 throughout, although encoding = "{given}" says so. Often it is "cp1252" or "cp1250".'
+            )
         return (marked if marked and name in ("utf-8", marked.removesuffix("-sig")) else name), False
     if marked:
         return marked, False

@@ -12,6 +12,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -73,7 +74,8 @@ def clean_copy(file: TextFile, folder: Path, *, delimiter: str, quote: str = '"'
             f"A readable copy of {file.path} could not be written to {folder}: {err.strerror or err}. Free some space there."
         ) from err
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
     return target
 
 

@@ -233,9 +233,15 @@ def _best_quote(text: str, delimiter: str) -> _Parsed | None:
         if quote == "" and '"' not in text:
             continue
         cut = _cut(text, delimiter, quote)
-        if cut is not None and (best is None or cut.share > best.share + 0.02):
+        if cut is not None and (best is None or cut.share > best.share + 0.02 or _tears_lines_less(cut, best)):
             best = cut
     return best
+
+
+def _tears_lines_less(cut: _Parsed, best: _Parsed) -> bool:
+    """Return whether `cut` needs no line breaks inside fields where `best` does, and is as regular (inch marks, not quotes)."""
+    is_regular = cut.quote == "" and cut.width == best.width and cut.share >= best.share
+    return is_regular and any("\n" in cell for row in best.rows for cell in row)
 
 
 def _cut(text: str, delimiter: str, quote: str) -> _Parsed | None:

@@ -92,11 +92,11 @@ def time_patterns(order: str, seen: Iterable[str] = ()) -> tuple[str, ...]:
 
 _PARTS = re.compile(r"\s*(\d{1,4})([-/. ])\s?(\d{1,2})\2\s?(\d{1,4})(?!\d)")
 _DIGITS = re.compile(r"\s*(\d+)(?:\.\d+)?\s*")
-_COMPACT = re.compile(r"\s*(\d{8})(?:[T ]\d{4}(?:\d{2})?Z?|\d{2}|\d{4}|\d{6})?(?:[T ]\d{1,2}:.*)?\s*", re.IGNORECASE)
+_COMPACT = re.compile(r"\s*(\d{8}|\d{6})(?:[T ]\d{4}(?:\d{2})?Z?|(?:T|,? | - )\s*\d{1,2}[:.]\d{2}.*)\s*", re.IGNORECASE)
 _MONTHS = {name.casefold(): number for number, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name.casefold(): number for number, name in enumerate(calendar.month_abbr) if name}
 _WORD = re.compile(r"[^\W\d_]+")
-_CLOCK_TAIL = re.compile(r"(?<=\d)[T ,]\s*\d{1,2}[:.]\d{2}.*$|\s+-\s+\d{1,2}:\d{2}.*$", re.IGNORECASE)
+_CLOCK = re.compile(r"(?<![\d.])\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[.,]\d+)?(?!\d)(?:\s*[+-]\d{2}:?\d{2}\b)?")
 
 Parts = tuple[int, int, int]
 
@@ -165,8 +165,10 @@ def _number_readings(text: str, value: float, latest_year: int) -> Iterator[tupl
     """Yield the readings of a bare number: yyyymmdd[hh[mm[ss]]], ddmmyyyy, yymmdd, or time since 1970."""
     if len(text) in (8, 10, 12, 14):
         hours = text[8:10] or "0"
-        if int(hours) < 24:
-            yield from _valid("ymd", int(text[:4]), int(text[4:6]), int(text[6:8]), latest_year)
+        compact = list(_valid("ymd", int(text[:4]), int(text[4:6]), int(text[6:8]), latest_year)) if int(hours) < 24 else []
+        yield from compact
+        if compact:
+            return
     if len(text) == 8:
         yield from _valid("dmy", int(text[4:]), int(text[2:4]), int(text[:2]), latest_year)
         yield from _valid("mdy", int(text[4:]), int(text[:2]), int(text[2:4]), latest_year)
@@ -181,7 +183,7 @@ def _number_readings(text: str, value: float, latest_year: int) -> Iterator[tupl
 
 def _named_reading(value: str) -> tuple[Order, Parts] | None:
     """Return the reading of a time with an English month name, or None."""
-    text = _CLOCK_TAIL.sub("", value.strip())
+    text = _CLOCK.sub(" ", value.strip())
     months = [word for word in _WORD.finditer(text) if word.group().casefold() in _MONTHS]
     numbers = list(re.finditer(r"\d+", text))
     if len(months) != 1 or len(numbers) < 2:
