@@ -23,7 +23,9 @@ EXCEL_ROWS = 1_048_575
 QUARANTINE = "quarantine"
 
 
-def export_table(workspace: Path, output: Path, format_: str | None, table: str = "customers", version: str | None = None) -> dict[str, Any]:
+def export_table(
+    workspace: Path, output: Path, format_: str | None, table: str = "customers", version: str | None = None
+) -> dict[str, Any]:
     """Write a table and return what was written: file, format, rows, columns.
 
     Raises
@@ -46,7 +48,14 @@ def export_table(workspace: Path, output: Path, format_: str | None, table: str 
             raise WorkspaceError(f"{output} cannot be written: {err.strerror or err}. Choose another --output.") from err
         finally:
             temporary.unlink(missing_ok=True)
-        return {"output": str(output), "format": kind, "table": table, "version": genome.snapshot.version, "rows": rows, "columns": columns}
+        return {
+            "output": str(output),
+            "format": kind,
+            "table": table,
+            "version": genome.snapshot.version,
+            "rows": rows,
+            "columns": columns,
+        }
 
 
 def _format(output: Path, given: str | None) -> str:
@@ -77,7 +86,9 @@ def _quarantine(workspace: Workspace) -> pa.RecordBatchReader:
         with duckdb.connect(str(workspace.warehouse), read_only=True) as connection:
             rows = connection.sql("select * from quarantine order by row_number").to_arrow_table()
     except duckdb.Error as err:
-        raise SnapshotError(f"The quarantine of {workspace.root} cannot be read: {str(err).splitlines()[0]}. Run `genome run` again.") from err
+        raise SnapshotError(
+            f"The quarantine of {workspace.root} cannot be read: {str(err).splitlines()[0]}. Run `genome run` again."
+        ) from err
     return rows.to_reader()
 
 
@@ -105,7 +116,13 @@ def _write_xlsx(reader: pa.RecordBatchReader, path: Path, table: str) -> int:
     """Write rows to one Excel sheet with a frozen header; return their number."""
     import xlsxwriter
 
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "default_date_format": "yyyy-mm-dd", "nan_inf_to_errors": True}
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "default_date_format": "yyyy-mm-dd",
+        "nan_inf_to_errors": True,
+    }
     row = 0
     with xlsxwriter.Workbook(str(path), options) as book:
         sheet = book.add_worksheet(table[:31])

@@ -42,7 +42,16 @@ class Check:
 def examine(folder: Path) -> list[Check]:
     """Return every check of this machine and of the workspace in `folder`."""
     workspace = Workspace(folder)
-    return [_python(), _libraries(), _extras(), _memory(), _disk(workspace), _writable(workspace), _settings(workspace), _published(workspace)]
+    return [
+        _python(),
+        _libraries(),
+        _extras(),
+        _memory(),
+        _disk(workspace),
+        _writable(workspace),
+        _settings(workspace),
+        _published(workspace),
+    ]
 
 
 def _python() -> Check:
@@ -59,7 +68,12 @@ def _libraries() -> Check:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
-    return Check("Libraries", not missing, ", ".join(found), f"Install {', '.join(missing)}: pip install customer-genome." if missing else "")
+    return Check(
+        "Libraries",
+        not missing,
+        ", ".join(found),
+        f"Install {', '.join(missing)}: pip install customer-genome." if missing else "",
+    )
 
 
 def _extras() -> Check:
@@ -74,14 +88,21 @@ def _memory() -> Check:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     except (AttributeError, ValueError, OSError):
         return Check("Memory", True, "unknown on this system")
-    return Check("Memory", total >= 1, f"{total:.1f} GB; SQL may use half of it", "Set memory_limit under [engine] in genome.toml.")
+    return Check(
+        "Memory", total >= 1, f"{total:.1f} GB; SQL may use half of it", "Set memory_limit under [engine] in genome.toml."
+    )
 
 
 def _disk(workspace: Workspace) -> Check:
     """Check the free space where the workspace is or would be."""
     place = next(path for path in (workspace.root, *workspace.root.parents) if path.exists())
     free = shutil.disk_usage(place).free / 1e9
-    return Check("Disk", free >= LEAST_FREE_GB, f"{free:.1f} GB free at {place}", f"Free at least {LEAST_FREE_GB:.0f} GB, or choose another --workspace.")
+    return Check(
+        "Disk",
+        free >= LEAST_FREE_GB,
+        f"{free:.1f} GB free at {place}",
+        f"Free at least {LEAST_FREE_GB:.0f} GB, or choose another --workspace.",
+    )
 
 
 def _writable(workspace: Workspace) -> Check:
@@ -92,7 +113,12 @@ def _writable(workspace: Workspace) -> Check:
         workspace.check_format()
     except GenomeError as err:
         return Check("Workspace", False, str(err))
-    return Check("Workspace", os.access(workspace.root, os.W_OK), str(workspace.root), "Make the folder writable, or choose another --workspace.")
+    return Check(
+        "Workspace",
+        os.access(workspace.root, os.W_OK),
+        str(workspace.root),
+        "Make the folder writable, or choose another --workspace.",
+    )
 
 
 def _settings(workspace: Workspace) -> Check:
@@ -105,7 +131,12 @@ def _settings(workspace: Workspace) -> Check:
     except GenomeError as err:
         return Check("Settings", False, str(err))
     has_file = (workspace.root / "genome.toml").exists()
-    return Check("Settings", True, "genome.toml and rule files are sound" if has_file else "no genome.toml: defaults hold", "`genome init FILE` writes one.")
+    return Check(
+        "Settings",
+        True,
+        "genome.toml and rule files are sound" if has_file else "no genome.toml: defaults hold",
+        "`genome init FILE` writes one.",
+    )
 
 
 def _published(workspace: Workspace) -> Check:
@@ -118,5 +149,14 @@ def _published(workspace: Workspace) -> Check:
         return Check("Published", False, str(err))
     damaged = damaged_files(snapshot)
     if damaged:
-        return Check("Published", False, f"{snapshot.version}: changed or missing files {', '.join(damaged)}", "Publish again with `genome run`.")
-    return Check("Published", True, f"{snapshot.version} as of {snapshot.manifest['as_of']}, {snapshot.manifest['customers']:,} customers, checksums match")
+        return Check(
+            "Published",
+            False,
+            f"{snapshot.version}: changed or missing files {', '.join(damaged)}",
+            "Publish again with `genome run`.",
+        )
+    return Check(
+        "Published",
+        True,
+        f"{snapshot.version} as of {snapshot.manifest['as_of']}, {snapshot.manifest['customers']:,} customers, checksums match",
+    )

@@ -24,12 +24,14 @@ def read_category_rules(path: str | None) -> tuple[tuple[str, tuple[str, ...]], 
     raw = _read(path, "customer_genome.features", "categories.toml")
     rules = raw.get("category", [])
     faults = [
-        f"rule {number}: wanted name = \"...\" and keywords = [\"...\"], found {rule!r}"
+        f'rule {number}: wanted name = "..." and keywords = ["..."], found {rule!r}'
         for number, rule in enumerate(rules, start=1)
         if not (isinstance(rule, dict) and isinstance(rule.get("name"), str) and _is_texts(rule.get("keywords")))
     ]
     if faults or not rules:
-        raise SettingsError(f"{path or 'categories.toml'}: " + ("; ".join(faults) or "no [[category]] rule. Add one, or remove the file") + ".")
+        raise SettingsError(
+            f"{path or 'categories.toml'}: " + ("; ".join(faults) or "no [[category]] rule. Add one, or remove the file") + "."
+        )
     return tuple((rule["name"], tuple(rule["keywords"])) for rule in rules)
 
 
@@ -41,7 +43,9 @@ def read_not_merchandise(path: str | None) -> tuple[tuple[str, ...], tuple[str, 
     known = ("product_ids", "keywords")
     for name in raw:
         if name not in known:
-            raise SettingsError(f"{path}: {name} is not known here.{did_you_mean(name, known)} Wanted: product_ids and keywords, each a list of texts.")
+            raise SettingsError(
+                f"{path}: {name} is not known here.{did_you_mean(name, known)} Wanted: product_ids and keywords, each a list of texts."
+            )
     values = [raw.get(name, []) for name in known]
     if not all(value == [] or _is_texts(value) for value in values):
         raise SettingsError(f"{path}: wanted product_ids and keywords as lists of texts, found {raw!r}.")

@@ -133,7 +133,9 @@ def read_snapshot(workspace: Workspace, version: str | None = None) -> Snapshot:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as err:
-        raise SnapshotError(f"Version {name} in {workspace.root} has no readable manifest. Publish again with `genome run`.") from err
+        raise SnapshotError(
+            f"Version {name} in {workspace.root} has no readable manifest. Publish again with `genome run`."
+        ) from err
     return Snapshot(name, folder, manifest)
 
 
@@ -141,7 +143,8 @@ def damaged_files(snapshot: Snapshot) -> list[str]:
     """Return the files of a version whose checksum is not the published one."""
     expected: Mapping[str, str] = snapshot.manifest.get("checksums", {})
     return [
-        name for name, digest in expected.items()
+        name
+        for name, digest in expected.items()
         if not (snapshot.folder / name).exists() or sha256_of(snapshot.folder / name) != digest
     ]
 

@@ -1,11 +1,11 @@
 """The folder of one shop: where things lie in it, its format version, and the lock that lets one run write at a time.
 
-    genome.toml  categories.toml  playbooks.toml     what the user decides (all optional)
-    warehouse/warehouse.duckdb                       every input row with its class, and the marts
-    models/                                          model versions and aliases
-    published/v00001 ... CURRENT                     immutable results
-    forgotten.json                                   salted digests of erased customers
-    tmp/                                             spill and work files; emptied by every run
+genome.toml  categories.toml  playbooks.toml     what the user decides (all optional)
+warehouse/warehouse.duckdb                       every input row with its class, and the marts
+models/                                          model versions and aliases
+published/v00001 ... CURRENT                     immutable results
+forgotten.json                                   salted digests of erased customers
+tmp/                                             spill and work files; emptied by every run
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Workspace:
                 folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self.root / "workspace.json", json.dumps({"format": FORMAT_VERSION}) + "\n")
         except OSError as err:
-            raise WorkspaceError(f"{self.root} cannot be used as a workspace: {err.strerror}. Choose another folder with --workspace.") from err
+            raise WorkspaceError(
+                f"{self.root} cannot be used as a workspace: {err.strerror}. Choose another folder with --workspace."
+            ) from err
 
     def check_format(self) -> None:
         """Refuse a workspace that another format of the product made."""
@@ -62,7 +64,9 @@ class Workspace:
         try:
             found = int(json.loads(path.read_text(encoding="utf-8"))["format"])
         except (ValueError, KeyError, TypeError) as err:
-            raise WorkspaceError(f"{path} is damaged. Wanted: a format number. Restore it, or start a new workspace with --workspace.") from err
+            raise WorkspaceError(
+                f"{path} is damaged. Wanted: a format number. Restore it, or start a new workspace with --workspace."
+            ) from err
         if found > FORMAT_VERSION:
             raise WorkspaceError(
                 f"{self.root} has workspace format {found}; this version of Customer Genome writes format {FORMAT_VERSION}. "

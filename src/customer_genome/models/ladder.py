@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from customer_genome.errors import ConvergenceError
 from customer_genome.models.estimator import Array
@@ -157,29 +158,36 @@ def _descend(loss: Loss, start: Array, likelihood: Likelihood) -> tuple[float, A
 
 
 def _finish(loss: Loss, point: Array, likelihood: Likelihood) -> Optimum | None:
-    """Take Newton steps while they help, then judge the point."""
+    """Take Newton steps while they help, then judge the point. Parameters pressed against a bound stay there."""
     value, gradient = loss(point)
     curvature = _curvature(loss, point)
     for _ in range(6):
-        step = _newton_step(curvature, gradient)
+        step = _newton_step(curvature, gradient, _is_free(point, gradient, likelihood))
         if step is None or np.max(np.abs(step)) > 1.0:
             break
         trial = np.clip(point - step, likelihood.lower, likelihood.upper)
         trial_value, trial_gradient = loss(trial)
         if not trial_value <= value + 1e-14 * abs(value):
             break
-        settled = np.max(np.abs(trial - point)) < 1e-10
+        moved = float(np.max(np.abs(trial - point)))
         point, value, gradient = trial, trial_value, trial_gradient
-        if settled:
+        if moved < 1e-10:
             break
         curvature = _curvature(loss, point)
     if not (np.isfinite(value) and np.all(np.isfinite(curvature))):
         return None
     near = (point - likelihood.lower < BOUNDARY_MARGIN) | (likelihood.upper - point < BOUNDARY_MARGIN)
     at_bound = tuple(name for name, is_near in zip(likelihood.names, near, strict=True) if is_near)
-    step = _newton_step(curvature, gradient)
+    step = _newton_step(curvature, gradient, _is_free(point, gradient, likelihood))
     converged = step is not None and float(gradient @ step) * likelihood.weight < TOLERANCE
-    return Optimum(point, value, converged, at_bound, _covariance(curvature, likelihood.weight))
+    covariance = None if at_bound else _covariance(curvature, likelihood.weight)
+    return Optimum(point, value, converged, at_bound, covariance)
+
+
+def _is_free(point: Array, gradient: Array, likelihood: Likelihood) -> npt.NDArray[np.bool_]:
+    pressed_down = (point <= likelihood.lower + 1e-9) & (gradient > 0)
+    pressed_up = (point >= likelihood.upper - 1e-9) & (gradient < 0)
+    return ~(pressed_down | pressed_up)
 
 
 def _curvature(loss: Loss, point: Array) -> Array:
@@ -190,13 +198,18 @@ def _curvature(loss: Loss, point: Array) -> Array:
     return (hessian + hessian.T) / 2
 
 
-def _newton_step(curvature: Array, gradient: Array) -> Array | None:
-    if not np.all(np.isfinite(curvature)):
+def _newton_step(curvature: Array, gradient: Array, free: npt.NDArray[np.bool_]) -> Array | None:
+    """Return the Newton step of the free parameters (0 for the others), or None where the curvature gives none."""
+    step = np.zeros(len(gradient))
+    if not free.any():
+        return step
+    block = curvature[np.ix_(free, free)]
+    if not np.all(np.isfinite(block)):
         return None
-    values, vectors = np.linalg.eigh(curvature)
+    values, vectors = np.linalg.eigh(block)
     if values[0] <= 1e-12 * max(values[-1], 1e-300):
         return None
-    step: Array = vectors @ ((vectors.T @ gradient) / values)
+    step[free] = vectors @ ((vectors.T @ gradient[free]) / values)
     return step
 
 

@@ -30,6 +30,7 @@ DAYS_PER_YEAR = 365.0
 N_TIMES = 10
 """Gauss-Legendre points over the horizon; more change the value by less than 1e-6 of itself."""
 _CHUNK = 512
+_EXACT_COUNTS = 64
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,15 @@ def lifetime_value(
     horizon_days: float,
     annual_discount: float = 0.10,
     margin: float = 1.0,
+    *,
+    time_unit_days: float = 1.0,
 ) -> Array:
     """Return the expected discounted value of each customer over the next `horizon_days`.
 
     Parameters
     ----------
     purchases, spend : fitted models
-        The unit of time of `purchases` must be the day, since the discount is per year of 365 days.
+        `purchases` fitted in the unit of time that is used here.
     frequency, recency_days, age_days : arrays, shape (n_customers,)
         Purchase history, see `BetaGeometricNBD.fit`.
     n_purchases, mean_spend : arrays, shape (n_customers,)
@@ -68,12 +71,14 @@ def lifetime_value(
         0.10 makes money a year from now worth 1 / 1.10. Every purchase is discounted from its own day, continuously.
     margin : float
         Share of spend that counts as value; 1 = revenue.
+    time_unit_days : float
+        Days per unit of time, for the discount: 7 when model, histories and horizon are all in weeks.
 
     Returns
     -------
     array, shape (n_customers,), money
     """
-    orders = discounted_orders(purchases, frequency, recency_days, age_days, horizon_days, annual_discount)
+    orders = discounted_orders(purchases, frequency, recency_days, age_days, horizon_days, annual_discount, time_unit_days)
     return margin * orders * spend.expected_spend(n_purchases, mean_spend)
 
 
@@ -99,6 +104,7 @@ def discounted_orders(
     age_days: npt.ArrayLike,
     horizon_days: float,
     annual_discount: float = 0.10,
+    time_unit_days: float = 1.0,
 ) -> Array:
     """Return each customer's expected purchase days in the horizon, each worth less the later it falls.
 
@@ -113,7 +119,7 @@ def discounted_orders(
     histories = check_histories(frequency, recency_days, age_days)
     alive = purchases.probability_alive(histories.frequency, histories.recency_days, histories.age_days)
     active = once_per_distinct(
-        lambda x, age: discounted_orders_if_active(purchases, x, age, horizon_days, annual_discount),
+        lambda x, age: discounted_orders_if_active(purchases, x, age, horizon_days, annual_discount, time_unit_days),
         histories.frequency,
         histories.age_days,
     )
@@ -126,10 +132,11 @@ def discounted_orders_if_active(
     age_days: Array,
     horizon_days: float,
     annual_discount: float = 0.10,
+    time_unit_days: float = 1.0,
     n_times: int = N_TIMES,
 ) -> Array:
     """Return `discounted_orders` for customers known to be active, shape (n_customers,)."""
-    horizon, rate = check_horizon(horizon_days), daily_rate(annual_discount)
+    horizon, rate = check_horizon(horizon_days), daily_rate(annual_discount) * time_unit_days
     if rate == 0 or horizon == 0:
         return purchases.expected_orders_if_active(frequency, age_days, [horizon])[:, 0]
     nodes, weights = np.polynomial.legendre.leggauss(n_times)
@@ -157,6 +164,7 @@ def lifetime_value_interval(
     n_draws: int = 1024,
     seed: int = 0,
     cover_mean: bool = True,
+    time_unit_days: float = 1.0,
 ) -> ValueInterval:
     """Return, per customer, a range that the realised value over the horizon falls into with probability `level`.
 
@@ -179,10 +187,10 @@ def lifetime_value_interval(
         raise ContractError(f"level: got {level}. Wanted: between 0 and 1, exclusive; 0.8 gives an 80 % interval.")
     histories = check_histories(frequency, recency_days, age_days)
     x, t_x, age = histories.frequency, histories.recency_days, histories.age_days
-    mean = lifetime_value(purchases, spend, x, t_x, age, n_purchases, mean_spend, horizon_days, annual_discount, margin)
     shape, rate = spend.posterior(n_purchases, mean_spend)
     expected = purchases.expected_orders(x, t_x, age, horizon_days)
-    discounted = discounted_orders(purchases, x, t_x, age, horizon_days, annual_discount)
+    discounted = discounted_orders(purchases, x, t_x, age, horizon_days, annual_discount, time_unit_days)
+    mean = margin * discounted * spend.expected_spend(n_purchases, mean_spend)
     unit = rate * margin * np.divide(discounted, expected, out=np.zeros_like(expected), where=expected > 0)
     some = purchases.probability_of_order(x, t_x, age, horizon_days)
     sides = np.array([(1 - level) / 2, (1 + level) / 2])
@@ -261,11 +269,14 @@ def _outcomes(
     from scipy.special import gammaincinv
 
     counts = _counts_if_any(purchases, x, age, horizon_days, numbers.count)
-    distinct, position = np.unique(counts, return_inverse=True)
-    sums = gammaincinv(spend.parameters_[0] * distinct[:, None], numbers.sum[None, :])
+    p = spend.parameters_[0]
+    few = gammaincinv(p * np.arange(_EXACT_COUNTS + 1.0)[:, None], numbers.sum[None, :])
+    sums = few[np.minimum(counts, _EXACT_COUNTS), np.arange(len(numbers))]
+    row, draw = np.nonzero(counts > _EXACT_COUNTS)
+    sums[row, draw] = gammaincinv(p * counts[row, draw], numbers.sum[draw])
     shapes, which = np.unique(nu_shape, return_inverse=True)
     nus = np.maximum(gammaincinv(shapes[:, None], numbers.nu[None, :]), np.finfo(np.float64).tiny)
-    values: Array = sums[position.reshape(counts.shape), np.arange(len(numbers))] / nus[which]
+    values: Array = sums / nus[which]
     values.sort(axis=1)
     return values
 
@@ -273,19 +284,33 @@ def _outcomes(
 def _counts_if_any(
     purchases: BetaGeometricNBD, x: Array, age: Array, horizon_days: float, uniform: Array
 ) -> npt.NDArray[np.intp]:
-    """Return the count at each upper-tail probability in `uniform` (ascending), given at least one: shape (n_rows, n_draws)."""
+    """Return the count at each upper-tail probability in `uniform` (ascending), given at least one: shape (n_rows, n_draws).
+
+    The tail is evaluated at every count up to `_EXACT_COUNTS`, beyond that at counts 3 % apart with straight lines between them.
+    """
     counts = np.ones((len(x), len(uniform)), dtype=np.intp)
     first = purchases.at_least_if_active(np.ones(1), x, age, horizon_days)
-    n, active = 2, np.flatnonzero(first[:, 0] > 0)
+    active = np.flatnonzero(first[:, 0] > 0)
+    before, tail_before = 1.0, np.ones(len(active))
     while len(active):
-        steps = np.arange(n, n + 16, dtype=np.float64)
-        tail = purchases.at_least_if_active(steps, x[active], age[active], horizon_days) / first[active]
-        reached = np.searchsorted(uniform, tail, side="left")  # draws that see at least n purchases
-        for column in range(len(steps)):
-            counts[active] += np.arange(len(uniform))[None, :] < reached[:, column, None]
-        active = active[reached[:, -1] > 0]
-        n += len(steps)
+        steps = _next_counts(before)
+        tails = purchases.at_least_if_active(steps, x[active], age[active], horizon_days) / first[active]
+        for step, tail in zip(steps, tails.T, strict=True):
+            drop = np.maximum(tail_before - tail, np.finfo(np.float64).tiny)
+            share = np.clip((tail_before[:, None] - uniform) / drop[:, None], 0.0, 1.0)
+            counts[active] += np.floor(share * (step - before)).astype(np.intp)
+            before, tail_before = step, tail
+        going_on = tail_before > uniform[0]
+        active, tail_before = active[going_on], tail_before[going_on]
     return counts
+
+
+def _next_counts(after: float) -> Array:
+    """Return the next counts to look at: one by one, then 3 % apart."""
+    counts = [after]
+    while len(counts) < 17:
+        counts.append(max(counts[-1] + 1.0, np.floor(counts[-1] * 1.03) if counts[-1] >= _EXACT_COUNTS else 0.0))
+    return np.array(counts[1:])
 
 
 def _read_sorted(outcomes: Array, row: npt.NDArray[np.intp], place: Array) -> Array:

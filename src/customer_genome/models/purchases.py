@@ -23,19 +23,9 @@ from customer_genome.errors import ContractError
 from customer_genome.models.dropout import NO_DROPOUT, at_least_while_active, expected_while_active
 from customer_genome.models.estimator import Array, Arrays, FitReport, report_from_arrays, report_to_arrays, require_fitted
 from customer_genome.models.histories import Histories, as_column, check_histories, collapse, once_per_distinct
-from customer_genome.models.ladder import Climb, Likelihood, Loss, climb, maximise
+from customer_genome.models.purchase_likelihood import PARAMETERS, fit_histories, reading
 
 __all__ = ["BetaGeometricNBD", "collapse"]
-
-PARAMETERS = ("r", "alpha", "a", "b")
-_LOWER = np.log([1e-6, 1e-5, 1e-6, 1e-5])
-_UPPER = np.log([1e4, 1e6, 1e4, 1e5])
-_CENTRE = np.log([0.5, 1.0, 0.5, 2.0])
-_STARTS = tuple(
-    np.log(start) for start in ([0.5, 1.0, 0.5, 2.0], [0.25, 0.15, 0.8, 2.5], [1.5, 0.5, 0.1, 2.0], [1.0, 2.0, 2.0, 10.0])
-)
-_SCOUT_ROWS = 4000
-_ASSUMED_AGE_DAYS = 365.0
 
 
 class BetaGeometricNBD:
@@ -69,7 +59,7 @@ class BetaGeometricNBD:
         if wrong:
             raise ContractError(f"BG/NBD parameters: got {', '.join(wrong)}. Wanted: finite and above 0 (a may be 0).")
         model = cls()
-        model._report = FitReport(cls.name, 0.0, 0, 0.0, values, True, "given parameters", {}, _reading(values))
+        model._report = FitReport(cls.name, 0.0, 0, 0.0, values, True, "given parameters", {}, reading(values))
         return model
 
     # --- fit ---------------------------------------------------------------------------------------------------------
@@ -105,13 +95,7 @@ class BetaGeometricNBD:
         histories, counts = collapse(frequency, recency_days, age_days, weights)
         if len(histories) == 0:
             raise ContractError("BG/NBD fit: got no customers. Wanted: at least one. Check the cutoff: nobody bought before it.")
-        scale = float(counts @ histories.age_days / counts.sum())
-        notices = _data_notices(histories, counts)
-        if scale <= 0:
-            scale = _ASSUMED_AGE_DAYS
-        scaled = Histories(histories.frequency, histories.recency_days / scale, histories.age_days / scale)
-        found = climb(_likelihood(scaled, counts), _simpler(scaled, counts))
-        self._report = _report(found, histories, counts, scale, notices)
+        self._report = fit_histories(self.name, histories, counts)
         return self
 
     @property
@@ -318,138 +302,3 @@ def check_horizon(horizon_days: float) -> float:
     if not (np.isfinite(horizon) and horizon >= 0):
         raise ContractError(f"horizon_days: got {horizon_days}. Wanted: a finite number of days >= 0, for example 180.")
     return horizon
-
-
-# --- the likelihood, in scaled time ----------------------------------------------------------------------------------
-
-
-def _likelihood(histories: Histories, counts: Array) -> Likelihood:
-    scout = None
-    if len(histories) > 2 * _SCOUT_ROWS:
-        step = len(histories) // _SCOUT_ROWS
-        part = Histories(histories.frequency[::step], histories.recency_days[::step], histories.age_days[::step])
-        scout = _loss(part, counts[::step])
-    return Likelihood(PARAMETERS, _loss(histories, counts), float(counts.sum()), _LOWER, _UPPER, _CENTRE, _STARTS, scout)
-
-
-def _loss(histories: Histories, counts: Array) -> Loss:
-    """Return the mean negative log-likelihood and its gradient as a function of log(r, alpha, a, b).
-
-    With s = (r + x) log((alpha + T) / (alpha + t_x)) + log(a / (b + x - 1)), the log-odds of having stopped, a history's
-    log-likelihood is G(x) - r log(1 + T/alpha) - x log(alpha + T) + [x > 0] log(1 + exp s), where G(x) collects the gamma
-    functions and is needed once per distinct x.
-    """
-    from scipy.special import digamma, expit, gammaln
-
-    x, t_x, age = histories.frequency, histories.recency_days, histories.age_days
-    weight = counts / counts.sum()
-    values, index = np.unique(x, return_inverse=True)
-    weight_of_value = np.bincount(index, weights=weight)
-    repeat = x > 0
-    x_r, t_r, age_r, weight_r = x[repeat], t_x[repeat], age[repeat], weight[repeat]
-
-    def loss(point: Array) -> tuple[float, Array]:
-        r, alpha, a, b = np.exp(point)
-        gammas = gammaln(r + values) - gammaln(r) + gammaln(a + b) - gammaln(a + b + values) + gammaln(b + values) - gammaln(b)
-        until_end, until_last = alpha + age, alpha + t_r
-        silence = np.log1p((age_r - t_r) / until_last)
-        stopped = (r + x_r) * silence + np.log(a) - np.log(b + x_r - 1.0)
-        dead = weight_r * expit(stopped)
-        waited = np.log1p(age / alpha)
-        total = weight_of_value @ gammas - weight @ (r * waited + x * np.log(until_end)) + weight_r @ np.logaddexp(0.0, stopped)
-        drift = digamma(a + b) - digamma(a + b + values)
-        d_r = weight_of_value @ (digamma(r + values) - digamma(r)) - weight @ waited + dead @ silence
-        d_alpha = weight @ ((r * age / alpha - x) / until_end) - dead @ (
-            (r + x_r) * (age_r - t_r) / (until_last * (alpha + age_r))
-        )
-        d_a = weight_of_value @ drift + dead.sum() / a
-        d_b = weight_of_value @ (drift + digamma(b + values) - digamma(b)) - dead @ (1.0 / (b + x_r - 1.0))
-        return -float(total), -np.array([d_r * r, d_alpha * alpha, d_a * a, d_b * b])
-
-    return loss
-
-
-def _simpler(histories: Histories, counts: Array) -> list[tuple[str, Any]]:
-    """Return the rungs below the penalised fit: no dropout, then one common rate (a formula)."""
-    never, any_b = np.log(NO_DROPOUT) - 10.0, 0.0
-    full = _loss(histories, counts)
-
-    def without_dropout() -> Array | None:
-        def loss(point: Array) -> tuple[float, Array]:
-            value, gradient = full(np.array([*point, never, any_b]))
-            return value, gradient[:2]
-
-        starts = tuple(start[:2] for start in _STARTS)
-        problem = Likelihood(PARAMETERS[:2], loss, float(counts.sum()), _LOWER[:2], _UPPER[:2], _CENTRE[:2], starts)
-        best = maximise(problem, penalty_sd=3.0)
-        return np.array([*best.point, never, any_b]) if best is not None and best.converged else None
-
-    def common_rate() -> Array:
-        rate = (counts @ histories.frequency + 0.5) / max(float(counts @ histories.age_days), 1.0)
-        return np.array([_UPPER[0], _UPPER[0] - np.log(rate), never, any_b])
-
-    return [("purchase model without dropout", without_dropout), ("one common purchase rate", common_rate)]
-
-
-# --- what the fit says -----------------------------------------------------------------------------------------------
-
-
-def _report(found: Climb, histories: Histories, counts: Array, scale: float, notices: list[str]) -> FitReport:
-    unit = np.array([0.0, np.log(scale), 0.0, 0.0])
-    values = dict(zip(PARAMETERS, np.exp(found.point + unit).tolist(), strict=True))
-    errors = {} if found.standard_errors is None else {
-        name: float(error * values[name]) for name, error in zip(PARAMETERS, found.standard_errors, strict=True)
-    }  # fmt: skip
-    log_likelihood = -_loss(histories, counts)(found.point + unit)[0] * float(counts.sum())
-    return FitReport(
-        model=BetaGeometricNBD.name,
-        n_customers=float(counts.sum()),
-        n_distinct=len(histories),
-        log_likelihood=log_likelihood,
-        parameters=values,
-        converged=found.converged,
-        rung=found.rung,
-        standard_errors=errors,
-        reading=_reading(values),
-        notices=(*notices, *found.notices, *_boundary_notices(values)),
-    )
-
-
-def _reading(values: dict[str, float]) -> tuple[str, ...]:
-    r, alpha, a, b = (values[name] for name in PARAMETERS)
-    spread = "differ widely" if r < 1 else "differ" if r < 20 else "hardly differ"
-    stop = a / (a + b)
-    return (
-        f"An active customer buys on {365 * r / alpha:.2g} days a year on average, and customers {spread} in this "
-        f"(coefficient of variation {1 / np.sqrt(r):.2g}).",
-        f"After each repeat purchase {stop:.1%} stop for good on average.",
-    )
-
-
-def _data_notices(histories: Histories, counts: Array) -> list[str]:
-    notices = []
-    if not histories.frequency.any():
-        notices.append(
-            "Nobody has bought on a second day yet: nothing can be learned about stopping, and expected orders rest on the weak penalty."
-        )
-    if not histories.age_days.any():
-        notices.append(
-            "No time has passed since the first purchases: predictions rest on the weak penalty, which assumes about one purchase in two years."
-        )
-    if counts.sum() < 200:
-        notices.append(f"Only {counts.sum():,.0f} customers: the parameters are rough.")
-    return notices
-
-
-def _boundary_notices(values: dict[str, float]) -> tuple[str, ...]:
-    r, a, b = values["r"], values["a"], values["b"]
-    said = []
-    if r > 100:
-        said.append("Purchase rates are at their boundary: all customers buy at practically the same rate.")
-    if r < 1e-3:
-        said.append("Purchase rates are at their boundary: almost nobody buys again.")
-    if a / (a + b) < 1e-3:
-        said.append("The dropout chance is at its boundary: practically nobody stops.")
-    if a + b > 1000 and a / (a + b) >= 1e-3:
-        said.append("The dropout chance is at its boundary: it is practically the same for all customers.")
-    return tuple(said)

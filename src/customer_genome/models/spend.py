@@ -60,7 +60,7 @@ class GammaGamma:
     --------
     >>> model = GammaGamma.from_parameters(p=6.25, q=3.74, gamma=15.44)
     >>> model.expected_spend([0, 2], [0.0, 22.35]).round(2).tolist()
-    [35.22, 24.67]
+    [35.22, 24.66]
     """
 
     name: ClassVar[str] = "Gamma-Gamma"

@@ -141,6 +141,7 @@ def match_headers(
     label: str,
     types: Mapping[str, str] | None = None,
     excluded: Mapping[tuple[str, str], str] | None = None,
+    is_proposal: bool = False,
 ) -> HeaderMatch:
     """Match raw headers to the columns of a contract.
 
@@ -157,6 +158,8 @@ def match_headers(
         Where known, headers whose type cannot serve a contract column are passed over.
     excluded : (contract column, raw header) -> why
         Pairs already found impossible from the values.
+    is_proposal : bool
+        Missing required columns are no fault: they are among `absent`.
 
     Raises
     ------
@@ -171,7 +174,7 @@ def match_headers(
     if not faults:
         matcher.take(chosen)
         matcher.match()
-        faults += _missing(matcher, contract, overrides or {})
+        faults += [] if is_proposal else _missing(matcher, contract, overrides or {})
     if faults:
         raise SourceError(_fault_text(label, contract, headers, faults))
     return matcher.result()

@@ -68,7 +68,7 @@ def understand(sample: Sample, contract: Contract, settings: TableSettings, labe
         Day and month, or the decimal mark, can be read two ways.
     """
     latest_year = (today or date.today()).year + 1
-    match, passed_over = _matched(sample, contract, settings, label, latest_year)
+    match, passed_over = match_by_values(sample, contract, settings, label, latest_year)
     notices = [*passed_over, *_match_notices(match, contract, settings)]
     orders: dict[str, DateOrder] = {}
     formats: dict[str, tuple[str, ...]] = {}
@@ -85,13 +85,20 @@ def understand(sample: Sample, contract: Contract, settings: TableSettings, labe
 # --- headers, with the values' consent ---------------------------------------------------------------------------
 
 
-def _matched(
-    sample: Sample, contract: Contract, settings: TableSettings, label: str, latest_year: int
+def match_by_values(
+    sample: Sample, contract: Contract, settings: TableSettings, label: str, latest_year: int, *, is_proposal: bool = False
 ) -> tuple[HeaderMatch, list[str]]:
-    """Match headers until every match that was not given by the user can be meant by its values."""
+    """Match headers until every match that was not given by the user can be meant by its values.
+
+    Returns
+    -------
+    The match, and one sentence per header that was passed over. With `is_proposal`, required columns may be absent.
+    """
     excluded: dict[tuple[str, str], str] = {}
     while True:
-        match = match_headers(sample.names, contract, settings.columns, label=label, types=sample.types, excluded=excluded)
+        match = match_headers(
+            sample.names, contract, settings.columns, label=label, types=sample.types, excluded=excluded, is_proposal=is_proposal
+        )
         found = {
             (name, header): why
             for name, raw in match.mapping.items()
