@@ -29,7 +29,7 @@ from customer_genome.decisions.priority import (
     priority_segment,
 )
 from customer_genome.decisions.segment_names import SegmentName, name_segments, segment_column
-from customer_genome.models.segments import CLUSTER_FEATURES, Clusters, fit_clusters
+from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters, fit_clusters
 from customer_genome.models.estimator import FitReport
 from customer_genome.models.lifetime_value import lifetime_value_interval
 from customer_genome.models.purchases import BetaGeometricNBD
