@@ -260,7 +260,7 @@ def test_a_header_whose_values_cannot_be_meant_is_passed_over_for_the_next(tmp_p
 def test_spreadsheet_day_numbers_are_named(tmp_path: Path, describe) -> None:
     file = tmp_path / "orders.csv"
     file.write_text("customer,date,amount\na,40513.35,1\nb,40514.5,2\n")
-    with pytest.raises(SourceError, match="spreadsheet day numbers such as 40513.35"):
+    with pytest.raises(SourceError, match=r"spreadsheet day numbers such as 40513\.35"):
         describe(file)
 
 

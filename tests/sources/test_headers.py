@@ -3,18 +3,18 @@ from __future__ import annotations
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from customer_genome.contracts import CUSTOMERS, INPUT_TABLES, ITEMS, ORDER_LINES, PRODUCTS, PROMOTIONS, RATINGS
 from customer_genome.errors import SourceError
-from customer_genome.sources.headers import find_header, match_headers, normal_header
+from customer_genome.sources.headers import doubled_headers, find_header, match_headers, normal_header
 
 LEAST = ["customer_id", "ordered_at", "amount"]
 
 
 def matched(headers: list[str], contract=ORDER_LINES, **more):
-    return {name: raw for name, raw in match_headers(headers, contract, label="t", **more).mapping.items()}
+    return dict(match_headers(headers, contract, label="t", **more).mapping)
 
 
 @pytest.mark.parametrize(
@@ -130,11 +130,8 @@ def test_column_order_makes_no_difference(headers: list[str]) -> None:
 def test_no_raw_column_is_used_twice_and_all_are_accounted_for(extra: list[str], table: str) -> None:
     contract = INPUT_TABLES[table]
     headers = [*dict.fromkeys([*contract.required, *(["amount"] if table == "order_lines" else []), *extra])]
-    try:
-        found = match_headers(headers, contract, label="t")
-    except SourceError as err:
-        assert "stands" in str(err)
-        return
+    assume(not doubled_headers(headers))
+    found = match_headers(headers, contract, label="t")
     used = [header for raw in found.mapping.values() for header in raw]
     assert len(used) == len(set(used))
     assert sorted([*used, *found.unmapped]) == sorted(headers)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import tomllib
 from pathlib import Path
 
@@ -46,6 +47,21 @@ def test_what_is_written_is_read_back_as_the_same_mapping(tmp_path: Path) -> Non
     source = describe_file(table.path, "order_lines", table, tmp_path / "tmp")
     assert source.mapping == {column.name: column.headers for column in proposal.columns if column.headers}
     assert '"notes"' in render_toml(proposal) and "PLEASE CHECK" in render_toml(proposal)
+
+
+def test_paths_are_written_so_that_the_workspace_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "customer,date,amount\n1,2010-01-13,2.5\n1,2010-01-14,2.5\n"
+    workspace = tmp_path / "shop"
+    workspace.mkdir()
+    written(workspace, text)
+    written(tmp_path, text)
+    monkeypatch.chdir(tmp_path)
+    for given_path in ("orders.csv", "shop/orders.csv"):
+        proposal = propose(given_path, tmp_path / "tmp")
+        settings = settings_from_mapping(tomllib.loads(render_toml(proposal, workspace)), workspace)
+        assert Path(settings.tables["order_lines"].path).resolve() == Path(given_path).resolve()
+        assert json.loads(json.dumps(proposal.as_json()))["table"] == "order_lines"
+    assert 'path = "./orders.csv"' in render_toml(proposal, workspace)
 
 
 def test_open_questions_stand_in_the_file(tmp_path: Path) -> None:
@@ -152,14 +168,15 @@ anything = st.text(st.characters(codec="utf-8"), min_size=1, max_size=15)
 @given(anything, st.lists(anything, min_size=1, max_size=5, unique=True), st.lists(anything, max_size=3), anything)
 def test_any_proposal_is_valid_toml(path: str, headers: list[str], examples: list[str], reason: str) -> None:
     names = INPUT_TABLES["order_lines"].names
-    columns = tuple(
+    columns = [
         ColumnProposal(
             name, reason, tuple(headers[:2]) if name == "discount" else (headers[0],), tuple(examples), "unsure", reason
         )
-        for name in names[: len(headers)] + ("discount",)
-    ) + (ColumnProposal("status", "s", (), (), "missing", reason),)
+        for name in (*names[: len(headers)], "discount")
+    ]
+    columns.append(ColumnProposal("status", "s", (), (), "missing", reason))
     proposal = Proposal(
-        path, "order_lines", reason, columns, TableSettings(delimiter=path[0]), (reason,), (reason,), ((headers[0], ()),)
+        path, "order_lines", reason, tuple(columns), TableSettings(delimiter=path[0]), (reason,), (reason,), ((headers[0], ()),)
     )
     parsed = tomllib.loads(render_toml(proposal))
     assert parsed["tables"]["order_lines"]["path"] == path
