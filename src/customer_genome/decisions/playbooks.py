@@ -326,7 +326,7 @@ def _matches(
         missing = [column for column in playbook.columns if not customers.has(column)]
         fits = np.full(len(customers), not missing)
         if missing:
-            off[playbook.name] = f"switched off: this data has no {' and no '.join(missing)}"
+            off[playbook.name] = f"this data has no {' and no '.join(missing)}"
         else:
             for number, condition in enumerate(playbook.when, start=1):
                 try:

@@ -38,7 +38,7 @@ WIDEST_SPREADS = 4.0
 class Transformation:
     """How raw features become the space in which KMeans measures distance.
 
-    A column that is never negative and not a share is divided by the median of its positive values and logged
+    A column that is never negative and, by its name, no share or probability is divided by the median of its positive values and logged
     (log1p), so a doubling counts alike for every customer and no unit matters. Then every column is centred on its
     median, divided by its spread (interquartile range / 1.349; the standard deviation where that is 0) and held within
     four spreads, so that a few giants do not become a cluster of their own. Unknown values take the median.
@@ -62,7 +62,7 @@ class Transformation:
             if len(known) == 0:
                 continue
             fill[j] = _middle(known)
-            is_logged[j] = known[0] >= 0 and known[-1] > 1
+            is_logged[j] = known[0] >= 0 and known[-1] > 0 and not _is_share(names[j])
             if is_logged[j]:
                 unit[j] = _middle(known[known > 0])
         start = cls(tuple(names), is_logged, unit, fill, np.zeros(width), np.ones(width))
@@ -81,6 +81,11 @@ class Transformation:
         scale = np.where(self.spread > 0, self.spread, 1.0)
         scaled = np.where(self.spread > 0, (self._levelled(features) - self.centre) / scale, 0.0)
         return significant(np.clip(scaled, -WIDEST_SPREADS, WIDEST_SPREADS))
+
+
+def _is_share(name: str) -> bool:
+    """Return whether a column's name says that it lies between 0 and 1."""
+    return name.startswith("p_") or "share" in name or "probability" in name
 
 
 def _middle(ordered: FloatArray) -> float:
@@ -215,11 +220,8 @@ def fit_clusters(features: npt.ArrayLike, names: Sequence[str], spend: npt.Array
     points = transformation.apply(table)
     ordered = points[np.lexsort(points.T[::-1])]
     centres, tried, reason = _centres(ordered[_spaced(len(ordered), ROWS_TO_FIT)], k, seed)
-    labels = _nearest(points, centres)
-    order, mean_spend = _by_spend(labels, money, centres)
-    number_of = np.full(len(centres), -1, dtype=np.int64)
-    number_of[order] = np.arange(len(order))
-    return Clusters(centres[order], mean_spend, transformation, number_of[labels], tried, reason)
+    order, mean_spend = _by_spend(_nearest(points, centres), money, centres)
+    return Clusters(centres[order], mean_spend, transformation, _nearest(points, centres[order]), tried, reason)
 
 
 def _checked(features: npt.ArrayLike, names: Sequence[str]) -> FloatArray:
