@@ -143,6 +143,22 @@ def test_blank_headers_and_padding_keep_their_columns(tmp_path: Path, describe, 
     assert read_back(source)["customer_id"] == ["a", "b"]
 
 
+def test_headers_with_one_name_too_few(tmp_path: Path, describe, read_back) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("customer,date,amount\na,2011-01-02,1,\nb,2011-01-03,2,\n")
+    assert read_back(describe(file))["amount"] == [1.0, 2.0]
+    file.write_text('"customer","date","amount"\n"1","a",2011-01-02,1\n"2","b",2011-01-03,2\n')
+    assert read_back(describe(file))["customer_id"] == ["a", "b"]
+
+
+def test_a_time_of_day_in_a_column_of_its_own_is_told(tmp_path: Path, describe) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("customer,date,time,amount\na,2011-01-02,10:15,1\nb,2011-01-03,11:30,2\n")
+    assert any('"time" is not used' in notice for notice in describe(file).notices)
+    file.write_text("customer,date,time,amount\na,2011-01-02 10:15,10:15,1\nb,2011-01-03 11:30,11:30,2\n")
+    assert not any("is not used" in notice for notice in describe(file).notices)
+
+
 def test_quotes_that_are_inch_marks(tmp_path: Path, describe, read_back) -> None:
     file = tmp_path / "orders.tsv"
     file.write_text("customer\tdate\tdescription\tamount\n" + "".join(f'c{k}\t2011-01-02\t"{k} inch\t{k}.5\n' for k in range(30)))

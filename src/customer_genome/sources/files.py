@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FIRST_ROWS = 4000
+MOST_SAMPLED_ROWS = 16_000
 
 
 def describe_file(path: str | Path, table_name: str, settings: TableSettings, workspace_tmp: Path) -> SourceTable:
@@ -325,7 +326,8 @@ def _look_at_excel(files: Sequence[Path], label: str, table_name: str, settings:
 
 def _look_at_text(files: Sequence[Path], label: str, table_name: str, settings: TableSettings, folder: Path) -> Look:
     first = _header_settled(look_at(files[0], _hints(settings)), settings, table_name)
-    looks = [first, *(_like_first(file, first, settings) for file in files[1:])]
+    most = max(20, MOST_SAMPLED_ROWS // len(files))
+    looks = [first.with_fewer_rows(most), *(_like_first(file, first, settings).with_fewer_rows(most) for file in files[1:])]
     names = _names(first)
     if not any(file.rows for file in looks):
         raise SourceError(

@@ -6,6 +6,7 @@ the user what only they can know. A header that matches but whose values cannot 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -78,6 +79,7 @@ def understand(sample: Sample, contract: Contract, settings: TableSettings, labe
         reader = _TimeReader(sample, contract, name, raw[0], label, latest_year)
         orders[name], formats[name] = reader.read(settings.date_order)
         notices += reader.notices
+        notices += _unused_clock(reader.values, match)
     mark = _decimal_mark(sample, contract, match, settings, label)
     return Meaning(match, orders, formats, mark, tuple(notices))
 
@@ -158,6 +160,22 @@ WITHOUT: Mapping[str, str] = {
     "product_id": "facts and recommendations about products are off, and the duplicate rule is off",
 }
 """What is switched off when a column of order_lines is absent, where it matters enough to be said on every run."""
+
+
+_CLOCK = re.compile(r"\d{1,2}:\d{2}|T\d{4}|\d{9,}")
+_CLOCK_HEADERS = frozenset(
+    {"time", "ordertime", "invoicetime", "transactiontime", "purchasetime", "saletime", "timeofday", "hour"}
+)
+
+
+def _unused_clock(values: Sequence[str], match: HeaderMatch) -> list[str]:
+    """Return a notice when times have no time of day while another column seems to hold it."""
+    clocks = [header for header in match.unmapped if normal_header(header) in _CLOCK_HEADERS]
+    if not clocks or any(_CLOCK.search(value) and not value.endswith("00:00:00") for value in values):
+        return []
+    return [
+        f'The time of day in "{clocks[0]}" is not used: a time is read from one column. Join both into one if orders have no number.'
+    ]
 
 
 # --- times -------------------------------------------------------------------------------------------------------

@@ -90,6 +90,10 @@ class TextFile:
             and self.skipped_lines == 0
         )
 
+    def with_fewer_rows(self, most: int) -> TextFile:
+        """Return the file with at most `most` sampled rows."""
+        return replace(self, rows=_thinned(self.rows, most))
+
 
 def look_at(path: Path, hints: TextHints) -> TextFile:
     """Return how a delimited text file is written.
@@ -264,12 +268,26 @@ def _measured(delimiter: str, quote: str, rows: list[list[str]]) -> _Parsed | No
     if not rows:
         return None
     width, count = max(Counter(len(row) for row in rows).items(), key=lambda item: (item[1], item[0]))
+    rows, width = _with_full_header(rows, width)
     skipped = next((place for place, row in enumerate(rows[:_MOST_TITLE_LINES]) if len(row) == width), None)
     if skipped is None or any(len([cell for cell in row if cell.strip()]) > 2 for row in rows[:skipped]):
         return None
     if skipped and count < 2 * skipped:
         return None
     return _Parsed(delimiter, quote, rows, width, count / (len(rows) - skipped), skipped)
+
+
+def _with_full_header(rows: list[list[str]], width: int) -> tuple[list[list[str]], int]:
+    """Return rows whose header has one name too few made whole.
+
+    Two programs write such files: one ends every data line with a delimiter, the other puts row names before them.
+    """
+    head = rows[0]
+    if len(head) != width - 1 or len(head) < 2 or any(not cell.strip() or _is_datum(cell.strip()) for cell in head):
+        return rows, width
+    if all(not row[-1].strip() for row in rows[1:] if len(row) == width):
+        return [row[:-1] if len(row) == width else row for row in rows], width - 1
+    return [["", *head], *rows[1:]], width
 
 
 def _cut_at_blanks(text: str) -> _Parsed | None:
@@ -303,7 +321,7 @@ def _rows_amid(text: str, file: TextFile) -> list[tuple[str, ...]]:
             rows = list(csv_rows(io.StringIO(body, newline=""), file.delimiter, file.quote))
         except csv.Error:
             return []
-    return [tuple(row) for row in rows if len(row) == file.n_columns]
+    return [tuple(row[: file.n_columns]) for row in rows if len(row) == file.n_columns or (row and not row[-1])]
 
 
 def _thinned(rows: Sequence[tuple[str, ...]], most: int) -> tuple[tuple[str, ...], ...]:
