@@ -1,0 +1,39 @@
+"""Charts that report and dashboard share: small Arrow tables in (`interfaces.overview` makes them), finished Altair charts out."""
+
+from customer_genome.interfaces.charts.bars import (
+    order_counts,
+    revenue_by_category,
+    revenue_by_country,
+    row_ledger,
+    segment_sizes,
+    segment_spend,
+    segment_value,
+)
+from customer_genome.interfaces.charts.curves import concentration
+from customer_genome.interfaces.charts.heat import recency_frequency, spend_value, value_at_risk
+from customer_genome.interfaces.charts.look import NARROW, WIDE, Look, Mode, heading_of, theme, untitled
+from customer_genome.interfaces.charts.periods import customer_timeline, customers_over_time, revenue_over_time
+
+__all__ = [
+    "NARROW",
+    "WIDE",
+    "Look",
+    "Mode",
+    "concentration",
+    "customer_timeline",
+    "customers_over_time",
+    "heading_of",
+    "order_counts",
+    "recency_frequency",
+    "revenue_by_category",
+    "revenue_by_country",
+    "revenue_over_time",
+    "row_ledger",
+    "segment_sizes",
+    "segment_spend",
+    "segment_value",
+    "spend_value",
+    "theme",
+    "untitled",
+    "value_at_risk",
+]

@@ -1,0 +1,79 @@
+"""How unevenly revenue is spread over customers.
+
+Comes in: the curve `interfaces.overview.concentration` makes. Goes out: a finished Altair chart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+
+from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, rows_of, tips, values
+from customer_genome.interfaces.figures import share
+
+_NAMED_SHARES = (0.1, 0.2, 0.5)
+
+
+def concentration(curve: pa.Table, look: Look | None = None) -> Any:
+    """Draw the share of revenue that the largest customers bring; takes `overview.concentration`.
+
+    The dashed line is what equal customers would bring.
+    """
+    look = look or Look()
+    rows = rows_of(curve)
+    if len(rows) < 3:
+        return nothing_to_draw(look, "With fewer than two paying customers there is nothing to compare.")
+    for row in rows:
+        row["who"], row["brings"] = f"largest {share(row['customer_share'])}", share(row["revenue_share"])
+    palette = look.palette
+    axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=True)
+    drawn = alt.Chart(values(rows)).encode(
+        x=alt.X("customer_share:Q", scale=alt.Scale(domain=[0, 1]), axis=axis.copy()),
+        y=alt.Y("revenue_share:Q", scale=alt.Scale(domain=[0, 1]), axis=axis.copy()),
+        tooltip=tips(("who", "Customers"), ("brings", "of revenue")),
+    )
+    drawn.encoding.x.axis.title = "Customers, largest first"
+    drawn.encoding.y.axis.title = "Share of revenue"
+    equal = alt.Chart(values([{"customer_share": 0, "revenue_share": 0}, {"customer_share": 1, "revenue_share": 1}]))
+    named = _named_points(rows)
+    points = alt.Chart(values(named)).encode(
+        x="customer_share:Q", y="revenue_share:Q", tooltip=tips(("who", "Customers"), ("brings", "of revenue"))
+    )
+    layers = (
+        drawn.mark_area(color=palette.main_soft, opacity=0.45),
+        equal.mark_line(color=palette.soft_ink, strokeDash=[5, 3], strokeWidth=1.2).encode(
+            x="customer_share:Q", y="revenue_share:Q"
+        ),
+        drawn.mark_line(color=palette.main),
+        points.mark_point(color=palette.main, filled=True, size=60),
+        points.mark_text(align="left", dx=10, dy=12, color=palette.ink).encode(text="text:N"),
+    )
+    subtitle = "Share of revenue by share of customers, largest first; dashed line: if all spent alike"
+    return finished(
+        alt.layer(*layers),
+        look,
+        title=_sentence(rows, named),
+        subtitle=subtitle,
+        words=". ".join(row["text"] for row in named),
+        height=280,
+    )
+
+
+def _named_points(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the points that get a label: the customers nearest above 10, 20 and 50 %."""
+    found = []
+    for wanted in _NAMED_SHARES:
+        row = next(row for row in rows if row["customer_share"] >= wanted - 1e-9)
+        if abs(row["customer_share"] - wanted) < 0.02:
+            found.append(row | {"text": f"{row['who']} bring {row['brings']}"})
+    return found
+
+
+def _sentence(rows: Sequence[dict[str, Any]], named: Sequence[dict[str, Any]]) -> str:
+    """Return the finding: the tenth that spends most, or the largest customer where there are few."""
+    if named and abs(named[0]["customer_share"] - 0.1) < 0.02:
+        return f"The {named[0]['who']} of customers bring {named[0]['brings']} of revenue"
+    return f"The largest customer brings {rows[1]['brings']} of revenue"

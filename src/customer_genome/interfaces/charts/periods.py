@@ -1,0 +1,218 @@
+"""Money and customers over time, and one customer's purchases: a period that is not whole is marked, never drawn as a drop.
+
+Comes in: small Arrow tables as `interfaces.overview` makes them. Goes out: finished Altair charts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+
+from customer_genome.interfaces.charts.look import (
+    Look,
+    count_labels,
+    finished,
+    money_labels,
+    nothing_to_draw,
+    rows_of,
+    tips,
+    values,
+)
+from customer_genome.interfaces.figures import count, day, quantity
+
+_GAP = 0.09
+"""Part of a period left free on either side of its bar."""
+
+
+def revenue_over_time(periods: pa.Table, look: Look | None = None) -> Any:
+    """Draw revenue per period as bars; periods that are not whole are outlined and dashed. Takes `overview.over_time`."""
+    look = look or Look()
+    rows = _worded(periods, look)
+    if not rows:
+        return nothing_to_draw(look, "No orders, so nothing over time.")
+    palette, period = look.palette, rows[0]["period"]
+    drawn = alt.Chart(values(rows)).encode(
+        x=_time_axis("from_", look, rows),
+        x2="to_:T",
+        y=alt.Y("revenue:Q", axis=alt.Axis(title=None, grid=True, tickCount=5, labelExpr=money_labels(look))),
+        tooltip=tips(
+            ("when", _name(period)),
+            ("money", "Revenue"),
+            ("n_orders", "Orders"),
+            ("people", "Active customers"),
+            ("known", "Known"),
+        ),
+    )
+    whole = drawn.transform_filter("datum.is_complete").mark_bar(color=palette.main)
+    part = drawn.transform_filter("!datum.is_complete").mark_bar(
+        color=palette.main_soft, stroke=palette.main, strokeWidth=1, strokeDash=[3, 2]
+    )
+    subtitle = f"Revenue per {period}, {look.money_unit}{_note(rows)}"
+    title = _best(
+        rows, "revenue", lambda row: f"{row['when']} was the strongest {period}: {look.money(row['revenue'], short=True)}"
+    )
+    return finished(
+        alt.layer(whole, part), look, title=title or "Revenue over time", subtitle=subtitle, words=_span(rows, look), height=240
+    )
+
+
+def customers_over_time(periods: pa.Table, look: Look | None = None) -> Any:
+    """Draw active customers per period as a line; periods that are not whole are hollow points off the line. Takes `overview.over_time`."""
+    look = look or Look()
+    rows = _worded(periods, look)
+    if not rows:
+        return nothing_to_draw(look, "No orders, so no active customers.")
+    palette, period = look.palette, rows[0]["period"]
+    drawn = alt.Chart(values(rows)).encode(
+        x=_time_axis("middle", look, rows),
+        y=alt.Y(
+            "customers:Q", scale=alt.Scale(zero=True), axis=alt.Axis(title=None, grid=True, tickCount=5, labelExpr=count_labels())
+        ),
+        tooltip=tips(
+            ("when", _name(period)), ("people", "Active customers"), ("newcomers", "First order ever"), ("known", "Known")
+        ),
+    )
+    whole = drawn.transform_filter("datum.is_complete")
+    part = drawn.transform_filter("!datum.is_complete").mark_point(
+        filled=False, fill=palette.paper, stroke=palette.main, strokeWidth=1.5, strokeDash=[2, 2], size=70
+    )
+    layers = alt.layer(whole.mark_line(color=palette.main), whole.mark_point(color=palette.main, filled=True, size=40), part)
+    title = _best(rows, "customers", lambda row: f"Most customers were active in {row['when']}: {count(row['customers'])}")
+    subtitle = f"Customers with at least one order in the {period}{_note(rows, 'hollow points')}"
+    return finished(
+        layers, look, title=title or "Active customers over time", subtitle=subtitle, words=_span(rows, look), height=240
+    )
+
+
+def customer_timeline(
+    order_days: pa.Table, look: Look | None = None, *, as_of: dt.date | None = None, next_order_on: dt.date | None = None
+) -> Any:
+    """Draw one customer's purchase days with their money; takes `overview.order_days`.
+
+    Parameters
+    ----------
+    as_of : date, optional
+        The cutoff, drawn as a thin line.
+    next_order_on : date, optional
+        The day by which another order is as likely as not, drawn as a dashed line.
+    """
+    look = look or Look()
+    rows = rows_of(order_days)
+    if not rows:
+        return nothing_to_draw(look, "No orders of this customer are published.")
+    palette = look.palette
+    for row in rows:
+        row |= {
+            "when": day(row["ordered_on"]),
+            "money": look.money(row["revenue"]),
+            "n_orders": quantity(row["orders"], "orders"),
+        }
+    axis = alt.Axis(title=None, grid=True, tickCount=4, labelExpr=money_labels(look))
+    days = alt.X(
+        "ordered_on:T",
+        axis=alt.Axis(title=None, labelExpr=_day_labels(), tickCount=4 if look.is_narrow else 8),
+        scale=alt.Scale(padding=14),
+    )
+    drawn = alt.Chart(values(rows)).encode(x=days, tooltip=tips(("when", "Day"), ("money", "Money"), ("n_orders", "Orders")))
+    stems = drawn.mark_rule(color=palette.main, strokeWidth=1.5).encode(
+        y=alt.Y("revenue:Q", axis=axis, scale=alt.Scale(zero=True)), y2=alt.datum(0)
+    )
+    tops = drawn.mark_point(color=palette.main, filled=True, size=45).encode(y="revenue:Q")
+    layers = [stems, tops]
+    if as_of:
+        layers += _marked_day(as_of, "as of", [1, 0], look, "right")
+    if next_order_on and (next_order_on - rows[-1]["ordered_on"]).days < 3 * 365:
+        layers += _marked_day(next_order_on, "next order, even odds", [5, 3], look, "left" if not as_of else "right", row=1)
+    total = sum(row["revenue"] for row in rows)
+    orders = quantity(sum(row["orders"] for row in rows), "orders")
+    title = (
+        f"{orders} since {rows[0]['when']}, {look.money(total)} in all"
+        if len(rows) > 1
+        else f"{orders} on {rows[0]['when']}, {look.money(total)}"
+    )
+    return finished(alt.layer(*layers), look, title=title, subtitle=f"Money per purchase day, {look.money_unit}", height=200)
+
+
+def _marked_day(on: dt.date, name: str, dash: list[int], look: Look, align: str, row: int = 0) -> list[Any]:
+    """Return a vertical line at a day with its name and date."""
+    base = alt.Chart(values([{"ordered_on": on, "text": f"{name} {day(on)}"}])).encode(x="ordered_on:T")
+    line = base.mark_rule(color=look.palette.second, strokeDash=dash)
+    text = base.mark_text(align=align, dx=-5 if align == "right" else 5, y=8 + 16 * row, color=look.palette.second).encode(
+        text="text:N"
+    )
+    return [line, text]
+
+
+def _worded(periods: pa.Table, look: Look) -> list[dict[str, Any]]:
+    """Return the periods with the words of their tooltips and the edges of their bars."""
+    rows = rows_of(periods)
+    for row in rows:
+        start, end = (dt.datetime.combine(row[name], dt.time()) for name in ("starts_on", "ends_on"))
+        row |= {
+            "from_": start + _GAP * (end - start),
+            "to_": end - _GAP * (end - start),
+            "middle": start + (end - start) / 2,
+            "when": _when(row["starts_on"], row["period"]),
+            "money": look.money(row["revenue"]),
+            "n_orders": count(row["orders"]),
+            "people": count(row["customers"]),
+            "newcomers": count(row["new_customers"]),
+            "known": "whole " + row["period"] if row["is_complete"] else f"{row['days_known']} of {row['days']} days",
+        }
+    return rows
+
+
+def _when(start: dt.date, period: str) -> str:
+    """Return the name of a period."""
+    return f"{start:%B %Y}" if period == "month" else f"the week of {day(start)}" if period == "week" else day(start)
+
+
+def _name(period: str) -> str:
+    """Return what a tooltip calls the period."""
+    return period[:1].upper() + period[1:]
+
+
+def _best(rows: Sequence[dict[str, Any]], column: str, words: Any) -> str:
+    """Return the sentence on the strongest whole period, empty where fewer than two are whole."""
+    whole = [row for row in rows if row["is_complete"]]
+    best = max(whole, key=lambda row: row[column], default=None)
+    text = str(words(best)) if best is not None and len(whole) > 1 and best[column] > 0 else ""
+    return text[:1].upper() + text[1:]
+
+
+def _note(rows: Sequence[dict[str, Any]], mark: str = "dashed bars") -> str:
+    """Return what the mark of periods that are not whole means, empty where all are."""
+    parts = [f"{row['days_known']} of {row['days']} days of {row['when']}" for row in rows if not row["is_complete"]]
+    return f"; {mark} are not whole: {', '.join(parts)}" if parts else ""
+
+
+def _span(rows: Sequence[dict[str, Any]], look: Look) -> str:
+    """Return the description of first and last period."""
+    first, last = rows[0], rows[-1]
+    return f"From {first['when']} ({first['money']}, {first['people']} customers) to {last['when']} ({last['money']}, {last['people']} customers)."
+
+
+def _time_axis(column: str, look: Look, rows: Sequence[dict[str, Any]]) -> alt.X:
+    """Return the time axis from the first to the last period."""
+    ends = [dt.datetime.combine(moment, dt.time()).isoformat() for moment in (rows[0]["starts_on"], rows[-1]["ends_on"])]
+    expression = _month_labels() if rows[0]["period"] == "month" else _day_labels()
+    ticks = min(len(rows) + 1, 5 if look.is_narrow else 10)
+    return alt.X(
+        f"{column}:T",
+        scale=alt.Scale(domain=ends, nice=False),
+        axis=alt.Axis(title=None, labelExpr=expression, tickCount=ticks, labelAlign="left", labelFlush=False),
+    )
+
+
+def _month_labels() -> str:
+    """Return the expression for months; the year stands under January and under the first label."""
+    return "[timeFormat(datum.value, '%b'), month(datum.value) == 0 || datum.index == 0 ? timeFormat(datum.value, '%Y') : '']"
+
+
+def _day_labels() -> str:
+    """Return the expression for days; the year stands under the first label and where it changes."""
+    return "[timeFormat(datum.value, '%-d %b'), datum.index == 0 || (month(datum.value) == 0 && date(datum.value) < 8) ? timeFormat(datum.value, '%Y') : '']"
