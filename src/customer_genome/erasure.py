@@ -1,7 +1,7 @@
 """Erase one customer from everything a workspace holds: warehouse, quarantine, every published version.
 
 Their rows keep nothing but their class in the ledger; totals per day stay, since they name nobody. Files are written anew,
-so that nothing is left in freed blocks; a salted digest keeps the next run from bringing the customer back.
+so that nothing is left in freed blocks; the report of the workspace, which may name them, is removed; a salted digest keeps the next run from bringing the customer back.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def forget(workspace: Workspace, customer_id: str) -> Mapping[str, int]:
                 "Check the id with `genome show ID`; ids are compared exactly."
             )
         workspace.remember_to_forget(customer_id)
+        (workspace.root / "report.html").unlink(missing_ok=True)
     return {"warehouse_rows": rows, "versions": len(touched)}
 
 

@@ -8,12 +8,17 @@ import json
 import math
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from customer_genome.errors import UnknownCustomerError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.cli import app
+from customer_genome.snapshot import damaged_files, read_snapshot, versions
+from customer_genome.sources.synthetic import simulate
+from customer_genome.workspace import Workspace
 
 runner = CliRunner()
 EXPORT = [
@@ -147,16 +152,33 @@ def test_the_same_input_gives_the_same_result(online_retail, genome_data, tmp_pa
         assert first.table("customers").equals(second.table("customers"))
 
 
-def test_forget_erases_a_customer_everywhere(online_retail, genome_data, tmp_path):
-    data = str(genome_data / "online_retail.parquet")
-    genome("run", data, "--workspace", str(tmp_path), "--progress", "none")
-    erased = genome("forget", "17850", "--workspace", str(tmp_path), "--yes")
-    assert erased["warehouse_rows"] > 300
-    assert erased["versions"] == 1
-    for path in [*tmp_path.rglob("*.duckdb")]:
-        assert b"17850" not in path.read_bytes()
-    assert runner.invoke(app, ["show", "17850", "--workspace", str(tmp_path)]).exit_code == 1
-    again = genome("run", data, "--workspace", str(tmp_path), "--progress", "none")
-    assert again["customers"] == 4_337
-    assert again["ledger"]["forgotten"]["rows"] == erased["warehouse_rows"]
-    assert sum(entry["rows"] for entry in again["ledger"].values()) == 541_909
+def files_holding(folder: Path, text: bytes) -> list[str]:
+    """Return the database files whose bytes hold a text."""
+    return sorted(path.name for path in folder.rglob("*.duckdb") if text in path.read_bytes())
+
+
+def test_forget_erases_a_customer_everywhere(tmp_path):
+    shop = simulate(n_lines=4_000, seed=11)
+    table = shop.order_lines().read_all()
+    victim = table.column("customer_id")[0].as_py()
+    unique = "erase-me-4711-please"
+    names = [unique if name == victim else str(name) for name in table.column("customer_id").to_pylist()]
+    pq.write_table(
+        table.set_column(table.column_names.index("customer_id"), "customer_id", pa.array(names)), tmp_path / "lines.parquet"
+    )
+    workspace = tmp_path / "w"
+    data = str(tmp_path / "lines.parquet")
+    first = genome("run", data, "--workspace", str(workspace), "--progress", "none")
+    genome("run", data, "--workspace", str(workspace), "--progress", "none")
+    assert files_holding(workspace, unique.encode()) == ["snapshot.duckdb", "snapshot.duckdb", "warehouse.duckdb"]
+    erased = genome("forget", unique, "--workspace", str(workspace), "--yes")
+    assert erased == {"warehouse_rows": names.count(unique), "versions": 2}
+    assert files_holding(workspace, unique.encode()) == []
+    assert all(damaged_files(read_snapshot(Workspace(workspace), version)) == [] for version in versions(Workspace(workspace)))
+    with pytest.raises(UnknownCustomerError):
+        runner.invoke(app, ["show", unique, "--workspace", str(workspace)], catch_exceptions=False)
+    again = genome("run", data, "--workspace", str(workspace), "--progress", "none")
+    assert again["customers"] == first["customers"] - 1
+    assert again["ledger"]["forgotten"]["rows"] == names.count(unique)
+    assert sum(entry["rows"] for entry in again["ledger"].values()) == len(names)
+    assert files_holding(workspace, unique.encode()) == []
