@@ -77,6 +77,13 @@ def test_titles_above_the_header(tmp_path: Path, describe, read_back) -> None:
     assert read_back(describe(file)) == {"customer_id": ["a"], "ordered_at": [MOMENT], "amount": [2.5]}
 
 
+def test_blank_rows_are_no_rows(tmp_path: Path, describe, read_back) -> None:
+    file = workbook(
+        tmp_path / "r.xlsx", a=[["customer", "date", "amount"], ["a", MOMENT, 1], [], [None, None, "  "], ["b", MOMENT, 2]]
+    )
+    assert read_back(describe(file))["customer_id"] == ["a", "b"]
+
+
 def test_faults_are_named(tmp_path: Path, describe) -> None:
     header = ["customer", "date", "amount"]
     with pytest.raises(SourceError, match=r"header line but no data"):

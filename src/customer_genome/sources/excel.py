@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from customer_genome.errors import SourceError, did_you_mean
 from customer_genome.sources.headers import doubled_headers, normal_header
@@ -135,7 +136,16 @@ def _sheet(workbook: fastexcel.ExcelReader, name: str, row: int, headers: Sequen
             name, header_row=None, skip_rows=row + 1, column_names=list(headers), schema_sample_rows=None, whitespace_as_null=True
         )
         table = pa.table(sheet.to_arrow())
-    return table
+    return _without_blank_rows(table)
+
+
+def _without_blank_rows(table: pa.Table) -> pa.Table:
+    """Return a table without the rows in which every cell is empty."""
+    filled = None
+    for column in table.columns:
+        here = pc.is_valid(column)
+        filled = here if filled is None else pc.or_(filled, here)
+    return table if filled is None else table.filter(filled)
 
 
 def _union(tables: Sequence[pa.Table]) -> pa.Table:

@@ -8,7 +8,10 @@ clean copies are written only of files an engine cannot read as they stand. Noth
 from __future__ import annotations
 
 import hashlib
+import os
+import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -148,7 +151,7 @@ def describe_arrow(
     settings = settings or TableSettings()
     contract_named(table_name)
     if isinstance(data, pa.RecordBatchReader) and workspace_tmp is not None:
-        kept = _spooled(data, workspace_tmp, label)
+        kept = _kept(data, workspace_tmp / f"given-{uuid.uuid4().hex[:12]}.parquet", label)
         look = _look_at_parquet([kept], label, table_name)
     elif callable(data) and not hasattr(data, "__arrow_c_stream__"):
         look = _look_at_batches(data, label, table_name)
@@ -215,17 +218,19 @@ def _look_at_batches(batches: Callable[[], pa.RecordBatchReader], label: str, ta
     return _look_at_table(table, batches, label, table_name)
 
 
-def _spooled(reader: pa.RecordBatchReader, folder: Path, label: str) -> Path:
-    """Keep the batches of a reader as a Parquet file and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"given-{hashlib.sha256(f'{label}{id(reader)}'.encode()).hexdigest()[:12]}.parquet"
+def _kept(reader: pa.RecordBatchReader, target: Path, label: str) -> Path:
+    """Keep the batches of a reader as a Parquet file, which appears under its name only when it is complete."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        with pq.ParquetWriter(target, reader.schema, compression="zstd") as writer:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(part, reader.schema, compression="zstd") as writer:
             for batch in reader:
                 writer.write_batch(batch)
+        part.replace(target)
     except (OSError, pa.ArrowInvalid) as err:
-        target.unlink(missing_ok=True)
-        raise SourceError(f"{label} could not be kept in {folder}: {err}. Free some space there, or hand over a Table.") from err
+        with suppress(OSError):
+            part.unlink()
+        raise SourceError(f"{label} could not be kept in {target.parent}: {_first_line(err)}. Free some space there.") from err
     return target
 
 
@@ -316,7 +321,13 @@ def _look_at_excel(files: Sequence[Path], label: str, table_name: str, settings:
     whole = pa.concat_tables(tables, promote_options="permissive")
     if whole.num_rows == 0:
         raise SourceError(f"{label} has a header line but no data. Wanted: at least one row. Save the workbook with its rows.")
-    kept = _spooled(whole.to_reader(), folder, f"{label}{files[0].absolute()}{files[0].stat().st_mtime_ns}")
+    told_by = [
+        table_name,
+        settings.sheets,
+        *((str(file.absolute()), file.stat().st_mtime_ns, file.stat().st_size) for file in files),
+    ]
+    digest = hashlib.sha256(repr(told_by).encode()).hexdigest()[:16]
+    kept = _kept(whole.to_reader(), folder / f"{files[0].stem}-{digest}.parquet", label)
     look = _look_at_parquet([kept], label, table_name)
     return Look(look.sample, replace(look.table, notices=tuple(notices)))
 
