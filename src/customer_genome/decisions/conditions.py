@@ -182,7 +182,7 @@ def _parse_scalar(value: str, text: str) -> Scalar:
     if re.fullmatch(rf"{_NUMBER}\s*%?", value):
         number = float(value.rstrip("% ")) / (100.0 if value.endswith("%") else 1.0)
         if np.isinf(number):
-            raise SettingsError(f"{text!r}: {value} is too large a number.")
+            raise SettingsError(f"{text!r}: {value} is too large a number. Wanted: one below 1.8e308.")
         return number + 0.0
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         try:

@@ -371,7 +371,7 @@ def _first(matches: Sequence[BoolArray], n: int) -> IntArray:
 
 def _reason(playbook: Playbook, customers: Customers, rows: IntArray, figures: Mapping[str, float], currency: str) -> pa.Array:
     """Return, per customer, every rule with the customer's own figure and the bound it was held against."""
-    if not playbook.when:
+    if not playbook.when or not len(rows):
         return pa.repeat(NOTHING_ELSE_FITS, len(rows))
     clauses = [_clause(condition, customers, rows, figures, currency) for condition in playbook.when]
     return clauses[0] if len(clauses) == 1 else pc.binary_join_element_wise(*clauses, "; ")

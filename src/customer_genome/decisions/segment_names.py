@@ -34,7 +34,7 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LOYAL, ("spend_index >= 1.5", "churn_index <= 0.9", "churn_probability < 0.5")),
     (LEAVING, ("churn_probability >= 0.5", "churn_index >= 0.99")),
     (AT_RISK, ("churn_probability >= 0.25", "churn_index >= 1.1", "recency_index >= 1")),
-    (AT_RISK, ("churn_index >= 1.1", "trend_index <= 0.8", "recency_index >= 1.25")),
+    (AT_RISK, ("churn_index >= 0.8", "trend_index <= 0.8", "recency_index >= 1.25")),
     (PRICE, ("discount_share >= 0.1", "discount_index >= 1.2", "spend_index < 1.5")),
     (PRICE, ("has_discounts = false", "order_value_index <= 0.8", "spend_index < 1")),
     (GROWING, ("trend_index >= 1.05", "churn_probability < 0.5")),
