@@ -94,3 +94,16 @@ def day(value: dt.date | dt.datetime | None) -> str:
     '9 Dec 2011'
     """
     return "–" if value is None else f"{value.day} {value:%b %Y}"
+
+
+def estimate(value: float | None, currency: str = "") -> str:
+    """Return expected money only as finely as a model can know it: no pennies from 10 up, thousands and millions short.
+
+    Examples
+    --------
+    >>> estimate(740.96, "GBP"), estimate(4.2, "GBP"), estimate(12_345, "GBP"), estimate(4305.2)
+    ('£741', '£4.20', '£12k', '4,305')
+    """
+    if value is not None and math.isfinite(value) and 9.995 <= abs(value) < 1000:
+        return money(round(value), currency).removesuffix(".00")
+    return money(value, currency, short=True)

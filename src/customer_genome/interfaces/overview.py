@@ -227,7 +227,8 @@ def spend_value(genome: Genome, choice: Choice = EVERYBODY) -> pa.Table:
     Returns
     -------
     Arrow table, one row per filled cell, at most 16 x 16
-        spend_from, spend_to, clv_from, clv_to (money), customers, revenue, clv. The lowest step also holds everything below it.
+        spend_from, spend_to, clv_from, clv_to (money), customers, n_as_much_again (of them, worth at least what they spent so far),
+        revenue, clv. The lowest step also holds everything below it.
     """
     where, parameters = choice.where()
     sql = f"""
@@ -238,7 +239,8 @@ def spend_value(genome: Genome, choice: Choice = EVERYBODY) -> pa.Table:
         )
         select
             {_money_edge("x")} as spend_from, {_money_edge("x + 1")} as spend_to, {_money_edge("y")} as clv_from, {_money_edge("y + 1")} as clv_to,
-            count(*) as customers, sum(total_spend) as revenue, sum(clv_180d) as clv
+            count(*) as customers, count(case when clv_180d >= total_spend then 1 end) as n_as_much_again,
+            sum(total_spend) as revenue, sum(clv_180d) as clv
         from classed where x is not null and y is not null group by x, y order by x, y"""
     return genome.query(sql, [*parameters, *parameters])
 
@@ -300,23 +302,25 @@ def ledger(genome: Genome) -> pa.Table:
 def act_now(genome: Genome, choice: Choice = EVERYBODY, most: int = 10) -> list[dict[str, Any]]:
     """Return the customers with most value at risk, those who must not be contacted left out."""
     where, parameters = choice.where()
-    return genome.query(
+    found: list[dict[str, Any]] = genome.query(
         "select customer_id, segment_name, playbook, recommended_action, last_order_on, recency_days, n_orders, total_spend, clv_180d, clv_lower, "
         f"clv_upper, churn_probability, expected_value_loss from customers where not is_suppressed and {where} "
         f"order by expected_value_loss desc, customer_id limit {int(most)}",
         parameters,
     ).to_pylist()
+    return found
 
 
 def actions(genome: Genome, choice: Choice = EVERYBODY) -> list[dict[str, Any]]:
     """Return each playbook with its customers and money, the most value at risk first: playbook, customers, clv, value_at_risk, reachable."""
     where, parameters = choice.where()
-    return genome.query(
+    found: list[dict[str, Any]] = genome.query(
         "select playbook, count(*) as customers, sum((not is_suppressed)::int)::bigint as reachable, sum(total_spend) as revenue, "
         f"sum(clv_180d) as clv, sum(expected_value_loss) as value_at_risk from customers where {where} and playbook is not null "
         "group by 1 order by value_at_risk desc, playbook",
         parameters,
     ).to_pylist()
+    return found
 
 
 def order_days(genome: Genome, customer_id: str) -> pa.Table:

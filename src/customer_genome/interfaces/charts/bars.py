@@ -11,10 +11,10 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, room_for, rows_of, tips, values
+from customer_genome.interfaces.charts.look import LETTER_PX, Look, finished, nothing_to_draw, room_for, rows_of, tips, values
 from customer_genome.interfaces.figures import count, share
 
-_LEFT_LABEL_PX = 200
+_LEFT_LABEL_PX = 270
 
 
 def segment_sizes(segments: pa.Table, look: Look | None = None) -> Any:
@@ -55,11 +55,11 @@ def segment_value(segments: pa.Table, look: Look | None = None) -> Any:
     if not rows:
         return nothing_to_draw(look, "No customer has a value yet.")
     for row in rows:
-        row["label"] = f"{look.money(row['mean_clv'])} · {look.money(row['clv'], short=True)} in all"
-        row["middle"] = look.money(row["median_clv"])
+        row["label"] = f"{look.estimate(row['mean_clv'])} · {look.estimate(row['clv'])} in all"
+        row["middle"] = look.estimate(row["median_clv"])
     first = rows[0]
     everybody = sum(row["clv"] for row in rows) / sum(row["customers"] for row in rows)
-    title = f"A customer in {first['segment']} is worth {look.money(first['mean_clv'])} over 180 days"
+    title = f"A customer in {first['segment']} is worth {look.estimate(first['mean_clv'])} over 180 days"
     title += f", {first['mean_clv'] / everybody:.1f} times the average" if everybody > 0 and len(rows) > 1 else ""
     subtitle = f"Expected customer value over the next 180 days, mean per customer and segment total, {look.money_unit}"
     return _bars(rows, look, name="segment", value="mean_clv", title=title, subtitle=subtitle, tip=[
@@ -160,7 +160,7 @@ def _bars(
     palette = look.palette
     shown = [{**row, "_place": place, "_pale": bool(pale and row[pale])} for place, row in enumerate(rows)]
     names = [row[name] for row in rows]
-    used = 0 if look.is_narrow or look.width is not None else _LEFT_LABEL_PX
+    used = 0 if look.is_narrow else min(_LEFT_LABEL_PX, LETTER_PX * max(len(text) for text in names) + 20)
     end = room_for([row["label"] for row in rows], max((row[value] or 0) for row in rows), look, used)
     axis = None if look.is_narrow else alt.Axis(title=None, labelColor=palette.ink, labelLimit=_LEFT_LABEL_PX)
     y = alt.Y(

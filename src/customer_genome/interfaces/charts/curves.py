@@ -29,16 +29,13 @@ def concentration(curve: pa.Table, look: Look | None = None) -> Any:
     for row in rows:
         row["who"], row["brings"] = f"largest {share(row['customer_share'])}", share(row["revenue_share"])
     palette = look.palette
-    axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=True)
     drawn = alt.Chart(values(rows)).encode(
-        x=alt.X("customer_share:Q", scale=alt.Scale(domain=[0, 1]), axis=axis.copy()),
-        y=alt.Y("revenue_share:Q", scale=alt.Scale(domain=[0, 1]), axis=axis.copy()),
+        x=alt.X("customer_share:Q", scale=alt.Scale(domain=[0, 1]), axis=_share_axis("Customers, largest first")),
+        y=alt.Y("revenue_share:Q", scale=alt.Scale(domain=[0, 1]), axis=_share_axis("Share of revenue")),
         tooltip=tips(("who", "Customers"), ("brings", "of revenue")),
     )
-    drawn.encoding.x.axis.title = "Customers, largest first"
-    drawn.encoding.y.axis.title = "Share of revenue"
     equal = alt.Chart(values([{"customer_share": 0, "revenue_share": 0}, {"customer_share": 1, "revenue_share": 1}]))
-    named = _named_points(rows)
+    named = _named_points(rows, _NAMED_SHARES[:2] if look.is_narrow else _NAMED_SHARES)
     points = alt.Chart(values(named)).encode(
         x="customer_share:Q", y="revenue_share:Q", tooltip=tips(("who", "Customers"), ("brings", "of revenue"))
     )
@@ -62,11 +59,16 @@ def concentration(curve: pa.Table, look: Look | None = None) -> Any:
     )
 
 
-def _named_points(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the points that get a label: the customers nearest above 10, 20 and 50 %."""
+def _share_axis(title: str) -> alt.Axis:
+    """Return an axis from 0 to 100 %."""
+    return alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=True, title=title, labelFlush=True)
+
+
+def _named_points(rows: Sequence[dict[str, Any]], shares: Sequence[float]) -> list[dict[str, Any]]:
+    """Return the points that get a label: those nearest to 10, 20 and 50 % of customers."""
     found = []
-    for wanted in _NAMED_SHARES:
-        row = next(row for row in rows if row["customer_share"] >= wanted - 1e-9)
+    for wanted in shares:
+        row = min(rows, key=lambda row: abs(row["customer_share"] - wanted))
         if abs(row["customer_share"] - wanted) < 0.02:
             found.append(row | {"text": f"{row['who']} bring {row['brings']}"})
     return found

@@ -13,8 +13,17 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from customer_genome.interfaces.charts.look import Look, finished, money_labels, nothing_to_draw, rows_of, tips, values
-from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.charts.look import (
+    Look,
+    count_labels,
+    finished,
+    money_labels,
+    nothing_to_draw,
+    rows_of,
+    tips,
+    values,
+)
+from customer_genome.interfaces.figures import count, quantity, share
 
 BANDS = ("Low", "Medium", "High")
 STEPS = 5
@@ -38,12 +47,13 @@ def value_at_risk(cells: pa.Table, look: Look | None = None) -> Any:
     total, most = sum(row["value_at_risk"] for row in rows), max(row["value_at_risk"] for row in rows)
     for row in rows:
         row["step"] = 1 if most <= 0 else min(STEPS, 1 + int(STEPS * math.sqrt(max(row["value_at_risk"], 0) / most)))
-        row["money"] = look.money(row["value_at_risk"], short=True) if row["customers"] else "–"
-        row["people"] = f"{count(row['customers'])} customer{'' if row['customers'] == 1 else 's'}"
-        row["worth"] = look.money(row["clv"])
+        row["money"] = look.estimate(row["value_at_risk"]) if row["customers"] else "–"
+        row["people"] = quantity(row["customers"], "customers")
+        row["below"] = count(row["customers"]) if look.is_narrow else row["people"]
+        row["worth"] = look.estimate(row["clv"])
         row["part"] = share(row["value_at_risk"] / total if total else None)
     worst = max(rows, key=lambda row: row["value_at_risk"])
-    title = f"{look.money(total, short=True)} of the next 180 days is at risk"
+    title = f"{look.estimate(total)} of the next 180 days is at risk"
     title += (
         f", {worst['part']} of it with customers of {worst['clv_band'].lower()} value and {worst['churn_band'].lower()} risk"
         if total > 0
@@ -59,12 +69,12 @@ def value_at_risk(cells: pa.Table, look: Look | None = None) -> Any:
     layers = (
         drawn.mark_rect(cornerRadius=4).encode(fill=_by_step(look, look.palette.heat, None, "fill")),
         text.mark_text(fontSize=size, fontWeight=600, dy=-8).encode(text="money:N"),
-        text.mark_text(dy=14).encode(text="people:N"),
+        text.mark_text(dy=14).encode(text="below:N"),
     )
     said = " ".join(
         f"{row['clv_band']} value, {row['churn_band'].lower()} risk: {row['money']}, {row['people']}." for row in rows
     )
-    subtitle = f"Expected value times risk, {look.money_unit}, and customers per cell"
+    subtitle = f"Expected value times risk, {look.money_unit}, and below it the number of customers"
     return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, words=said, height=240)
 
 
@@ -80,12 +90,12 @@ def recency_frequency(cells: pa.Table, look: Look | None = None) -> Any:
         row["people"] = count(row["customers"])
         row["days"] = f"{row['recency_from'] + 1}–{row['recency_to']} days ago"
         row["money"] = look.money(row["revenue"], short=True)
-        row["risk"] = look.money(row["value_at_risk"], short=True)
+        row["risk"] = look.estimate(row["value_at_risk"])
     labels = [row["orders"] for row in sorted({row["place"]: row for row in rows}.values(), key=lambda row: -row["place"])]
     last = max(row["recency_to"] for row in rows)
     fits = not look.is_narrow
     drawn = alt.Chart(values(rows)).encode(
-        x=alt.X("recency_from:Q", scale=alt.Scale(domain=[0, last], nice=False), axis=alt.Axis(title="Days since the last order", tickCount=5 if look.is_narrow else 8, format=",")),
+        x=alt.X("recency_from:Q", scale=alt.Scale(domain=[0, last], nice=False), axis=alt.Axis(title="Days since the last order", tickCount=5 if look.is_narrow else 8, labelExpr=count_labels())),
         y=alt.Y("orders:O", sort=labels, axis=alt.Axis(title="Orders so far")),
         tooltip=tips(("orders", "Orders so far"), ("days", "Last order"), ("people", "Customers"), ("money", "Their revenue"), ("risk", "Value at risk")),
     )  # fmt: skip
@@ -133,7 +143,7 @@ def spend_value(cells: pa.Table, look: Look | None = None) -> Any:
     )
     diagonal = _even_line(rows, look)
     boxes = drawn.mark_rect(stroke=look.palette.paper, strokeWidth=1.5)
-    ahead = sum(row["customers"] for row in rows if row["clv_from"] >= row["spend_from"]) / sum(row["customers"] for row in rows)
+    ahead = sum(row["n_as_much_again"] for row in rows) / sum(row["customers"] for row in rows)
     title = (
         f"{share(ahead)} of customers are expected to spend as much again within 180 days"
         if ahead

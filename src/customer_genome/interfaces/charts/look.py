@@ -23,7 +23,8 @@ Mode = Literal["light", "dark", "page"]
 WIDE, NARROW = 640, 330
 """Widths in pixels for a screen and for a phone."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_LETTER_PX = 6.4
+LETTER_PX = 6.4
+"""About how wide a letter of a label is."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Look:
     ----------
     mode : "light", "dark", or "page" (colours come from the style sheet around the picture)
     currency : code of the money, empty where unknown
-    width : int, pixels of the drawing without axis; None fills the place it is put into
+    width : int, pixels of the whole picture; None fills the place it is put into
     horizon_days : int, days that risk reaches
     """
 
@@ -110,6 +111,10 @@ class Look:
         """Return money in the currency of the chart."""
         return figures.money(value, self.currency, short=short)
 
+    def estimate(self, value: float | None) -> str:
+        """Return expected money: a model knows no pennies."""
+        return figures.estimate(value, self.currency)
+
     @property
     def money_unit(self) -> str:
         """What axis titles call money."""
@@ -133,17 +138,18 @@ def theme(mode: Mode = "light") -> dict[str, Any]:
     }
     return {
         "background": "transparent",
+        "autosize": {"type": "fit-x", "contains": "padding"},
         "font": FONT,
         "padding": {"left": 4, "right": 8, "top": 4, "bottom": 4},
         "view": {"stroke": None},
         "axis": text | {
-            "grid": False, "gridColor": colours.grid, "domain": False, "ticks": False, "labelPadding": 6, "titlePadding": 10, "labelLimit": 220,
+            "grid": False, "gridColor": colours.grid, "domain": False, "ticks": False, "labelPadding": 6, "titlePadding": 10, "labelLimit": 270,
             "labelOverlap": "greedy", "labelSeparation": 8,
         },
         "legend": text | {"orient": "bottom", "symbolType": "square", "symbolStrokeWidth": 0, "titleLimit": 400, "columnPadding": 14},
         "title": {
             "anchor": "start", "color": colours.ink, "fontSize": 15, "fontWeight": 600, "offset": 14, "subtitleColor": colours.soft_ink,
-            "subtitleFontSize": 12, "subtitlePadding": 5, "frame": "group",
+            "subtitleFontSize": 12, "subtitlePadding": 5, "frame": "bounds",
         },
         "text": {"color": colours.ink, "fontSize": 12},
         "bar": {"color": colours.main},
@@ -230,6 +236,6 @@ def count_labels() -> str:
 
 def room_for(labels: Sequence[str], largest: float, look: Look, used_px: float = 0) -> float:
     """Return the end of a bar axis that leaves room for the longest label behind the longest bar."""
-    label_px = 12 + _LETTER_PX * max((len(label) for label in labels), default=0)
+    label_px = 12 + LETTER_PX * max((len(label) for label in labels), default=0)
     drawn = max(look.pixels - used_px, 120.0)
     return (largest or 1.0) * drawn / max(drawn - label_px, 0.3 * drawn)

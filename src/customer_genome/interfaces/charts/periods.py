@@ -6,8 +6,9 @@ Comes in: small Arrow tables as `interfaces.overview` makes them. Goes out: fini
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pyarrow as pa
@@ -26,6 +27,7 @@ from customer_genome.interfaces.figures import count, day, quantity
 
 _GAP = 0.09
 """Part of a period left free on either side of its bar."""
+_EDGE = {"left": "from_", "right": "to_", "center": "middle"}
 
 
 def revenue_over_time(periods: pa.Table, look: Look | None = None) -> Any:
@@ -47,8 +49,9 @@ def revenue_over_time(periods: pa.Table, look: Look | None = None) -> Any:
             ("known", "Known"),
         ),
     )
-    whole = drawn.transform_filter("datum.is_complete").mark_bar(color=palette.main)
-    part = drawn.transform_filter("!datum.is_complete").mark_bar(
+    bars = drawn.encode(y2=alt.datum(0))
+    whole = bars.transform_filter("datum.is_complete").mark_rect(color=palette.main)
+    part = bars.transform_filter("!datum.is_complete").mark_rect(
         color=palette.main_soft, stroke=palette.main, strokeWidth=1, strokeDash=[3, 2]
     )
     subtitle = f"Revenue per {period}, {look.money_unit}{_note(rows)}"
@@ -56,7 +59,12 @@ def revenue_over_time(periods: pa.Table, look: Look | None = None) -> Any:
         rows, "revenue", lambda row: f"{row['when']} was the strongest {period}: {look.money(row['revenue'], short=True)}"
     )
     return finished(
-        alt.layer(whole, part), look, title=title or "Revenue over time", subtitle=subtitle, words=_span(rows, look), height=240
+        alt.layer(whole, part, *_bar_notes(rows, look)),
+        look,
+        title=title or "Revenue over time",
+        subtitle=subtitle,
+        words=_span(rows, look),
+        height=240,
     )
 
 
@@ -78,9 +86,10 @@ def customers_over_time(periods: pa.Table, look: Look | None = None) -> Any:
     )
     whole = drawn.transform_filter("datum.is_complete")
     part = drawn.transform_filter("!datum.is_complete").mark_point(
-        filled=False, fill=palette.paper, stroke=palette.main, strokeWidth=1.5, strokeDash=[2, 2], size=70
+        filled=False, fill=palette.paper, stroke=palette.main, strokeWidth=1.5, size=60
     )
-    layers = alt.layer(whole.mark_line(color=palette.main), whole.mark_point(color=palette.main, filled=True, size=40), part)
+    points = whole.mark_point(color=palette.main, filled=True, size=40)
+    layers = alt.layer(whole.mark_line(color=palette.main), points, part, *_point_notes(rows, look))
     title = _best(rows, "customers", lambda row: f"Most customers were active in {row['when']}: {count(row['customers'])}")
     subtitle = f"Customers with at least one order in the {period}{_note(rows, 'hollow points')}"
     return finished(
@@ -122,11 +131,16 @@ def customer_timeline(
         y=alt.Y("revenue:Q", axis=axis, scale=alt.Scale(zero=True)), y2=alt.datum(0)
     )
     tops = drawn.mark_point(color=palette.main, filled=True, size=45).encode(y="revenue:Q")
-    layers = [stems, tops]
-    if as_of:
-        layers += _marked_day(as_of, "as of", [1, 0], look, "right")
+    top = max(row["revenue"] for row in rows) or 1.0
+    marks = [(as_of, "as of", [1, 0])] if as_of else []
     if next_order_on and (next_order_on - rows[-1]["ordered_on"]).days < 3 * 365:
-        layers += _marked_day(next_order_on, "next order, even odds", [5, 3], look, "left" if not as_of else "right", row=1)
+        marks.append((next_order_on, "next order as likely as not by", [5, 3]))
+    room = alt.Chart(values([{"ordered_on": rows[0]["ordered_on"], "revenue": top * (1 + 0.14 * len(marks))}])).mark_point(
+        opacity=0
+    )
+    layers = [room.encode(x="ordered_on:T", y="revenue:Q"), stems, tops]
+    for place, mark in enumerate(marks):
+        layers += _marked_day(*mark, look, row=place, is_late=_is_late(mark[0], [row["ordered_on"] for row in rows], marks))
     total = sum(row["revenue"] for row in rows)
     orders = quantity(sum(row["orders"] for row in rows), "orders")
     title = (
@@ -137,14 +151,19 @@ def customer_timeline(
     return finished(alt.layer(*layers), look, title=title, subtitle=f"Money per purchase day, {look.money_unit}", height=200)
 
 
-def _marked_day(on: dt.date, name: str, dash: list[int], look: Look, align: str, row: int = 0) -> list[Any]:
-    """Return a vertical line at a day with its name and date."""
-    base = alt.Chart(values([{"ordered_on": on, "text": f"{name} {day(on)}"}])).encode(x="ordered_on:T")
-    line = base.mark_rule(color=look.palette.second, strokeDash=dash)
-    text = base.mark_text(align=align, dx=-5 if align == "right" else 5, y=8 + 16 * row, color=look.palette.second).encode(
-        text="text:N"
-    )
-    return [line, text]
+def _marked_day(on: dt.date, name: str, dash: list[int], look: Look, *, row: int, is_late: bool) -> list[Any]:
+    """Return a vertical line at a day with its name and date, written towards the middle of the picture."""
+    drawn = alt.Chart(values([{"ordered_on": on, "text": f"{name} {day(on)}"}])).encode(x="ordered_on:T")
+    line = drawn.mark_rule(color=look.palette.second, strokeDash=dash)
+    align: Literal["left", "right"] = "right" if is_late else "left"
+    text = drawn.mark_text(align=align, dx=-6 if is_late else 6, y=7 + 16 * row, color=look.palette.second)
+    return [line, text.encode(text="text:N")]
+
+
+def _is_late(on: dt.date, ordered: Sequence[dt.date], marks: Sequence[tuple[dt.date, str, list[int]]]) -> bool:
+    """Return whether a day lies in the later half of the time drawn."""
+    last = max([*ordered, *(mark[0] for mark in marks)])
+    return (on - ordered[0]).days * 2 > (last - ordered[0]).days
 
 
 def _worded(periods: pa.Table, look: Look) -> list[dict[str, Any]]:
@@ -196,21 +215,52 @@ def _span(rows: Sequence[dict[str, Any]], look: Look) -> str:
     return f"From {first['when']} ({first['money']}, {first['people']} customers) to {last['when']} ({last['money']}, {last['people']} customers)."
 
 
+def _bar_notes(rows: Sequence[dict[str, Any]], look: Look) -> list[Any]:
+    """Return the days known, written upwards in the bars that are not whole, where bars are wide enough."""
+    if look.pixels / len(rows) < 16:
+        return []
+    notes = alt.Chart(values([row for row in rows if not row["is_complete"]]))
+    text = notes.mark_text(angle=270, align="left", baseline="middle", dx=6, fontSize=11, color=look.palette.ink)
+    return [text.encode(x="middle:T", y=alt.datum(0), text="known:N")]
+
+
+def _point_notes(rows: Sequence[dict[str, Any]], look: Look) -> list[Any]:
+    """Return the days known above points that are not whole, written towards the middle of the picture."""
+    layers = []
+    for place, row in enumerate(rows):
+        if not row["is_complete"]:
+            align: Literal["left", "right", "center"] = "center" if len(rows) < 4 else "left" if place == 0 else "right"
+            note = alt.Chart(values([row])).mark_text(align=align, dy=-13, fontSize=11, color=look.palette.soft_ink)
+            layers.append(note.encode(x=f"{_EDGE[align]}:T", y="customers:Q", text="known:N"))
+    return layers
+
+
 def _time_axis(column: str, look: Look, rows: Sequence[dict[str, Any]]) -> alt.X:
-    """Return the time axis from the first to the last period."""
+    """Return the time axis: every period or every n-th named, the year below its first label."""
+    is_months, most = rows[0]["period"] == "month", 5 if look.is_narrow else 13
+    steps = (1, 2, 3, 6, 12, 24, 60) if is_months else (1, 2, 4, 8, 13, 26)
+    step = next((step for step in steps if len(rows) <= step * most), len(rows))
+    named = [row for place, row in enumerate(rows) if ((row["starts_on"].month - 1) if is_months else place) % step == 0] or [
+        rows[0]
+    ]
+    labels, year = [], 0
+    for row in named:
+        start = row["starts_on"]
+        labels.append([f"{start:%b}" if is_months else f"{start.day} {start:%b}", f"{start.year}" if start.year != year else ""])
+        year = start.year
+    at = [row["middle"] if is_months else dt.datetime.combine(row["starts_on"], dt.time()) for row in named]
     ends = [dt.datetime.combine(moment, dt.time()).isoformat() for moment in (rows[0]["starts_on"], rows[-1]["ends_on"])]
-    expression = _month_labels() if rows[0]["period"] == "month" else _day_labels()
-    ticks = min(len(rows) + 1, 5 if look.is_narrow else 10)
     return alt.X(
         f"{column}:T",
         scale=alt.Scale(domain=ends, nice=False),
-        axis=alt.Axis(title=None, labelExpr=expression, tickCount=ticks, labelAlign="left", labelFlush=False),
+        axis=alt.Axis(
+            title=None,
+            values=[moment.isoformat() for moment in at],
+            labelExpr=f"{json.dumps(labels)}[round(datum.index * {len(labels) - 1})]",
+            labelAlign="center" if is_months else "left",
+            labelFlush=False,
+        ),
     )
-
-
-def _month_labels() -> str:
-    """Return the expression for months; the year stands under January and under the first label."""
-    return "[timeFormat(datum.value, '%b'), month(datum.value) == 0 || datum.index == 0 ? timeFormat(datum.value, '%Y') : '']"
 
 
 def _day_labels() -> str:
