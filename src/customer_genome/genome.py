@@ -84,7 +84,7 @@ class Genome:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, workspace: Path | Workspace, version: str | None = None) -> Self:
+    def open(cls, workspace: str | Path | Workspace, version: str | None = None) -> Self:
         """Open a version, by default the current one; retries once when it was pruned in between.
 
         Raises
@@ -92,7 +92,7 @@ class Genome:
         SnapshotError
             When nothing is published or the version does not exist.
         """
-        place = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
+        place = workspace if isinstance(workspace, Workspace) else Workspace(Path(workspace))
         try:
             return cls(read_snapshot(place, version))
         except SnapshotError:

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,7 @@ def _run_locked(
             "clean", f"reading and classing {sources['order_lines'].label}" if "order_lines" in sources else "reading"
         ):
             notices = list(_stage(engine, settings, workspace, sources, today))
+            settings = _with_currency(engine, settings, sources["order_lines"])
             cutoff = _cutoff(engine, as_of)
             horizon_days = settings.prediction.horizon_days or _longest_horizon(engine, cutoff)
             cutoffs = pa.table({"as_of": pa.array([cutoff], pa.date32()), "horizon_days": pa.array([horizon_days], pa.int32())})
@@ -185,7 +186,6 @@ def _stage(
     rules = NotMerchandise(*read_not_merchandise(settings.cleaning.not_merchandise))
     stage_lines(engine, lines, settings.cleaning, settings.shop, today=today, not_merchandise=rules, salt=salt, forgotten=digests)
     _refuse_bad_rows(engine, settings, lines)
-    _refuse_mixed_currencies(engine, settings, lines)
     for name, source in sources.items():
         yield from source.notices
         if name != "order_lines":
@@ -222,22 +222,31 @@ def _mapping_text(source: SourceTable) -> str:
     return ", ".join(f"{name} = {' + '.join(raws)}" for name, raws in source.mapping.items())
 
 
-def _refuse_mixed_currencies(engine: DuckDBEngine, settings: Settings, lines: SourceTable) -> None:
-    """Stop where money of several currencies would be added up without rates."""
+def _with_currency(engine: DuckDBEngine, settings: Settings, lines: SourceTable) -> Settings:
+    """Return the settings with the currency of the data where they name none.
+
+    Raises
+    ------
+    SettingsError
+        When money of several currencies would be added up without rates.
+    """
     if "currency" not in lines.mapping:
-        return
+        return settings
     found = engine.fetch(
-        "select upper(currency) as currency, count(*) as n from order_lines where currency is not null group by 1 order by n desc, 1"
+        "select upper(currency) as currency, count(*) as n from numbered_lines where row_class = 'kept' and currency is not null group by 1 order by n desc, 1"
     ).to_pylist()
     codes = [row["currency"] for row in found]
     rates = {code.upper() for code in settings.shop.exchange_rates}
     unknown = [code for code in codes if code not in rates and code != settings.shop.currency.upper()]
-    if len(codes) > 1 and unknown:
+    if unknown and (len(codes) > 1 or settings.shop.currency):
         listed = ", ".join(f"{row['currency']} ({row['n']:,} lines)" for row in found)
         raise SettingsError(
-            f"{lines.label} holds money in {len(codes)} currencies: {listed}. Wanted: one currency, or a rate for each of {', '.join(unknown)}. "
+            f"{lines.label} holds money in {len(codes)} {'currency' if len(codes) == 1 else 'currencies'}: {listed}. Wanted: the shop's currency alone, or a rate for each of {', '.join(unknown)}. "
             "Set currency and exchange_rates = {EUR = 0.86, ...} (shop currency per unit) under [shop] in genome.toml."
         )
+    if settings.shop.currency or not codes:
+        return settings
+    return replace(settings, shop=replace(settings.shop, currency=codes[0]))
 
 
 def _cutoff(engine: DuckDBEngine, as_of: dt.date | None) -> dt.date:
@@ -399,7 +408,7 @@ def _publish(
 def _finished(result: RunResult, version: str, clock: _Clock) -> RunResult:
     """Return the result with its version and the time of every stage."""
     seconds = clock.seconds | {"total": round(sum(clock.seconds.values()), 3)}
-    return RunResult(**{**result.__dict__, "version": version, "seconds": seconds, "peak_memory_mb": _peak_memory_mb()})
+    return replace(result, version=version, seconds=seconds, peak_memory_mb=_peak_memory_mb())
 
 
 def _peak_memory_mb() -> float:

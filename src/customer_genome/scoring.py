@@ -115,7 +115,11 @@ def score_customers(facts: pa.Table, settings: Settings, horizon_days: int, play
     books = parse_playbooks(playbook_file)
     known = _with(facts, columns)
     assigned = assign(books, known, currency=settings.shop.currency)
-    columns |= {"playbook": assigned.playbook, "recommended_action": assigned.recommended_action, "playbook_reason": assigned.reason}
+    columns |= {
+        "playbook": assigned.playbook,
+        "recommended_action": assigned.recommended_action,
+        "playbook_reason": assigned.reason,
+    }
     known = _with(facts, columns)
     checks = check(books, known)
     return Scores(
@@ -205,7 +209,13 @@ def _segments(known: pa.Table, named: Sequence[SegmentName]) -> pa.Table:
     sums = _sums(known, "segment_name")
     return pa.Table.from_pylist(
         [
-            {"segment_name": one.name, "label": one.label, "cluster_kmeans": one.cluster, "reason": one.reason, "strategy": one.strategy}
+            {
+                "segment_name": one.name,
+                "label": one.label,
+                "cluster_kmeans": one.cluster,
+                "reason": one.reason,
+                "strategy": one.strategy,
+            }
             | _totals(sums.get(one.name, {}))
             for one in named
         ]
@@ -248,7 +258,9 @@ def _rfm(facts: pa.Table) -> dict[str, Any]:
 def _clusters(facts: pa.Table, settings: Settings) -> Clusters:
     """Fit the KMeans clusters."""
     features = np.column_stack([significant(_numbers(facts, name)) for name in CLUSTER_FEATURES])
-    return fit_clusters(features, CLUSTER_FEATURES, _numbers(facts, "total_spend"), k=settings.segments.k, seed=settings.prediction.seed)
+    return fit_clusters(
+        features, CLUSTER_FEATURES, _numbers(facts, "total_spend"), k=settings.segments.k, seed=settings.prediction.seed
+    )
 
 
 def _stakes(columns: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

@@ -328,8 +328,13 @@ def _rising(edges: tuple[float, ...], count: int) -> bool:
     return len(edges) == count and all(low < high for low, high in pairwise(edges))
 
 
-def with_overrides(settings: Settings, overrides: Mapping[str, Mapping[str, Any]]) -> Settings:
+def merged(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     """Return the settings with single values replaced, checked like those of the file.
+
+    Parameters
+    ----------
+    overrides : mapping
+        Sections as in genome.toml; `tables` replaces the settings of whole tables.
 
     Raises
     ------
@@ -337,15 +342,20 @@ def with_overrides(settings: Settings, overrides: Mapping[str, Mapping[str, Any]
         Listing every value that is not possible.
     """
     faults: list[str] = []
-    sections = {}
+    sections: dict[str, Any] = {}
     for name, values in overrides.items():
-        section = getattr(settings, name)
-        checked = _section(type(section), values, name, faults)
-        sections[name] = replace(section, **{key: getattr(checked, key) for key in values if hasattr(checked, key)})
+        if name == "tables":
+            sections[name] = {**settings.tables, **_tables(values, settings.workspace, faults)}
+        elif name in _SECTIONS:
+            checked = _section(_SECTIONS[name], values, name, faults)
+            known = {key: getattr(checked, key) for key in values if hasattr(checked, key)}
+            sections[name] = replace(getattr(settings, name), **known)
+        else:
+            faults.append(f"{name} is not a section.{did_you_mean(name, [*_SECTIONS, 'tables'])}")
     changed = replace(settings, **sections)
     faults.extend(_contradictions(changed))
     if faults:
-        raise SettingsError("Option not possible: " + "; ".join(faults) + ".")
+        raise SettingsError("Not possible: " + "; ".join(faults) + ".")
     return changed
 
 

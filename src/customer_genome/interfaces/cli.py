@@ -310,10 +310,10 @@ def _stop(message: str, code: int) -> NoReturn:
 
 def _settings(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settings:
     """Return the workspace's settings with what the command line says on top."""
-    from customer_genome.settings import read_settings, with_overrides
+    from customer_genome.settings import merged, read_settings
 
     given = {section: {key: value for key, value in values.items() if value is not None} for section, values in overrides.items()}
-    return with_overrides(
+    return merged(
         read_settings(workspace.expanduser().resolve()), {name: values for name, values in given.items() if values}
     )
 

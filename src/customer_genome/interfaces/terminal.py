@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from customer_genome.contracts import INPUT_TABLES
 from customer_genome.errors import SettingsError
 from customer_genome.interfaces.figures import count, day, money, quantity, share
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from customer_genome.genome import Genome
     from customer_genome.health import Check
     from customer_genome.pipeline import Progress, RunResult
+    from customer_genome.sources.proposal import Proposal
 
 CLASS_WORDS: Mapping[str, str] = {
     "kept": "purchases that count",
@@ -77,6 +79,33 @@ def _bar() -> Iterator[Progress]:
 def _console() -> Console:
     """Return a console on stdout without markup in data."""
     return Console(highlight=False, markup=False, soft_wrap=False)
+
+
+def show_proposal(proposal: Proposal, target: Path) -> None:
+    """Print what a file was taken for, column by column, and what is left to decide."""
+    console = _console()
+    console.print(f"{proposal.path} looks like {proposal.table}: {proposal.reason}")
+    console.print()
+    table = Table(box=None, pad_edge=False)
+    for name in ("meaning", "column of the file", "for example", "how sure"):
+        table.add_column(name, overflow="fold")
+    for column in proposal.columns:
+        if column.headers:
+            sure = column.certainty if not column.reason else f"{column.certainty}: {column.reason}"
+            table.add_row(column.name, " + ".join(column.headers), ", ".join(column.examples[:2]), sure)
+    console.print(table)
+    console.print()
+    for column in proposal.columns:
+        if not column.headers:
+            console.print(f"No {column.name}: {column.reason}")
+    for question in proposal.questions:
+        console.print(f"? {question}")
+    for notice in proposal.notices:
+        console.print(f"· {notice}")
+    if proposal.unused:
+        fate = "Kept as attributes" if INPUT_TABLES[proposal.table].extra_columns else "Not used"
+        console.print(f"{fate}: {', '.join(header for header, _ in proposal.unused)}")
+    console.print(f"Written to {target}. Look it over, answer what is asked there, then: genome run --workspace {target.parent}")
 
 
 def show_run(result: RunResult, workspace: Path) -> None:

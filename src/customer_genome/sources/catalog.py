@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SourceError
 from customer_genome.settings import Settings, TableSettings
 from customer_genome.sources.databases import describe_database, is_database_address
-from customer_genome.sources.files import describe_file
+from customer_genome.sources.files import describe_arrow, describe_file
 from customer_genome.sources.public import PUBLIC_DATA, describe_public, public_data
 
 
-def describe_sources(data: str | None, settings: Settings, tmp: Path) -> Mapping[str, SourceTable]:
+def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, SourceTable]:
     """Describe every input table of a run.
 
     Parameters
     ----------
-    data : str or None
-        Public name, file, folder, glob or database address of the order lines; None takes [tables.order_lines].
+    data : text, path, None, or a table from Python
+        Public name, file, folder, glob or database address of the order lines, or pandas or Arrow data; None takes
+        [tables.order_lines].
     tmp : Path
         Folder for clean copies of files that an engine cannot read as they are.
 
@@ -34,7 +36,10 @@ def describe_sources(data: str | None, settings: Settings, tmp: Path) -> Mapping
         When there are no order lines, or a source cannot be understood.
     """
     tables = dict(settings.tables)
-    given = data or (tables["order_lines"].path if "order_lines" in tables else None)
+    if data is not None and not isinstance(data, (str, Path)):
+        lines = describe_arrow(data, "order_lines", tables.pop("order_lines", None), workspace_tmp=tmp)
+        return {"order_lines": lines} | {name: _described(name, table.path, table, tmp) for name, table in tables.items() if table.path}
+    given = str(data) if data else tables.get("order_lines", TableSettings()).path
     if given is None:
         raise SourceError(
             f"No order lines to read: {settings.workspace} has no genome.toml with [tables.order_lines] path. "

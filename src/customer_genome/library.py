@@ -1,0 +1,66 @@
+"""The product from Python: run it on a frame or a file, and read what it published.
+
+Comes in: pandas, Arrow, a path or the name of public data, and settings as plain values. Goes out: a `RunResult`; results
+are read with `Genome.open`. It is the same path that `genome run` takes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from customer_genome.pipeline import Progress, RunResult, silent
+from customer_genome.pipeline import run as run_pipeline
+from customer_genome.settings import merged, read_settings
+from customer_genome.sources.catalog import describe_sources
+
+
+def run(
+    data: Any,
+    workspace: str | Path,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    as_of: dt.date | None = None,
+    today: dt.date | None = None,
+    progress: Progress = silent,
+) -> RunResult:
+    """Turn order lines into a published customer genome.
+
+    Parameters
+    ----------
+    data : pandas DataFrame, pyarrow Table or RecordBatchReader, path, database address, or public name
+        The order lines. Headers are matched as for files.
+    workspace : path
+        Folder for results; made when needed. A genome.toml in it holds.
+    settings : mapping, optional
+        Sections as in genome.toml, on top of the file: {"cleaning": {"refunds": "net"},
+        "tables": {"order_lines": {"columns": {"customer_id": "Client"}}}}.
+    as_of : date, optional
+        Exclusive cutoff; by default the day after the last kept line.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    GenomeError
+        With what was wrong, where, and the next step.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from customer_genome import Genome, run, simulate
+    >>> lines = simulate(n_lines=2_000, seed=1).order_lines().read_all()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result = run(lines, folder)
+    ...     with Genome.open(folder) as genome:
+    ...         n_customers = genome.table("customers").num_rows
+    >>> result.version, result.customers == n_customers
+    ('v00001', True)
+    """
+    folder = Path(workspace).expanduser().resolve()
+    chosen = merged(read_settings(folder), settings or {})
+    return run_pipeline(chosen, lambda tmp: describe_sources(data, chosen, tmp), as_of=as_of, today=today, progress=progress)
