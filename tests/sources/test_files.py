@@ -513,3 +513,31 @@ def test_any_table_comes_back_as_it_was_written(lines, delimiter, encoding, mark
     assert found["customer_id"] == [f"C{customer}" for customer, *_ in lines]
     assert [moment.date() for moment in found["ordered_at"]] == [day for _, day, *_ in lines]
     assert found["amount"] == pytest.approx([cents / 100 for *_, cents in lines])
+
+
+# --- any damage is told, never a crash ---------------------------------------------------------------------------------
+
+WHOLE = as_text(rows(12), ";").encode()
+SEEDS = {
+    "plain.csv": WHOLE,
+    "wide.csv": WHOLE.decode().encode("utf-16"),
+    "packed.csv.gz": gzip.compress(WHOLE),
+    "packed.csv.zst": pa.compress(WHOLE, codec="zstd", asbytes=True),
+    "blanks.txt": b" cust date value\n 1 19970101 2.50\n 2 19970102 3.50\n",
+}
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(name=st.sampled_from(sorted(SEEDS)), at=st.floats(0, 1), cut=st.integers(0, 60), put=st.binary(max_size=12))
+def test_damage_is_an_error_with_the_file_s_name_or_no_error(name, at, cut, put, tmp_path_factory) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    seed = SEEDS[name]
+    place = int(at * len(seed))
+    file = folder / name
+    file.write_bytes(seed[:place] + put + seed[place + cut :])
+    try:
+        source = describe_file(file, "order_lines", TableSettings(), folder / "tmp")
+    except SourceError as err:
+        assert name in str(err)  # noqa: PT017
+    else:
+        assert {"customer_id", "ordered_at"} <= set(source.mapping)

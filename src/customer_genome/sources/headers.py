@@ -243,6 +243,10 @@ class _Matcher:
         taken = {header for raw in self.mapping.values() for header in raw}
         return [header for header in self.headers if header not in taken]
 
+    def candidates(self, name: str) -> list[str]:
+        """Return the free headers that were not passed over for the contract column `name`."""
+        return [header for header in self.free() if (name, header) not in self.excluded]
+
     def can_serve(self, column: Column, header: str) -> bool:
         """Return whether the type and the values of `header` allow it to feed `column`."""
         return (column.name, header) not in self.excluded and type_can_serve(column.type, self.types.get(header, "text"))
@@ -320,7 +324,7 @@ def _missing(matcher: _Matcher, contract: Contract, overrides: Mapping[str, tupl
     wanted = [name for name in contract.required if name not in matcher.mapping]
     for name in wanted:
         column = contract.column(name)
-        near = near_headers(column, matcher.free())
+        near = near_headers(column, matcher.candidates(name))
         hint = f" Nearest: {', '.join(f'{header!r}' for header in near)}." if near else ""
         tried = "; ".join(why for (target, _), why in matcher.excluded.items() if target == name)
         tried = f" Passed over: {tried}." if tried else ""
@@ -328,7 +332,9 @@ def _missing(matcher: _Matcher, contract: Contract, overrides: Mapping[str, tupl
         known = ", ".join((column.name, *column.synonyms[:6]))
         faults.append(f"{contract.name}.{name} ({column.about}) has no column.{asked}{tried}{hint} Known headers: {known} ...")
     if contract.name == "order_lines" and not ({"amount", "price"} & set(matcher.mapping)):
-        near = near_headers(contract.column("amount"), matcher.free()) or near_headers(contract.column("price"), matcher.free())
+        near = [
+            header for name in ("amount", "price") for header in near_headers(contract.column(name), matcher.candidates(name))
+        ][:3]
         tried = "; ".join(why for (target, _), why in matcher.excluded.items() if target in ("amount", "price"))
         faults.append(
             "order_lines has no money: neither amount (money for the line) nor price (money for one piece) was found."

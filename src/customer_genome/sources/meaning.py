@@ -33,6 +33,7 @@ from customer_genome.sources.text_formats import (
 )
 
 ORDER_WORDS: Mapping[str, str] = {"ymd": "year first", "dmy": "day first", "mdy": "month first", "epoch": "seconds since 1970"}
+TIME_EXAMPLES = "2011-12-31, 31/12/2011 08:26, 31 Dec 2011, 20111231 or seconds since 1970"
 _READABLE_SHARE = 0.5
 
 
@@ -127,7 +128,7 @@ def _objection(sample: Sample, contract: Contract, name: str, header: str, lates
         if looks_like_excel_days(values):
             return f"it holds spreadsheet day numbers such as {values[0]}; format the column as a date before exporting"
         if finding.n_read < _READABLE_SHARE * len(values):
-            return f"its values are no times, e.g. {(finding.unread_example or values[0])!r}"
+            return f"its values are no times, e.g. {(finding.unread_example or values[0])!r}; wanted: such as {TIME_EXAMPLES}"
     if name == "discount" and normal_header(header) == "discount" and _looks_like_shares(sample, header):
         return "its values lie between 0 and 1, so they look like a share and not like money; map it yourself if it is money"
     return ""
@@ -210,11 +211,17 @@ class _TimeReader:
         if self.is_typed():
             return "typed", ()
         order = given or self._order()
-        if self.is_zoned():
-            self.notices.append(f"{self.name}: the times carry their offset from UTC; they are brought to the shop's time zone.")
         if order == "epoch":
             return "epoch", ()
-        if order == "ymd" and all(ISO_TIME.fullmatch(value) for value in self.values):
+        is_iso = order == "ymd" and all(ISO_TIME.fullmatch(value) for value in self.values)
+        if self.is_zoned():
+            effect = (
+                "they are brought to the shop's time zone"
+                if is_iso
+                else "it is not applied; only ISO times (2011-12-31T08:26:00Z) are moved"
+            )
+            self.notices.append(f"{self.name}: the times carry their offset from UTC; {effect}.")
+        if is_iso:
             return "ymd", ()
         seen, unread = patterns_that_read(self.values, TIME_PATTERNS[order]) if self.values else ([], [])
         unread = [value for value in unread if not (order == "ymd" and ISO_TIME.fullmatch(value))]
@@ -223,7 +230,7 @@ class _TimeReader:
             if share > _READABLE_SHARE and not given:
                 raise SourceError(
                     f"{self.where}: {share:.0%} of the values looked at cannot be read as times, e.g. {unread[0]!r}. "
-                    "Wanted: dates such as 2011-12-31, 31/12/2011 or 31 Dec 2011, with or without a time of day. "
+                    f"Wanted: times such as {TIME_EXAMPLES}. "
                     "Map another column, or write the dates in one of these ways."
                 )
             self.notices.append(
@@ -243,8 +250,8 @@ class _TimeReader:
             return next(iter(finding.possible))
         if finding.n_read == 0:
             raise SourceError(
-                f"{self.where}: no value can be read as a time, e.g. {finding.unread_example!r}. Wanted: dates such as 2011-12-31, "
-                "31/12/2011, 20111231 or seconds since 1970. Map another column in genome.toml."
+                f"{self.where}: no value can be read as a time, e.g. {finding.unread_example!r}. Wanted: times "
+                f"such as {TIME_EXAMPLES}. Map another column in genome.toml."
             )
         raise AskError(self._both_orders(finding) if not finding.possible else self._either_order(finding))
 

@@ -80,6 +80,9 @@ def sample_of_arrow(table: pa.Table, open_table: OpenTable | None) -> Sample:
 
 def _texts(column: pa.ChunkedArray) -> list[str]:
     """Return the non-blank values of a column as text; whole numbers without a decimal point."""
+    if raw_type(column.type) in ("date", "timestamp", "timestamp_tz"):
+        column = column.cast(pa.string())
+        return [value.removesuffix(".000000").removesuffix(".000") for value in column.to_pylist() if value]
     texts = []
     for value in column.to_pylist():
         if value is None or value != value:

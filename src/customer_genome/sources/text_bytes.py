@@ -11,6 +11,7 @@ import codecs
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
@@ -20,6 +21,9 @@ import pyarrow as pa
 from customer_genome.errors import SourceError, did_you_mean
 
 Compression = Literal["none", "gzip", "zstd", "bz2", "xz"]
+
+DAMAGES = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, pa.ArrowInvalid)
+"""What reading a damaged or cut-off archive raises."""
 
 CHECKED_BYTES = 1 << 28
 UNPACKED_BYTES = 1 << 25

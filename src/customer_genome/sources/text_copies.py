@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from customer_genome.errors import SourceError
-from customer_genome.sources.text_bytes import open_bytes
+from customer_genome.sources.text_bytes import DAMAGES, open_bytes
 from customer_genome.sources.text_files import BLANKS, TextFile, csv_rows
 
 _BLOCK = 1 << 20
@@ -68,6 +68,10 @@ def clean_copy(file: TextFile, folder: Path, *, delimiter: str, quote: str = '"'
     except csv.Error as err:
         raise SourceError(
             f"{file.path} cannot be cut into columns: {err}. Often a quote that is never closed. Export it again."
+        ) from err
+    except DAMAGES as err:
+        raise SourceError(
+            f"{file.path}: the {file.compression} archive is damaged or cut off ({err}). Copy or download it again."
         ) from err
     except OSError as err:
         raise SourceError(

@@ -9,17 +9,15 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import lzma
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import pyarrow as pa
-
 from customer_genome.errors import SourceError
 from customer_genome.sources.text_bytes import (
+    DAMAGES,
     UNPACKED_BYTES,
     Compression,
     compression_of,
@@ -106,11 +104,11 @@ def look_at(path: Path, hints: TextHints) -> TextFile:
     compression = compression_of(path)
     try:
         blocks, is_whole = _blocks(path, compression)
-    except (OSError, EOFError, lzma.LZMAError, pa.ArrowInvalid, ValueError) as err:
+        if not blocks or not blocks[0].strip(b"\x00 \t\r\n" + codecs.BOM_UTF8):
+            raise SourceError(f"{path} is empty. Wanted: a header line and at least one data line. Export the file again.")
+        encoding, is_assumed = encoding_of(path, compression, blocks, hints.encoding)
+    except (*DAMAGES, OSError) as err:
         raise SourceError(f"{path}: the {compression} archive is damaged or cut off ({err}). Copy or download it again.") from err
-    if not blocks or not blocks[0].strip(b"\x00 \t\r\n" + codecs.BOM_UTF8):
-        raise SourceError(f"{path} is empty. Wanted: a header line and at least one data line. Export the file again.")
-    encoding, is_assumed = encoding_of(path, compression, blocks, hints.encoding)
     refuse_strangers(path, blocks[0], encoding)
     head = decoded(blocks[0], encoding, is_start=True)
     file = _table_in(path, compression, encoding, head, is_whole, hints)

@@ -29,7 +29,7 @@ EPOCH_UNITS: tuple[tuple[float, float], ...] = ((1e11, 1.0), (1e14, 1e3), (1e17,
 
 _CLOCKS = (
     "", " %H:%M:%S", " %H:%M", " %H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p", " %I:%M:%S%p", " %I:%M%p", "T%H:%M:%S", "T%H:%M",
-    "T%H:%M:%S.%f", "T%H:%M:%SZ", "T%H:%M:%S.%fZ", ", %H:%M:%S", ", %H:%M", ", %I:%M:%S %p", ", %I:%M %p", " - %H:%M", " %H.%M",
+    "T%H:%M:%S.%f", "T%H:%M:%SZ", "T%H:%M:%S.%fZ", ", %H:%M:%S", ", %H:%M", ", %I:%M:%S %p", ", %I:%M %p", " - %H:%M", " %H.%M", " %H:%M:%S,%f",
 )  # fmt: skip
 
 _DAYS: Mapping[str, tuple[str, ...]] = {
@@ -73,7 +73,7 @@ TIME_PATTERNS: Mapping[str, tuple[str, ...]] = {order: _patterns(order) for orde
 """Every strptime pattern of an order. Two-digit years stand before four-digit ones: `%Y` also takes two digits."""
 
 ISO_TIME = re.compile(
-    r"\s*\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\s*\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*", re.IGNORECASE
+    r"\s*\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*", re.IGNORECASE
 )
 """Times an engine's own cast understands without patterns."""
 
