@@ -231,7 +231,7 @@ def _with_currency(engine: DuckDBEngine, settings: Settings, lines: SourceTable)
         When money of several currencies would be added up without rates.
     """
     if "currency" not in lines.mapping:
-        return settings
+        return settings if settings.shop.currency else replace(settings, shop=replace(settings.shop, currency=lines.currency))
     found = engine.fetch(
         "select upper(currency) as currency, count(*) as n from numbered_lines where row_class = 'kept' and currency is not null group by 1 order by n desc, 1"
     ).to_pylist()

@@ -104,6 +104,8 @@ class SourceTable:
         How numbers in text are written; the other mark is then a thousands separator.
     notices : tuple of str
         Things the user should be told: what was assumed, what is switched off and why.
+    currency : str
+        Code of its money, where the source is known to be in one (public data).
     expected_rows : int, optional
         How many rows the source is known to have (public data); another number stops the run.
     """
@@ -120,6 +122,7 @@ class SourceTable:
     time_formats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     decimal_mark: Literal[".", ","] = "."
     notices: tuple[str, ...] = ()
+    currency: str = ""
     expected_rows: int | None = None
 
     def raw_type(self, name: str) -> str:

@@ -68,9 +68,9 @@ def _public(name: str, settings: Settings, tmp: Path) -> dict[str, SourceTable]:
     """Describe the tables of a public data set, with the rows that the published data have."""
     cache = settings.workspace / "public"
     tables = describe_public(name, cache=cache, download=True)
-    rows = public_data(name).rows
+    data = public_data(name)
     described = {}
     for table, source in tables.items():
         ready = source if isinstance(source, SourceTable) else _described(table, source.path or "", source, tmp)
-        described[table] = replace(ready, expected_rows=rows.get(table))
+        described[table] = replace(ready, expected_rows=data.rows.get(table), currency=data.currency)
     return described

