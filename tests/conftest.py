@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test asserts a time: a shared machine would make it fail now and then.
+settings.register_profile("genome", deadline=None)
+settings.load_profile("genome")
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,8 @@ N_TIMES = 10
 """Gauss-Legendre points over the horizon; more change the value by less than 1e-6 of itself."""
 _CHUNK = 512
 _EXACT_COUNTS = 64
+_STEPS = 16
+_MOST_COUNTED = 1e12
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def discounted_orders_if_active(
     times = horizon * nodes**2
     orders = purchases.expected_orders_if_active(frequency, age_days, np.append(times, horizon))
     each = np.append(rate * np.exp(-rate * times) * weights * 2 * horizon * nodes, np.exp(-rate * horizon))
-    value: Array = orders @ each
+    value: Array = (orders * each).sum(axis=1)  # not a matrix product: its rounding depends on the number of rows
     return value
 
 
@@ -271,7 +273,7 @@ def _outcomes(
     counts = _counts_if_any(purchases, x, age, horizon_days, numbers.count)
     p = spend.parameters_[0]
     few = gammaincinv(p * np.arange(_EXACT_COUNTS + 1.0)[:, None], numbers.sum[None, :])
-    sums = few[np.minimum(counts, _EXACT_COUNTS), np.arange(len(numbers))]
+    sums = few[np.minimum(counts, _EXACT_COUNTS).astype(np.intp), np.arange(len(numbers))]
     row, draw = np.nonzero(counts > _EXACT_COUNTS)
     sums[row, draw] = gammaincinv(p * counts[row, draw], numbers.sum[draw])
     shapes, which = np.unique(nu_shape, return_inverse=True)
@@ -281,36 +283,40 @@ def _outcomes(
     return values
 
 
-def _counts_if_any(
-    purchases: BetaGeometricNBD, x: Array, age: Array, horizon_days: float, uniform: Array
-) -> npt.NDArray[np.intp]:
-    """Return the count at each upper-tail probability in `uniform` (ascending), given at least one: shape (n_rows, n_draws).
-
-    The tail is evaluated at every count up to `_EXACT_COUNTS`, beyond that at counts 3 % apart with straight lines between them.
-    """
-    counts = np.ones((len(x), len(uniform)), dtype=np.intp)
+def _counts_if_any(purchases: BetaGeometricNBD, x: Array, age: Array, horizon_days: float, uniform: Array) -> Array:
+    """Return the count at each upper-tail probability in `uniform` (ascending), given at least one: shape (n_rows, n_draws)."""
+    counts = np.ones((len(x), len(uniform)))
     first = purchases.at_least_if_active(np.ones(1), x, age, horizon_days)
-    active = np.flatnonzero(first[:, 0] > 0)
-    before, tail_before = 1.0, np.ones(len(active))
-    while len(active):
-        steps = _next_counts(before)
+    n, active = 2, np.flatnonzero(first[:, 0] > 0)
+    while len(active) and n <= _EXACT_COUNTS:
+        steps = np.arange(n, n + _STEPS, dtype=np.float64)
         tails = purchases.at_least_if_active(steps, x[active], age[active], horizon_days) / first[active]
-        for step, tail in zip(steps, tails.T, strict=True):
-            drop = np.maximum(tail_before - tail, np.finfo(np.float64).tiny)
-            share = np.clip((tail_before[:, None] - uniform) / drop[:, None], 0.0, 1.0)
-            counts[active] += np.floor(share * (step - before)).astype(np.intp)
-            before, tail_before = step, tail
-        going_on = tail_before > uniform[0]
-        active, tail_before = active[going_on], tail_before[going_on]
+        for tail in tails.T:
+            counts[active] += uniform < tail[:, None]
+        active = active[tails[:, -1] > uniform[0]]
+        n += _STEPS
+    if len(active):
+        large = _large_counts(purchases, x[active], age[active], horizon_days, uniform, first[active])
+        counts[active] = np.where(counts[active] >= n - 1, np.maximum(large, n - 1), counts[active])
     return counts
 
 
-def _next_counts(after: float) -> Array:
-    """Return the next counts to look at: one by one, then 3 % apart."""
-    counts = [after]
-    while len(counts) < 17:
-        counts.append(max(counts[-1] + 1.0, np.floor(counts[-1] * 1.03) if counts[-1] >= _EXACT_COUNTS else 0.0))
-    return np.array(counts[1:])
+def _large_counts(purchases: BetaGeometricNBD, x: Array, age: Array, horizon_days: float, uniform: Array, first: Array) -> Array:
+    """Return the same for customers who may buy very often, by bisection at some probabilities and straight lines between them."""
+    last = len(uniform) - 1
+    picked = np.unique(np.round(last * np.append(np.linspace(0, 1, 49) ** 3, np.linspace(0, 1, 33))).astype(int))
+    level = uniform[picked] * first
+    low, high = np.ones_like(level), np.full_like(level, 2.0 * _EXACT_COUNTS)
+    while True:
+        beyond = (purchases.at_least_if_active(high, x, age, horizon_days) > level) & (high < _MOST_COUNTED)
+        if not beyond.any():
+            break
+        low, high = np.where(beyond, high, low), np.where(beyond, 2 * high, high)
+    while np.any(high - low > np.maximum(1.0, 1e-6 * low)):
+        middle = np.floor((low + high) / 2)
+        reached = purchases.at_least_if_active(middle, x, age, horizon_days) > level
+        low, high = np.where(reached, middle, low), np.where(reached, high, middle)
+    return np.array([np.round(np.interp(uniform, uniform[picked], row)) for row in low])
 
 
 def _read_sorted(outcomes: Array, row: npt.NDArray[np.intp], place: Array) -> Array:

@@ -213,10 +213,13 @@ class BetaGeometricNBD:
         return self._alive(histories) * active
 
     def at_least_if_active(self, n_orders: Array, frequency: Array, age_days: Array, horizon_days: float) -> Array:
-        """Return P(n or more purchase days) of active customers, shape (n_customers, len(n_orders))."""
+        """Return P(n or more purchase days) of active customers, shape (n_customers, k).
+
+        `n_orders` has shape (k,), the same counts for everybody, or (n_customers, k).
+        """
         r, alpha, a, b = self.parameters_
         z = check_horizon(horizon_days) / (alpha + age_days)
-        return at_least_while_active(n_orders[None, :], (r + frequency)[:, None], a, (b + frequency)[:, None], z[:, None])
+        return at_least_while_active(np.atleast_2d(n_orders), (r + frequency)[:, None], a, (b + frequency)[:, None], z[:, None])
 
     def days_until_order(
         self, frequency: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: npt.ArrayLike, probability: float = 0.5

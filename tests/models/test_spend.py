@@ -1,0 +1,89 @@
+"""Spend fits at the edges of what data can be, and what they say about it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from customer_genome.errors import ContractError
+from customer_genome.models.spend import ANCHORED, GammaGamma
+
+
+def test_zero_and_negative_means_are_left_out_and_pulled_towards_the_population():
+    rng = np.random.default_rng(1)
+    n = rng.integers(1, 9, 500).astype(float)
+    mean = rng.gamma(6 * n) / n / rng.gamma(4.0, 1 / 15.0, 500)
+    clean = GammaGamma().fit(n, mean)
+    with_refunds = GammaGamma().fit(np.append(n, [3, 5]), np.append(mean, [0.0, -80.0]))
+    assert with_refunds.parameters_ == clean.parameters_
+    assert "2 customers with a mean spend of zero or less were left out" in with_refunds.report_.notices[0]
+    expected = with_refunds.expected_spend([3, 3, 1], [-80.0, 0.0, 0.0])
+    assert expected[0] == expected[1] > 0
+    assert expected[1] < expected[2] < clean.population_mean_
+
+
+def test_nothing_spent_at_all():
+    model = GammaGamma().fit([0, 2], [0.0, -1.0])
+    assert model.report_.rung == "no spend observed"
+    assert model.expected_spend([0, 2], [0.0, 5.0])[0] == 0
+    assert any("expected spend is 0" in line for line in model.report_.sentences())
+
+
+def test_the_mean_of_no_purchases_may_be_missing():
+    model = GammaGamma.from_parameters(6.25, 3.74, 15.44)
+    assert model.expected_spend([0], [np.nan])[0] == model.population_mean_
+
+
+def test_heavy_tails_that_want_an_infinite_mean_are_recognised_bounded_and_said():
+    rng = np.random.default_rng(4)
+    n, mean = np.ones(3000), 1 + rng.pareto(0.6, 3000)
+    model = GammaGamma().fit(n, mean)
+    _, q, _ = model.parameters_
+    assert q >= 1.05
+    assert model.report_.rung == ANCHORED
+    assert model.population_mean_ == pytest.approx(mean.mean(), rel=1e-6)
+    assert any("anchored at the observed mean" in line for line in model.report_.notices)
+    assert any("q is at its boundary just above 1" in line for line in model.report_.notices)
+
+
+def test_equal_values_everywhere():
+    model = GammaGamma().fit(np.full(200, 3), np.full(200, 5.0))
+    np.testing.assert_allclose(model.expected_spend([0, 1, 50], [0, 5.0, 5.0]), 5.0, rtol=1e-3)
+    assert any("boundary" in line for line in model.report_.notices)
+
+
+def test_one_customer():
+    model = GammaGamma().fit([4], [25.0])
+    assert model.population_mean_ == pytest.approx(25.0)
+    assert model.expected_spend([4], [25.0])[0] == pytest.approx(25.0)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e9])
+def test_currency_units_of_any_size(unit):
+    rng = np.random.default_rng(6)
+    n = rng.integers(1, 9, 800).astype(float)
+    mean = rng.gamma(2.5 * n) / n / rng.gamma(3.5, 1 / 380.0, 800)
+    model = GammaGamma().fit(n, mean * unit)
+    assert model.report_.rung == "maximum likelihood"
+    assert model.population_mean_ / unit == pytest.approx(GammaGamma().fit(n, mean).population_mean_, rel=1e-6)
+
+
+@pytest.mark.parametrize("parameters", [(1, 1, 1), (0, 2, 1), (1, 2, -1), (1, float("inf"), 1)])
+def test_parameters_that_make_no_model_are_refused(parameters):
+    with pytest.raises(ContractError, match="Wanted: p > 0, q > 1"):
+        GammaGamma.from_parameters(*parameters)
+
+
+def test_faults_are_named_at_once():
+    with pytest.raises(ContractError) as caught:
+        GammaGamma().fit([1, 2.5, 3], [10.0, 20.0, np.nan])
+    assert "n_purchases is not a whole number >= 0 in 1 of 3 rows (first: row 1)" in str(caught.value)
+    assert "mean_spend is not a finite number in 1 of 3 rows (first: row 2)" in str(caught.value)
+
+
+def test_the_report_reads_without_statistics():
+    sentences = GammaGamma.from_parameters(6.0, 4.0, 15.0).report_.sentences()
+    assert sentences[2:] == (
+        "A customer about whom nothing is known is expected to spend 30.00 per purchase.",
+        "After one purchase 67% of the expectation is the customer's own mean, after five 91%.",
+    )
