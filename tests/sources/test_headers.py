@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from customer_genome.contracts import CUSTOMERS, INPUT_TABLES, ITEMS, ORDER_LINES, PRODUCTS, PROMOTIONS, RATINGS
 from customer_genome.errors import SourceError
-from customer_genome.sources.headers import doubled_headers, find_header, match_headers, normal_header
+from customer_genome.sources.headers import OTHER_LANGUAGES, doubled_headers, find_header, match_headers, normal_header
 
 LEAST = ["customer_id", "ordered_at", "amount"]
 
@@ -60,6 +60,32 @@ def test_a_specific_header_beats_a_generic_one_wherever_it_stands() -> None:
     assert found.mapping["description"] == ("product name",)
     assert set(found.unmapped) == {"id", "date", "total", "item", "name"}
     assert not found.unsure
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Kundennummer", "Bestelldatum", "Rechnung", "Artikelnummer", "Bezeichnung", "Menge", "Preis", "Betrag", "Land"],
+        ["id_client", "Date commande", "Facture", "Code article", "Désignation", "Quantité", "Prix unitaire", "Montant", "Pays"],
+        ["Cliente", "Fecha", "Pedido", "Código producto", "Descripción", "Cantidad", "Precio", "Importe", "País"],
+    ],
+)
+def test_shops_write_other_languages_too(headers: list[str]) -> None:
+    wanted = ["customer_id", "ordered_at", "order_id", "product_id", "description", "quantity", "price", "amount", "country"]
+    assert matched(headers) == {name: (raw,) for name, raw in zip(wanted, headers, strict=True)}
+
+
+def test_no_name_stands_for_two_columns_of_a_contract() -> None:
+    for contract in INPUT_TABLES.values():
+        forms = [
+            (normal_header(name), column.name)
+            for column in contract.columns
+            for name in (column.name, *column.synonyms, *OTHER_LANGUAGES.get(column.name, ()))
+        ]
+        owners: dict[str, set[str]] = {}
+        for form, owner in forms:
+            owners.setdefault(form, set()).add(owner)
+        assert {form: names for form, names in owners.items() if len(names) > 1} == {}
 
 
 def test_two_good_candidates_are_told() -> None:

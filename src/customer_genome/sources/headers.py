@@ -44,6 +44,43 @@ GENERIC_HEADERS: Mapping[str, str] = {
 }
 """Headers that are taken only when nothing better is there, with the doubt to tell the user, if there is one."""
 
+OTHER_LANGUAGES: Mapping[str, tuple[str, ...]] = {
+    "customer_id": (
+        "kundennummer", "kundennr", "kunden nr", "kunden id", "kunde", "numero client", "id client", "code client", "id cliente",
+        "codigo cliente", "numero cliente", "cliente", "klantnummer", "klant",
+    ),
+    "ordered_at": (
+        "bestelldatum", "auftragsdatum", "rechnungsdatum", "kaufdatum", "verkaufsdatum", "datum", "date commande", "date facture",
+        "date achat", "fecha pedido", "fecha factura", "fecha compra", "fecha", "orderdatum", "factuurdatum",
+    ),
+    "order_id": (
+        "bestellnummer", "auftragsnummer", "rechnungsnummer", "rechnungsnr", "belegnummer", "rechnung", "bestellung", "numero commande",
+        "numero facture", "facture", "commande", "numero pedido", "numero factura", "pedido", "factura", "ordernummer", "factuurnummer",
+    ),
+    "product_id": (
+        "artikelnummer", "artikelnr", "artikel nr", "produktnummer", "artikel", "code article", "code produit", "article", "codigo articulo",
+        "codigo producto", "articulo", "producto",
+    ),
+    "description": (
+        "artikelbezeichnung", "artikelname", "produktname", "bezeichnung", "beschreibung", "nom produit", "libelle", "designation",
+        "nombre producto", "descripcion", "omschrijving",
+    ),
+    "quantity": ("menge", "anzahl", "stueckzahl", "stückzahl", "quantite", "cantidad", "unidades", "aantal"),
+    "price": (
+        "einzelpreis", "stueckpreis", "stückpreis", "verkaufspreis", "preis", "prix unitaire", "prix", "precio unitario", "precio", "prijs",
+    ),
+    "amount": (
+        "gesamtpreis", "gesamtbetrag", "rechnungsbetrag", "betrag", "umsatz", "summe", "montant", "montant total", "prix total", "importe",
+        "importe total", "bedrag",
+    ),
+    "country": ("land", "lieferland", "pays", "pais"),
+    "category": ("warengruppe", "produktgruppe", "kategorie", "categorie", "categoria"),
+    "discount": ("rabatt", "remise", "descuento", "korting"),
+    "currency": ("waehrung", "währung", "devise", "moneda", "valuta"),
+    "status": ("bestellstatus", "statut", "estado"),
+}  # fmt: skip
+"""Names in German, French, Spanish and Dutch, tried after the English ones of the contract."""
+
 SUMMED_PARTS: Mapping[str, frozenset[str]] = {"discount": frozenset({"retaildisc", "coupondisc", "couponmatchdisc"})}
 """Contract columns that may be added up from several raw ones, with the synonyms that are parts of one amount."""
 
@@ -260,7 +297,8 @@ class _Matcher:
 
 def _keys(column: Column, generic: bool) -> list[str]:
     """Return the synonyms of a column in normal form: the generic ones, or the others."""
-    return [key for key in map(normal_header, column.synonyms) if (key in GENERIC_HEADERS) == generic]
+    names = (*column.synonyms, *OTHER_LANGUAGES.get(column.name, ()))
+    return [key for key in map(normal_header, names) if (key in GENERIC_HEADERS) == generic]
 
 
 def type_can_serve(wanted: str, raw: str) -> bool:
@@ -346,7 +384,7 @@ def _missing(matcher: _Matcher, contract: Contract, overrides: Mapping[str, tupl
 
 def near_headers(column: Column, headers: Iterable[str], most: int = 3) -> list[str]:
     """Return the headers that resemble a contract column or one of its synonyms, nearest first."""
-    keys = [normal_header(key) for key in (column.name, *column.synonyms)]
+    keys = [normal_header(key) for key in (column.name, *column.synonyms, *OTHER_LANGUAGES.get(column.name, ()))]
     scored = []
     for header in headers:
         form = normal_header(header)
