@@ -304,6 +304,16 @@ def test_times_arrive_as_they_were_meant(text: str, order: str, moment: dt.datet
     assert read_back(source)["ordered_at"] == [moment, moment]
 
 
+@pytest.mark.parametrize(
+    "text", ["2011-12-09 08:05:09 PM", "2011-12-09 08:05:09 +02:00", "2011-12-09 08:05:09 UTC", "1323435000000000"]
+)
+def test_times_that_would_be_read_wrongly_are_refused(text: str, tmp_path: Path, describe) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(f"customer,date,amount\na,{text},1.5\nb,{text},2.5\n")
+    with pytest.raises(SourceError, match=r"times such as|wanted: such as"):
+        describe(file)
+
+
 # --- several files ---------------------------------------------------------------------------------------------------
 
 

@@ -22,8 +22,8 @@ Mark = Literal[".", ","]
 
 EARLIEST_YEAR = 1900
 
-EPOCH_UNITS: tuple[tuple[float, float], ...] = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (float("inf"), 1e9))
-"""(exclusive upper bound of the number, its units per second): seconds, milliseconds, microseconds, nanoseconds."""
+EPOCH_UNITS: tuple[tuple[float, float], ...] = ((1e11, 1.0), (1e14, 1e3))
+"""(exclusive upper bound of the number, its units per second): seconds and milliseconds, as engines read them."""
 
 # --- patterns ----------------------------------------------------------------------------------------------------
 
@@ -66,14 +66,15 @@ _ONLY: Mapping[str, tuple[str, ...]] = {
 
 
 def _patterns(order: str) -> tuple[str, ...]:
-    return (*(day + clock for day in _DAYS[order] for clock in _CLOCKS), *_ONLY[order])
+    clocks = [clock for clock in _CLOCKS if order != "ymd" or "%p" not in clock]  # an engine's cast would take 8 PM for 8
+    return (*(day + clock for day in _DAYS[order] for clock in clocks), *_ONLY[order])
 
 
 TIME_PATTERNS: Mapping[str, tuple[str, ...]] = {order: _patterns(order) for order in ("ymd", "dmy", "mdy")}
 """Every strptime pattern of an order. Two-digit years stand before four-digit ones: `%Y` also takes two digits."""
 
 ISO_TIME = re.compile(
-    r"\s*\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*", re.IGNORECASE
+    r"\s*\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?\s*", re.IGNORECASE
 )
 """Times an engine's own cast understands without patterns."""
 
@@ -175,8 +176,10 @@ def _number_readings(text: str, value: float, latest_year: int) -> Iterator[tupl
     if len(text) == 6:
         yield from _ordered((text[:2], text[2:4], text[4:]), latest_year)
     if len(text) >= 9:
-        per_second = next(units for bound, units in EPOCH_UNITS if value < bound)
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(value / per_second, 2.5e11))
+        per_second = next((units for bound, units in EPOCH_UNITS if value < bound), None)
+        if per_second is None:
+            return
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value / per_second)
         if 1971 <= moment.year <= latest_year:
             yield "epoch", (moment.year, moment.month, moment.day)
 
