@@ -79,7 +79,7 @@ def totals(genome: Genome, choice: Choice = EVERYBODY) -> dict[str, Any]:
             coalesce(sum(expected_value_loss), 0)::double as value_at_risk,
             coalesce(sum(predicted_orders), 0)::double as predicted_orders, coalesce(sum(predicted_spend), 0)::double as predicted_spend,
             coalesce(sum(1 - churn_probability), 0)::double as expected_active,
-            min(first_order_on) as first_order_on, max(last_order_on) as last_order_on, count(distinct primary_country) as n_countries
+            min(first_order_on) as first_order_on, max(last_order_on) as last_order_on, count(distinct nullif(primary_country, 'Unknown')) as n_countries
         from customers where {where}"""
     row: dict[str, Any] = genome.query(sql, parameters).to_pylist()[0]
     return row
@@ -304,7 +304,7 @@ def act_now(genome: Genome, choice: Choice = EVERYBODY, most: int = 10) -> list[
     where, parameters = choice.where()
     found: list[dict[str, Any]] = genome.query(
         "select customer_id, segment_name, playbook, recommended_action, last_order_on, recency_days, n_orders, total_spend, clv_180d, clv_lower, "
-        f"clv_upper, churn_probability, expected_value_loss from customers where not is_suppressed and {where} "
+        f"clv_upper, churn_probability, expected_value_loss, returned_value, return_share from customers where not is_suppressed and {where} "
         f"order by expected_value_loss desc, customer_id limit {int(most)}",
         parameters,
     ).to_pylist()
