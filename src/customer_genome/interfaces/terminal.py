@@ -112,10 +112,10 @@ def show_run(result: RunResult, workspace: Path) -> None:
     """Print what a run did: the result, where every row went, what to know."""
     console = _console()
     console.print(
-        f"Published {result.version}: {count(result.customers)} customers as of {day(result.as_of)}, {result.horizon_days}-day outlook"
+        f"Published {result.version}: {quantity(result.customers, 'customers')} as of {day(result.as_of)}, {result.horizon_days}-day outlook"
     )
     console.print(
-        f"{count(result.orders)} orders, {count(result.lines)} lines, {money(result.revenue, result.currency)} revenue in {result.seconds['total']:.1f} s"
+        f"{quantity(result.orders, 'orders')}, {quantity(result.lines, 'lines')}, {money(result.revenue, result.currency)} revenue in {result.seconds['total']:.1f} s"
     )
     console.print()
     console.print(ledger_table(result.ledger, result.currency))
@@ -123,7 +123,7 @@ def show_run(result: RunResult, workspace: Path) -> None:
     console.print(
         f"Refund policy {refunds['policy']}: revenue {money(refunds['revenue_under_drop'], result.currency)} under drop, "
         f"{money(refunds['revenue_under_net'], result.currency)} under net; "
-        f"{count(refunds['unmatched_lines'])} of {count(refunds['returned_lines'])} returned lines match no earlier purchase in full."
+        f"{count(refunds['unmatched_lines'])} of {quantity(refunds['returned_lines'], 'returned lines')} matched by no earlier purchase in full."
     )
     if result.lines_after_as_of:
         console.print(f"{count(result.lines_after_as_of)} kept lines lie on or after {day(result.as_of)} and are not used.")
