@@ -1,10 +1,16 @@
--- The best DuckDB text we could write by hand for one known file: ledger and customer facts, nothing general about it.
--- It knows the types of this file, trusts a 64-bit hash for duplicates, adds money as double, keeps nothing on disk.
--- {path} is the Parquet file. Leaves the tables ledger and customer_facts.
-create temp table lines as
+-- The best DuckDB text we could write by hand for the whole result on one known file: every row typed and classed in a
+-- warehouse file, money exact to the cent, duplicates proven, refused rows kept, returns matched to purchases, ledger and
+-- customer facts. It is written for this file alone: its types are known, nothing is configurable.
+-- {path} is the Parquet file. Leaves lines (on disk), quarantine, refund_effect, ledger and customer_facts.
+create table lines as
+with typed as (
+    select
+        customer_id, order_id, ordered_at, product_id, description, quantity, price::decimal(18, 4) as price,
+        (quantity * price)::decimal(18, 4) as money, discount::decimal(18, 4) as discount, country, category
+    from read_parquet('{path}')
+)
 select
-    customer_id, order_id, ordered_at, product_id, quantity, quantity * price as money, discount, country, category,
-    hash(customer_id, order_id, product_id, description, ordered_at, quantity, price, discount, country, category) as line_hash,
+    *,
     case
         when ordered_at is null then 1
         when customer_id is null then 2
@@ -14,20 +20,97 @@ select
         when price <= 0 then 5
         else 0
     end::utinyint as class
-from read_parquet('{path}');
+from typed;
 
 create temp table repeated as
-with shared as (
-    select line_hash, min(rowid) as first_row
+with hashed as (
+    select
+        rowid as row_number,
+        hash(customer_id, order_id, product_id, description, ordered_at, quantity, price, discount, country, category) as line_hash
     from lines
     where class in (0, 4)
-    group by line_hash
-    having count(*) > 1
+),
+suspects as (
+    select row_number
+    from hashed
+    where line_hash in (select line_hash from hashed group by line_hash having count(*) > 1)
 )
-select l.rowid as row_number
-from lines as l
-inner join shared as s on l.line_hash = s.line_hash and l.rowid <> s.first_row
-where l.class in (0, 4);
+select rowid as row_number
+from lines
+where rowid in (select row_number from suspects)
+qualify row_number() over (
+    partition by customer_id, order_id, product_id, description, ordered_at, quantity, price, discount, country, category order by rowid
+) > 1;
+
+create temp table quarantine as
+select rowid + 1 as row_number, class, customer_id, order_id, ordered_at, product_id, description, quantity, price, money, country
+from lines
+where class in (1, 2, 3, 5);
+
+create temp table returned as
+select rowid as row_number, customer_id, product_id, order_id, ordered_at, quantity, price, money
+from lines
+where class = 4 and quantity < 0 and rowid not in (select row_number from repeated);
+
+-- goods still held after each event; a purchase keeps what is never fallen below later, a return takes as far as it falls
+create temp table matches as
+with events as (
+    select rowid as row_number, customer_id, product_id, order_id, ordered_at, quantity, price, money, false as is_return
+    from lines
+    where class = 0 and rowid not in (select row_number from repeated)
+    union all
+    select *, true from returned
+),
+summed as (
+    select *, sum(quantity) over w as running
+    from events
+    semi join returned using (customer_id, product_id)
+    window w as (
+        partition by customer_id, product_id order by ordered_at, is_return, order_id, quantity, money, row_number
+        rows unbounded preceding
+    )
+),
+held as (
+    select *, running - least(0, min(running) over w) as held
+    from summed
+    window w as (
+        partition by customer_id, product_id order by ordered_at, is_return, order_id, quantity, money, row_number
+        rows unbounded preceding
+    )
+),
+followed as (
+    select
+        *,
+        lag(held, 1, 0) over w as before,
+        min(held) over (w rows between current row and unbounded following) as at_least
+    from held
+    window w as (partition by customer_id, product_id order by ordered_at, is_return, order_id, quantity, money, row_number)
+)
+select
+    is_return, quantity, price, money,
+    case when is_return then before - held else quantity - least(quantity, greatest(0, at_least - before)) end as matched
+from followed;
+
+create temp table refund_effect as
+with bought as (
+    select sum(money)::double as money from lines where class = 0 and rowid not in (select row_number from repeated)
+),
+back as (
+    select
+        count(*) as returned_lines,
+        -sum(money)::double as returned_value,
+        count(*) filter (where matched < -quantity) as unmatched_lines,
+        -sum(money::double * (1 + matched::double / quantity)) as unmatched_value
+    from matches
+    where is_return
+),
+netted as (
+    select sum(case when matched = quantity then money else matched * price end)::double as money from matches where not is_return
+)
+select
+    b.money as revenue_under_drop, b.money - n.money as revenue_under_net, k.returned_lines, k.returned_value,
+    n.money as matched_value, k.unmatched_lines, k.unmatched_value
+from bought as b, back as k, netted as n;
 
 create temp table ledger as
 with all_rows as (
@@ -42,22 +125,22 @@ again as (
 select
     case a.class when 0 then 'kept' when 1 then 'bad_date' when 2 then 'no_customer' when 3 then 'bad_quantity' when 4 then 'cancelled' else 'bad_price' end as row_class,
     a.n_rows - coalesce(b.n_rows, 0) as n_rows,
-    a.revenue - coalesce(b.revenue, 0) as revenue
+    (a.revenue - coalesce(b.revenue, 0))::double as revenue
 from all_rows as a
 left join again as b on a.class = b.class
 union all
-select 'duplicate', n_rows, revenue from again;
+select 'duplicate', n_rows, revenue::double from again;
 
 create temp table orders as
 select
-    customer_id, order_id, country, min(ordered_at)::date as day, count(*) as n_lines, sum(quantity) as quantity, sum(money) as money,
-    sum(case when discount > 0 then money else 0 end) as discounted
+    customer_id, order_id, country, min(ordered_at)::date as day, count(*) as n_lines, sum(quantity) as quantity,
+    sum(money)::decimal(18, 4) as money, sum(case when discount > 0 then money else 0 end)::decimal(18, 4) as discounted
 from lines
 where class = 0 and rowid not in (select row_number from repeated)
 group by customer_id, order_id, country;
 
 create temp table products as
-select customer_id, product_id, category, sum(money) as money
+select customer_id, product_id, category, sum(money)::decimal(18, 4) as money
 from lines
 where class = 0 and rowid not in (select row_number from repeated)
 group by customer_id, product_id, category;
@@ -71,14 +154,14 @@ with rfm as (
         count(*) as n_orders,
         sum(n_lines)::bigint as n_lines,
         sum(quantity)::double as total_quantity,
-        sum(money) as total_spend,
+        sum(money)::double as total_spend,
         min(day) as first_order_on,
         max(day) as last_order_on,
-        sum(discounted) / sum(money) as discount_share,
+        sum(discounted)::double / sum(money)::double as discount_share,
         count(*) filter (where day >= getvariable('as_of') - 90) as orders_last_90d,
         count(*) filter (where day < getvariable('as_of') - 90 and day >= getvariable('as_of') - 180) as orders_prior_90d,
-        coalesce(sum(money) filter (where day >= getvariable('as_of') - 90), 0) as spend_last_90d,
-        coalesce(sum(money) filter (where day < getvariable('as_of') - 90 and day >= getvariable('as_of') - 180), 0) as spend_prior_90d
+        coalesce(sum(money) filter (where day >= getvariable('as_of') - 90), 0)::double as spend_last_90d,
+        coalesce(sum(money) filter (where day < getvariable('as_of') - 90 and day >= getvariable('as_of') - 180), 0)::double as spend_prior_90d
     from orders
     group by customer_id
 ),
@@ -94,7 +177,7 @@ cadence as (
     group by customer_id
 ),
 countries as (
-    select customer_id, country, sum(money) as money from orders group by customer_id, country
+    select customer_id, country, sum(money)::double as money from orders group by customer_id, country
 ),
 homes as (
     select customer_id, arg_max(country, (money, -ascii(country))) as primary_country from countries group by customer_id
@@ -103,20 +186,17 @@ baskets as (
     select
         customer_id,
         count(*) as unique_products,
-        sum(money) as money,
-        sum(case when category = 'Home Decor' then money else 0 end) as home_decor,
-        sum(case when category = 'Kitchen' then money else 0 end) as kitchen,
-        sum(case when category = 'Bags' then money else 0 end) as bags,
-        sum(case when category = 'Toys' then money else 0 end) as toys,
-        sum(case when category = 'Other' then money else 0 end) as other
+        sum(money)::double as money,
+        sum(case when category = 'Home Decor' then money else 0 end)::double as home_decor,
+        sum(case when category = 'Kitchen' then money else 0 end)::double as kitchen,
+        sum(case when category = 'Bags' then money else 0 end)::double as bags,
+        sum(case when category = 'Toys' then money else 0 end)::double as toys,
+        sum(case when category = 'Other' then money else 0 end)::double as other
     from products
     group by customer_id
 ),
 returns as (
-    select customer_id, count(*) as n_returned_lines, -sum(money) as returned_value
-    from lines
-    where class = 4 and quantity < 0 and rowid not in (select row_number from repeated)
-    group by customer_id
+    select customer_id, count(*) as n_returned_lines, -sum(money)::double as returned_value from returned group by customer_id
 )
 select
     r.customer_id::varchar as customer_id,
