@@ -112,6 +112,24 @@ def test_decimal_commas_and_semicolons(tmp_path: Path, describe, read_back) -> N
     assert read_back(source)["amount"] == [1234.5, 12.5, -3.0]
 
 
+@pytest.mark.parametrize(("given", "mark"), [("tab", "\t"), ("\\t", "\t"), ("\t", "\t"), ("pipe", "|"), (";", ";")])
+def test_a_delimiter_can_be_said(given: str, mark: str, tmp_path: Path, describe, read_back) -> None:
+    file = tmp_path / "orders.txt"
+    file.write_text(as_text(rows(), mark))
+    check(read_back(describe(file, delimiter=given)), rows())
+
+
+@pytest.mark.parametrize("given", ["||", "", '"'])
+def test_a_delimiter_that_cannot_be_used_is_refused(given: str, tmp_path: Path, describe) -> None:
+    file = tmp_path / "orders.txt"
+    file.write_text(as_text(rows(), "|"))
+    if given == "":
+        assert describe(file, delimiter=given).csv.delimiter == "|"
+    else:
+        with pytest.raises(SourceError, match="cannot be used"):
+            describe(file, delimiter=given)
+
+
 def test_a_spreadsheet_s_sep_line_and_titles_are_left_out(tmp_path: Path, describe, read_back) -> None:
     body = "customer;date;amount\na;2011-01-02;1,5\nb;2011-01-03;2,5\nc;2011-01-03;2,5\n"
     for name, above in [("sep.csv", "sep=;\n"), ("title.csv", "Sales report\n\nprinted 2011-02-01\n")]:

@@ -12,7 +12,7 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from customer_genome.contracts import INPUT_TABLES, CsvFormat, RawColumn, SourceTable
+from customer_genome.contracts import INPUT_TABLES, Contract, CsvFormat, RawColumn, SourceTable
 from customer_genome.errors import SourceError, did_you_mean
 from customer_genome.settings import TableSettings
 from customer_genome.sources.excel import read_workbook
@@ -68,19 +68,12 @@ def describe_file(path: str | Path, table_name: str, settings: TableSettings, wo
     return describe_look(look_at_path(path, table_name, settings, workspace_tmp), table_name, settings)
 
 
+@dataclass(frozen=True)
 class Look:
-    """A source that was found readable, before its columns are given a meaning.
+    """A source that was found readable: a sample of it, and its description without mapping, times and numbers."""
 
-    Attributes
-    ----------
-    sample : Sample
-    table : SourceTable
-        Complete but for mapping, times and numbers.
-    """
-
-    def __init__(self, sample: Sample, table: SourceTable) -> None:
-        self.sample = sample
-        self.table = table
+    sample: Sample
+    table: SourceTable
 
 
 def look_at_path(path: str | Path, table_name: str, settings: TableSettings, workspace_tmp: Path) -> Look:
@@ -103,7 +96,7 @@ def describe_look(look: Look, table_name: str, settings: TableSettings) -> Sourc
     return _with_meaning(look.table, meaning)
 
 
-def contract_named(table_name: str) -> Any:
+def contract_named(table_name: str) -> Contract:
     """Return the contract of an input table; SourceError with near names when there is none."""
     if table_name not in INPUT_TABLES:
         raise SourceError(

@@ -169,7 +169,13 @@ class _Parsed:
 
 def delimiter_named(given: str) -> str:
     """Return the delimiter a user means by its name or itself ("tab", "\\t", ";", "whitespace")."""
-    return _DELIMITER_NAMES.get(given.lower(), given)
+    delimiter = _DELIMITER_NAMES.get(given.lower(), given)
+    if delimiter != BLANKS and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise SourceError(
+            f'delimiter = "{given}" cannot be used. Wanted: one character such as "," or ";", or one of '
+            f"{', '.join(name for name in _DELIMITER_NAMES if name.isalpha())}. Leave it out to have it found."
+        )
+    return delimiter
 
 
 def _table_in(path: Path, compression: Compression, encoding: str, head: str, is_whole: bool, hints: TextHints) -> TextFile:
