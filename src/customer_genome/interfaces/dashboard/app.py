@@ -1,0 +1,35 @@
+"""The dashboard's entry: names the pages, keeps the filters they share, and shows the page that was asked for.
+
+Started by `interfaces.server`. Filters are drawn here, not on the pages, because only then do they hold from page to page.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from customer_genome.errors import GenomeError
+from customer_genome.interfaces.dashboard.filters import choose
+from customer_genome.interfaces.dashboard.markup import plain
+from customer_genome.interfaces.dashboard.session import offer_newer_version, visit
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="Customer Genome", page_icon=str(HERE / "static" / "icon.png"), layout="wide")
+st.logo(str(HERE / "static" / "logo.png"), icon_image=str(HERE / "static" / "icon.png"), size="large")
+page = st.navigation(
+    [
+        st.Page("overview.py", title="Overview", url_path="overview", default=True),
+        st.Page("customers.py", title="Customers", url_path="customers"),
+        st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
+        st.Page("about.py", title="About", url_path="about"),
+    ],
+    position="top",
+)
+choose(visit())
+offer_newer_version()
+try:
+    page.run()
+except GenomeError as err:
+    st.error(plain(err))

@@ -1,0 +1,39 @@
+"""Text of the shop's data inside pages, so that it can never be read as Markdown, and marks that need no colour.
+
+Comes in: text from the data, such as customer ids, countries and names. Goes out: text that Markdown shows letter by letter.
+Without this, an id such as `![](http://...)` in an uploaded file would make the browser load a picture from elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+_SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:=&^\"'@/])")
+
+BadgeColor = Literal["orange", "violet", "blue", "gray"]
+RISK_MARKS: Mapping[str, tuple[str, BadgeColor]] = {"High": ("▲", "orange"), "Medium": ("◆", "violet"), "Low": ("●", "blue")}
+"""Shape and colour of a risk band: the shapes tell the bands apart without colours."""
+VALUE_MARKS: Mapping[str, tuple[str, BadgeColor]] = {"High": ("★", "blue"), "Medium": ("☆", "blue"), "Low": ("·", "gray")}
+
+
+def plain(text: object) -> str:
+    """Return text that Markdown shows as it stands, on one line.
+
+    Examples
+    --------
+    >>> plain("a*b*c")
+    'a\\\\*b\\\\*c'
+    """
+    return _SIGNS.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def aside(markdown: str) -> str:
+    """Return small grey Markdown that keeps a contrast of 4.5:1, which captions do not."""
+    return f":small[:gray[{markdown}]]"
+
+
+def money_in_markdown(text: str) -> str:
+    """Return a formatted amount whose dollar sign opens no formula."""
+    return text.replace("$", "\\$")

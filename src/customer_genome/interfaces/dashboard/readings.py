@@ -1,0 +1,82 @@
+"""Figures of the chosen customers, asked once per version and selection and kept for every visitor.
+
+Comes in: a visit, a question of `interfaces.overview` and a selection. Goes out: what the question returns. Only sums and
+counts are kept; rows that name customers are read anew each time, so that an erased customer is gone at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from customer_genome.decisions.findings import findings as find
+from customer_genome.genome import Genome
+from customer_genome.interfaces.dashboard.filters import Selection
+from customer_genome.interfaces.dashboard.session import Visit
+from customer_genome.interfaces.overview import Choice, actions
+
+T = TypeVar("T")
+_FINDING_COLUMNS = (
+    "total_spend",
+    "n_orders",
+    "primary_country",
+    "churn_probability",
+    "horizon_days",
+    "segment_name",
+    "rfm_segment",
+    "playbook",
+)
+
+
+@dataclass(frozen=True)
+class WorthReaching:
+    """Those of a selection whom a message may reach and whose expected value is above the lower half."""
+
+    selection: Selection
+
+    @property
+    def segment_sql(self) -> str:
+        """The SQL expression that names a customer's segment."""
+        return self.selection.segment_sql
+
+    def where(self) -> tuple[str, list[Any]]:
+        """Return the condition and its parameters."""
+        condition, parameters = self.selection.where()
+        return f"{condition} and not is_suppressed and clv_band in ('Medium', 'High')", parameters
+
+
+def ask(visit: Visit, question: Callable[[Genome, Choice], T], choice: Choice) -> T:
+    """Return the answer of a question about the chosen customers."""
+    answer: T = _kept(question.__name__, visit.key, choice, question, visit.genome)
+    return answer
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _kept(name: str, key: str, choice: Choice, _question: Callable[[Genome, Choice], Any], _genome: Genome) -> Any:
+    """Keep one answer per question, version and choice."""
+    return _question(_genome, choice)
+
+
+def findings(genome: Genome, choice: Choice) -> dict[str, tuple[str, str]]:
+    """Return what is true of the chosen customers by the finding's id: title and sentence; what they cannot give is left out.
+
+    Of everybody it is what was published; of a part it is computed by the same functions from that part alone.
+    """
+    where, parameters = choice.where()
+    if not parameters:
+        rows = genome.query("select id, title, sentence from findings where value is not null").to_pylist()
+        return {row["id"]: (row["title"], row["sentence"]) for row in rows}
+    published = genome.query("select * from customers limit 0").column_names
+    columns = ", ".join(name for name in _FINDING_COLUMNS if name in published)
+    chosen = genome.query(f"select {columns} from customers where {where} order by customer_id", parameters)
+    found = find(chosen, currency=genome.currency)
+    return {finding.id: (finding.title, finding.sentence) for finding in found if finding.value is not None}
+
+
+def next_steps(genome: Genome, choice: Choice, most: int = 3) -> list[dict[str, Any]]:
+    """Return the playbooks with most value at risk among customers worth reaching, with what each says to do."""
+    texts = {row["playbook"]: row for row in genome.table("playbooks").to_pylist()}
+    return [row | texts.get(row["playbook"], {}) | row for row in actions(genome, choice)[:most] if row["value_at_risk"] > 0]

@@ -1,0 +1,145 @@
+"""What every page shares: the published version this visitor looks at, kept open, and the notice when a newer one is there.
+
+Comes in: the workspace named by the environment of the server. Goes out: a `Genome` to read from, or an empty state that
+says what to do. A session stays on its version until the visitor asks for the new one, so numbers never mix.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from customer_genome.errors import GenomeError, SnapshotError
+from customer_genome.genome import Genome
+from customer_genome.interfaces.figures import money
+from customer_genome.interfaces.server import WORKSPACE_VARIABLE
+from customer_genome.snapshot import current_version
+from customer_genome.workspace import Workspace
+
+OPEN_VERSIONS = 3
+_VERSION = "published_version"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The version a visitor looks at, with what pages need to word and cache numbers.
+
+    Attributes
+    ----------
+    key : str
+        Names the version and its files; figures are cached under it, and erasing a customer changes it.
+    """
+
+    genome: Genome
+    key: str
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What the version is."""
+        return self.genome.manifest
+
+    @property
+    def horizon_days(self) -> int:
+        """The days that risk and expected orders reach."""
+        return int(self.manifest["horizon_days"])
+
+    def money(self, value: float | None, *, short: bool = False) -> str:
+        """Return money in the shop's currency."""
+        return money(value, self.genome.currency, short=short)
+
+
+class Hall:
+    """The open versions of a workspace, shared by all visitors of the server."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace = Workspace(root)
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[str, Genome]] = {}
+
+    def visit(self, version: str) -> Visit:
+        """Return a version, opened once; its files are opened anew when they were replaced (a customer was erased)."""
+        with self._lock:
+            stamp = self._stamp(version)
+            known = self._open.pop(version, None)
+            if known is not None and known[0] != stamp:
+                known[1].close()
+                known = None
+            opened = known or (stamp, Genome.open(self.workspace, version))
+            self._open[version] = opened
+            while len(self._open) > OPEN_VERSIONS:
+                self._open.pop(next(iter(self._open)))[1].close()
+        return Visit(opened[1], f"{version} {stamp}")
+
+    def _stamp(self, version: str) -> str:
+        """Return a mark of the version's files."""
+        try:
+            file = (self.workspace.published / version / "snapshot.duckdb").stat()
+        except OSError:
+            return "missing"
+        return f"{file.st_ino}-{file.st_mtime_ns}-{file.st_size}"
+
+
+@st.cache_resource(show_spinner=False)
+def hall(root: str) -> Hall:
+    """Return the open versions of a workspace."""
+    return Hall(Path(root))
+
+
+def workspace_root() -> Path:
+    """Return the workspace the server was started for."""
+    return Path(os.environ.get(WORKSPACE_VARIABLE, "genome-workspace")).expanduser().resolve()
+
+
+def visit() -> Visit:
+    """Return the version this visitor looks at; without any, show what to do and stop the page."""
+    place = hall(str(workspace_root()))
+    try:
+        version = st.session_state.setdefault(_VERSION, current_version(place.workspace))
+        try:
+            return place.visit(version)
+        except SnapshotError:
+            st.session_state[_VERSION] = current_version(place.workspace)
+            return place.visit(st.session_state[_VERSION])
+    except GenomeError as err:
+        _show_nothing_to_see(err)
+
+
+def offer_newer_version() -> None:
+    """Say so when a newer version was published since this visit began, and offer it."""
+    shown = st.session_state.get(_VERSION)
+    try:
+        newest = current_version(Workspace(workspace_root()))
+    except SnapshotError:
+        return
+    if shown is None or newest == shown:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{newest}** has been published. You are looking at {shown}.", width="stretch")
+        if st.button(f"Show {newest}", type="primary", key="show_newest"):
+            st.session_state[_VERSION] = newest
+            st.rerun()
+
+
+def _show_nothing_to_see(err: GenomeError) -> NoReturn:
+    """Show why there is nothing to show and which command changes that."""
+    root = workspace_root()
+    st.title("Customer Genome")
+    published = not isinstance(err, SnapshotError) or (root / "published" / "CURRENT").exists()
+    if published:
+        st.error(str(err))
+        st.markdown("Check the workspace:")
+        st.code(f"genome doctor --workspace {root}", language="bash")
+    else:
+        st.subheader("Nothing has been published yet")
+        st.markdown("Turn a file of order lines into a customer genome, then reload this page:")
+        st.code(f"genome run orders.csv --workspace {root}", language="bash")
+        st.markdown("No file at hand? Look around with real public data:")
+        st.code("genome demo", language="bash")
+        st.caption(f"Workspace: {root}")
+    st.stop()
