@@ -110,3 +110,9 @@ def test_a_discount_that_is_no_share_is_refused(discount):
 def test_a_negative_margin_turns_the_interval_around():
     interval = lifetime_value_interval(PURCHASES, SPEND, [25], [480], [500], [26], [300.0], 180, margin=-0.2)
     assert interval.lower[0] < interval.mean[0] < interval.upper[0] <= 0
+
+
+def test_quantiles_are_read_between_sorted_outcomes():
+    outcomes = np.array([[1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]])
+    row, place = np.array([0, 0, 0, 1, 1]), np.array([-0.2, 0.5, 0.3, 0.99, 0.0])
+    np.testing.assert_allclose(module._read_sorted(outcomes, row, place), [0.0, 2.5, 1.7, 40.0, 0.0])

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from customer_genome.errors import ContractError
+from customer_genome.models import spend
+from customer_genome.models.ladder import Likelihood, maximise
 from customer_genome.models.spend import ANCHORED, GammaGamma
 
 
@@ -87,3 +89,18 @@ def test_the_report_reads_without_statistics():
         "A customer about whom nothing is known is expected to spend 30.00 per purchase.",
         "After one purchase 67% of the expectation is the customer's own mean, after five 91%.",
     )
+
+
+def test_a_sound_fit_with_a_population_mean_far_from_the_observed_one_is_not_used():
+    """Spend from q = 1.12 has a mean that samples do not show: the plain fit would double what new customers are expected to spend."""
+    rng = np.random.default_rng(3)
+    n = rng.integers(1, 6, 4000).astype(float)
+    mean = rng.gamma(4 * n) / n / rng.gamma(1.12, 1 / 30.0, 4000)
+    loss = spend._loss(spend._collapse(n, mean, np.ones(4000)))
+    plain = maximise(Likelihood(spend.PARAMETERS, loss, 4000.0, spend._LOWER, spend._UPPER, spend._CENTRE, spend._STARTS))
+    p, excess, gamma = np.exp(plain.point)
+    assert plain.is_sound
+    assert p * gamma / excess > 1.5 * mean.mean()
+    model = GammaGamma().fit(n, mean)
+    assert model.report_.rung == ANCHORED
+    assert model.population_mean_ == pytest.approx(mean.mean(), rel=1e-6)

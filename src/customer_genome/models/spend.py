@@ -151,7 +151,7 @@ class GammaGamma:
 
         Source
         ------
-        Fader & Hardie (2013), eq. 5: p (gamma + n mean) / (p n + q - 1). Checked: tests/golden/test_spend.py
+        Fader & Hardie (2013), conditional expectation: p (gamma + n mean) / (p n + q - 1). Checked: tests/golden/test_spend.py
         """
         shape, rate = self.posterior(n_purchases, mean_spend)
         return self.parameters_[0] * rate / (shape - 1.0)
