@@ -63,6 +63,14 @@ def test_sqlite_table_arrives_whole_and_again(tmp_path):
         assert [tuple(row.values()) for row in source.batches().read_all().to_pylist()] == rows
 
 
+def test_sqlite_is_read_by_the_engine(tmp_path, read_back):
+    uri, rows = shop_file(tmp_path / "shop.db")
+    read = read_back(describe_database(uri, "order_lines", TableSettings()))
+    assert read["customer_id"] == [str(row[1]) for row in rows]
+    assert read["ordered_at"] == [dt.datetime.fromisoformat(row[2]) for row in rows]
+    assert read["quantity"] == [row[3] for row in rows] and read["price"] == [row[4] for row in rows]
+
+
 def test_sqlite_values_of_several_types_and_late_values(tmp_path):
     empty = [(None, None, None, None, None)] * 3_000
     late = [(1, "2024-01-31", 2, "x", 7.5), ("K2", "2024-02-01", 2.5, 3, None)]
@@ -303,6 +311,13 @@ def test_postgres_types(server):
         "day": dt.date(2024, 2, 29), "qty": 2.0, "seen": dt.datetime(2024, 2, 29, 23, 59, 59, 500_000), "flag": True,
     }  # fmt: skip
     assert second["amount"] != second["amount"] and second["ordered_at"] is None
+
+
+def test_postgres_is_read_by_the_engine(server, read_back):
+    source = describe_database(server.uri(password=PASSWORD), "order_lines", TableSettings(table="Order Types"))
+    read = read_back(source)
+    assert read["customer_id"] == ["123456789012", "2"] and read["amount"] == [12.5, None]
+    assert read["ordered_at"] == [dt.datetime(2024, 3, 30, 23, 30), None]
 
 
 def test_postgres_query_cannot_write(server):
