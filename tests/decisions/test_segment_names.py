@@ -122,7 +122,7 @@ def test_online_retail_has_readable_segments(online_retail: pa.Table) -> None:
     numbers = [online_retail[name].cast(pa.float64()).to_numpy() for name in features]
     found = fit_clusters(np.column_stack(numbers), features, numbers[2])
     names = name_segments(found.labels, online_retail, currency="GBP")
-    assert names[0].name == "Loyal & High Value", "those who spend most come first"
+    assert names[0].label == "Loyal & High Value", "those who spend most come first"
     assert len({segment.name for segment in names}) == found.k
     leaving = [segment for segment in names if segment.label == "High Churn Risk"]
     assert leaving and all(segment.profile["churn_probability"] > 0.5 for segment in leaving)

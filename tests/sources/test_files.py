@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from customer_genome.errors import AskError, SourceError
 from customer_genome.settings import TableSettings
 from customer_genome.sources import describe_file
+from customer_genome.warehouse.build import time_of
 
 HEADER = ["Customer ID", "InvoiceDate", "Invoice", "Description", "Quantity", "Price"]
 
@@ -323,13 +324,26 @@ def test_times_arrive_as_they_were_meant(text: str, order: str, moment: dt.datet
 
 
 @pytest.mark.parametrize(
-    "text", ["2011-12-09 08:05:09 PM", "2011-12-09 08:05:09 +02:00", "2011-12-09 08:05:09 UTC", "1323435000000000"]
+    ("text", "berlin"),
+    [
+        ("2011-12-09 08:05:09 PM", "20:05:09"),
+        ("2011-12-09 08:05:09", "08:05:09"),
+        ("2011-12-09 08:05:09 +02:00", "07:05:09"),
+        ("2011-12-09 08:05:09-0500", "14:05:09"),
+        ("2011-12-09 08:05:09 UTC", "09:05:09"),
+        ("2011-12-09 08:05:09 GMT", "09:05:09"),
+        ("2011-12-09T08:05:09Z", "09:05:09"),
+        ("1323417909000000", "09:05:09"),
+        ("1323417909000000000", "09:05:09"),
+    ],
 )
-def test_times_that_would_be_read_wrongly_are_refused(text: str, tmp_path: Path, describe) -> None:
+def test_offsets_and_halves_of_the_day_are_kept(text: str, berlin: str, tmp_path: Path, describe, engine) -> None:
     file = tmp_path / "orders.csv"
     file.write_text(f"customer,date,amount\na,{text},1.5\nb,{text},2.5\n")
-    with pytest.raises(SourceError, match=r"times such as|wanted: such as"):
-        describe(file)
+    source = describe(file)
+    engine.read(source, "raw_offsets")
+    sql = f"select {time_of(engine, source, 'ordered_at', 'Europe/Berlin')} as t from raw_offsets"
+    assert [moment.isoformat() for moment in engine.fetch(sql).column("t").to_pylist()] == [f"2011-12-09T{berlin}"] * 2
 
 
 # --- several files ---------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ ROWS_TO_FIT = 50_000
 ROWS_TO_JUDGE = 3_000
 DIFFERENT_CUSTOMERS_PER_CLUSTER = 5
 SMALLEST_SHARE = 0.01
+NEAR_TIE = 0.05
 WIDEST_SPREADS = 4.0
 
 
@@ -297,13 +298,20 @@ def _fit_counts(points: FloatArray, ks: Sequence[int], seed: int) -> list[tuple[
 
 
 def _choose(tried: Sequence[ClusterCount]) -> tuple[int, str]:
-    """Return the best number of clusters and why: the clearest parting whose clusters are all big enough to act on."""
+    """Return the best number of clusters and why: the clearest parting whose clusters are all big enough to act on.
+
+    The silhouette differs by less than `NEAR_TIE` between samples of the same shop; among partings that close, the one with
+    most clusters tells most customers apart.
+    """
     usable = [count for count in tried if count.smallest_share >= SMALLEST_SHARE] or list(tried)
-    best = max(usable, key=lambda count: (round(count.silhouette, 3), -count.k))
+    clearest = max(count.silhouette for count in usable)
+    near = [count for count in usable if count.silhouette >= clearest - NEAR_TIE * abs(clearest)]
+    best = max(near, key=lambda count: count.k)
     compared = ", ".join(f"{count.k}: {count.silhouette:.3f}" for count in tried)
     passed = [str(count.k) for count in tried if count not in usable]
     left_out = f" Passed over for a cluster under {SMALLEST_SHARE:.0%} of the customers: {', '.join(passed)}." if passed else ""
-    return best.k, f"{best.k} clusters part the customers most clearly (silhouette {compared}).{left_out}"
+    how = "most clearly" if best.silhouette == clearest else f"as clearly as any within {NEAR_TIE:.0%} and tell most of them apart"
+    return best.k, f"{best.k} clusters part the customers {how} (silhouette {compared}).{left_out}"
 
 
 def _nearest(points: FloatArray, centres: FloatArray) -> IntArray:

@@ -22,8 +22,8 @@ Mark = Literal[".", ","]
 
 EARLIEST_YEAR = 1900
 
-EPOCH_UNITS: tuple[tuple[float, float], ...] = ((1e11, 1.0), (1e14, 1e3))
-"""(exclusive upper bound of the number, its units per second): seconds and milliseconds, as engines read them."""
+EPOCH_UNITS: tuple[tuple[float, float], ...] = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (9e18, 1e9))
+"""(exclusive upper bound of the number, its units per second): seconds, milliseconds, microseconds, nanoseconds."""
 
 # --- patterns ----------------------------------------------------------------------------------------------------
 
@@ -66,15 +66,14 @@ _ONLY: Mapping[str, tuple[str, ...]] = {
 
 
 def _patterns(order: str) -> tuple[str, ...]:
-    clocks = [clock for clock in _CLOCKS if order != "ymd" or "%p" not in clock]  # an engine's cast would take 8 PM for 8
-    return (*(day + clock for day in _DAYS[order] for clock in clocks), *_ONLY[order])
+    return (*(day + clock for day in _DAYS[order] for clock in _CLOCKS), *_ONLY[order])
 
 
 TIME_PATTERNS: Mapping[str, tuple[str, ...]] = {order: _patterns(order) for order in ("ymd", "dmy", "mdy")}
 """Every strptime pattern of an order. Two-digit years stand before four-digit ones: `%Y` also takes two digits."""
 
 ISO_TIME = re.compile(
-    r"\s*\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?\s*", re.IGNORECASE
+    r"\s*\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)?)?\s*", re.IGNORECASE
 )
 """Times an engine's own cast understands without patterns."""
 

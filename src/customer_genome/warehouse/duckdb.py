@@ -101,9 +101,12 @@ class DuckDBEngine:
         text = f"trim(cast({column} as varchar))"
         readings = []
         if order == "ymd":
+            # A plain cast drops an offset and takes 8 PM for 8, both without a word.
+            spelled = f"regexp_replace(regexp_replace({text}, '\\s*(z|utc|gmt)$', '+00', 'i'), '\\s+([+-]\\d{{2}}(:?\\d{{2}})?)$', '\\1')"
             readings.append(
-                f"case when regexp_matches({text}, '\\d([zZ]|[+-]\\d{{2}}(:?\\d{{2}})?)$') and contains({text}, ':') "
-                f"then timezone({zone}, try_cast({text} as timestamptz)) else try_cast({text} as timestamp) end"
+                f"case when lower(right({text}, 1)) = 'm' then null "
+                f"when regexp_matches({text}, '\\d\\s*(z|utc|gmt|[+-]\\d{{2}}(:?\\d{{2}})?)$', 'i') and contains({text}, ':') "
+                f"then timezone({zone}, try_cast({spelled} as timestamptz)) else try_cast({text} as timestamp) end"
             )
         if formats:
             readings.append(f"try_strptime({text}, [{', '.join(literal(pattern) for pattern in formats)}])")

@@ -25,7 +25,9 @@ create or replace macro number_from_comma_text(t) as
          then try_cast(replace(replace(bare_number(t), '.', ''), ',', '.') as decimal(18, 4)) end;
 create or replace macro time_from_epoch(x) as
     case when abs(x) < 1e11 then make_timestamp(cast(x * 1000000 as bigint))
-         when abs(x) < 1e14 then make_timestamp(cast(x * 1000 as bigint)) end;
+         when abs(x) < 1e14 then make_timestamp(cast(x * 1000 as bigint))
+         when abs(x) < 1e17 then make_timestamp(cast(x as bigint))
+         when abs(x) < 9e18 then make_timestamp(cast(x / 1000 as bigint)) end;
 create or replace macro row_hash(a, b, c, d, e, f, g, h, i, j, k, l) as hash(a, b, c, d, e, f, g, h, i, j, k, l);
 create or replace macro row_json(s) as cast(to_json(s) as varchar);
 create or replace macro country_name(c) as
