@@ -151,7 +151,7 @@ def test_collapse_keeps_every_customer_once_in_sorted_order(customers, data):
         assert weights[same].sum() == count > 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(histories(most_customers=40, most_orders=20))
 def test_a_fit_never_fails_and_always_predicts(customers):
     model = BetaGeometricNBD().fit(*customers)
@@ -161,7 +161,7 @@ def test_a_fit_never_fails_and_always_predicts(customers):
     assert np.isfinite(model.expected_orders(*customers, 180)).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(histories(most_customers=25, most_orders=20), st.data())
 def test_weights_repetition_and_row_order_give_the_same_fit(customers, data):
     times = np.array(data.draw(st.lists(st.integers(1, 4), min_size=len(customers[0]), max_size=len(customers[0]))))
@@ -171,7 +171,7 @@ def test_weights_repetition_and_row_order_give_the_same_fit(customers, data):
     assert weighted.report_ == repeated.report_
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(histories(most_customers=40, most_orders=20), logs(0.01, 100))
 def test_fitting_in_another_unit_of_time_predicts_the_same(customers, unit):
     frequency, recency, age = customers

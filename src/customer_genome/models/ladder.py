@@ -7,7 +7,7 @@ module knows nothing about customers; the models say what their parameters mean.
 The rungs
 ---------
 1. "maximum likelihood": bounded quasi-Newton from several starts, finished by Newton steps. Accepted when it converged in the
-   interior and the curvature there is positive in every direction.
+   interior and the curvature there leaves no direction less certain than the penalty below would.
 2. "penalised likelihood": the same plus a quadratic penalty on the log-parameters, as weak as a normal distribution whose
    standard deviation is a factor of twenty. It has an optimum whatever the data.
 3. the model's own simpler forms, in order; the last of them is a formula and cannot fail.
@@ -79,8 +79,13 @@ class Optimum:
 
     @property
     def is_sound(self) -> bool:
-        """Whether it converged in the interior with curvature in every direction."""
-        return self.converged and not self.at_bound and self.covariance is not None
+        """Whether it converged in the interior and the data determine every direction at least as well as the penalty would."""
+        return self.converged and not self.at_bound and self.is_determined
+
+    @property
+    def is_determined(self) -> bool:
+        """Whether no combination of log-parameters has a standard error above that of the weak penalty."""
+        return self.covariance is not None and float(np.linalg.eigvalsh(self.covariance)[-1]) < PENALTY_SD**2
 
 
 @dataclass(frozen=True)
@@ -247,8 +252,8 @@ def _why_left(plain: Optimum | None) -> str:
             f"Plain maximum likelihood has no optimum inside its range: {_listed(plain.at_bound)} {verb} at a boundary, "
             "so a weak penalty was added."
         )
-    if plain.covariance is None:
-        return "The data do not determine every parameter (the likelihood is flat in one direction); a weak penalty was added."
+    if not plain.is_determined:
+        return "The data do not determine every parameter (the likelihood is nearly flat in one direction); a weak penalty was added."
     return "Plain maximum likelihood did not settle; a weak penalty was added."
 
 
