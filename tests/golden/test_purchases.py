@@ -106,5 +106,5 @@ COUNTS = """
 def test_online_retail_ii_is_forecast_as_by_another_implementation(online_retail_ii, as_of):
     x, t_x, age, future = online_retail_ii.execute(COUNTS, [as_of]).fetchnumpy().values()
     model = BetaGeometricNBD().fit(x, t_x, age)
-    assert model.report_.rung == "maximum likelihood"
+    assert model.report_.converged
     assert model.expected_orders(x, t_x, age, 180).sum() / future.sum() == pytest.approx(MEASURED[as_of], abs=0.02)
