@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from customer_genome.errors import GenomeError
+from customer_genome.interfaces.dashboard.drawing import give_colours
 from customer_genome.interfaces.dashboard.filters import choose
 from customer_genome.interfaces.dashboard.markup import plain
 from customer_genome.interfaces.dashboard.session import offer_newer_version, visit
@@ -28,6 +29,7 @@ page = st.navigation(
     position="top",
 )
 choose(visit())
+give_colours()
 offer_newer_version()
 try:
     page.run()

@@ -19,18 +19,18 @@ from customer_genome.interfaces.dashboard.session import Visit
 
 PAGE_ROWS = 25
 MOST_CSV_ROWS = 200_000
-SORTS: Mapping[str, tuple[str, str]] = {
-    "at_risk": ("Value at risk, highest first", "expected_value_loss desc nulls last"),
-    "value": ("Value over 180 days, highest first", "clv_180d desc nulls last"),
-    "risk": ("Risk, highest first", "churn_probability desc nulls last"),
-    "spent": ("Spent so far, most first", "total_spend desc nulls last"),
-    "orders": ("Orders so far, most first", "n_orders desc nulls last"),
-    "latest": ("Last order, latest first", "last_order_on desc nulls last"),
-    "quiet": ("Last order, longest ago first", "last_order_on asc nulls last"),
-    "next": ("Next order, soonest first", "next_order_on asc nulls last"),
-    "id": ("Customer id", "customer_id asc"),
+SORTS: Mapping[str, str] = {
+    "Value at risk": "expected_value_loss desc nulls last",
+    "Value": "clv_180d desc nulls last",
+    "Risk": "churn_probability desc nulls last",
+    "Spent": "total_spend desc nulls last",
+    "Orders": "n_orders desc nulls last",
+    "Latest order": "last_order_on desc nulls last",
+    "Longest quiet": "last_order_on asc nulls last",
+    "Next order": "next_order_on asc nulls last",
+    "Customer id": "customer_id asc",
 }
-"""Key in the address -> what it is called, and the SQL order; the customer id always breaks ties."""
+"""What an order is called (also in the address) -> the SQL; the highest stands first, and the customer id breaks ties."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ListRequest:
     search: str = ""
     playbook: str = ""
     risk: str = ""
-    sort: str = "at_risk"
+    sort: str = "Value at risk"
 
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition on `customers` and its parameters."""
@@ -60,7 +60,7 @@ class ListRequest:
 
     def order(self) -> str:
         """Return the SQL order."""
-        return f"{SORTS[self.sort][1]}, customer_id"
+        return f"{SORTS[self.sort]}, customer_id"
 
 
 def count_customers(visit: Visit, request: ListRequest) -> int:

@@ -80,7 +80,7 @@ def _request(seen: Visit, selection: Selection) -> ListRequest:
             "Risk", ["High", "Medium", "Low"], index=None, placeholder="All", key="risk", bind="query-params", width=140
         )
         sort = st.selectbox(
-            "Order by", list(SORTS), format_func=lambda key: SORTS[key][0], key="sort", bind="query-params", width=280
+            "Order by", list(SORTS), key="sort", bind="query-params", width=200, help="Highest, latest or soonest first."
         )
     return ListRequest(selection, search or "", playbook or "", risk or "", sort)
 

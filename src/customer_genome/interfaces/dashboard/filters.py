@@ -15,15 +15,16 @@ import streamlit as st
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.figures import count
 
-SEGMENT_METHODS: Mapping[str, tuple[str, str]] = {
-    "names": ("By behaviour", "segment_name"),
-    "rfm": ("Recency, frequency, money", "rfm_segment"),
-    "kmeans": ("Clusters (KMeans)", "'Cluster ' || cluster_kmeans"),
-    "hierarchical": ("Clusters (hierarchical)", "'Cluster ' || cluster_hierarchical"),
-    "gmm": ("Clusters (Gaussian mixture)", "'Cluster ' || cluster_gmm"),
+SEGMENT_METHODS: Mapping[str, str] = {
+    "Behaviour": "segment_name",
+    "RFM": "rfm_segment",
+    "KMeans": "'Cluster ' || cluster_kmeans",
+    "Hierarchical": "'Cluster ' || cluster_hierarchical",
+    "Gaussian mixture": "'Cluster ' || cluster_gmm",
 }
-"""Key in the address -> what it is called, and the SQL that names a customer's segment."""
+"""What a grouping is called (also in the address) -> the SQL that names a customer's segment."""
 
+BY_BEHAVIOUR = "Behaviour"
 _SELECTION = "selection"
 
 
@@ -31,7 +32,7 @@ _SELECTION = "selection"
 class Selection:
     """The customers a page speaks about; everybody by default."""
 
-    method: str = "names"
+    method: str = BY_BEHAVIOUR
     segments: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     min_orders: int = 0
@@ -40,7 +41,7 @@ class Selection:
     @property
     def segment_sql(self) -> str:
         """The SQL expression that names a customer's segment."""
-        return SEGMENT_METHODS[self.method][1]
+        return SEGMENT_METHODS[self.method]
 
     @property
     def is_everybody(self) -> bool:
@@ -84,8 +85,8 @@ def _choices(_visit: Visit, key: str, method: str) -> tuple[list[str], list[str]
     """Return the segment methods, the segments and the countries of a version, the largest first."""
     genome = _visit.genome
     columns = set(genome.query("select * from customers limit 0").column_names)
-    methods = [name for name, (_, sql) in SEGMENT_METHODS.items() if sql.rpartition(" ")[2] in columns]
-    chosen = SEGMENT_METHODS[method][1]
+    methods = [name for name, sql in SEGMENT_METHODS.items() if sql.rpartition(" ")[2] in columns]
+    chosen = SEGMENT_METHODS[method]
     segments = (
         genome.query(f"select {chosen} as name from customers group by 1 order by sum(total_spend) desc, 1")
         .column("name")
@@ -107,18 +108,18 @@ def chosen() -> Selection:
 
 def choose(visit: Visit) -> None:
     """Show the filters in the side bar; every choice lives in the address, and pages ask for it with `chosen`."""
-    methods = _choices(visit, visit.key, "names")[0]
+    methods = _choices(visit, visit.key, BY_BEHAVIOUR)[0]
     with st.sidebar:
         st.markdown("##### Customers shown")
-        method = "names"
+        method = BY_BEHAVIOUR
         if len(methods) > 1:
             method = st.selectbox(
-                "Segments are made",
+                "Segments by",
                 methods,
-                format_func=lambda name: SEGMENT_METHODS[name][0],
                 key="method",
                 bind="query-params",
-                help="How customers are grouped wherever segments are shown.",
+                help="How customers are grouped wherever segments are shown: named by what they do, by recency, frequency and money (RFM), "
+                "or by cluster number.",
             )
         _, segments, countries = _choices(visit, visit.key, method)
         wanted = st.multiselect("Segment", segments, placeholder="All segments", key="segment", bind="query-params")

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 _SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:=&^\"'@/])")
+_ADDRESSES = re.compile(r"https?(?=://)|www(?=\.)", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
 
 BadgeColor = Literal["orange", "violet", "blue", "gray"]
 RISK_MARKS: Mapping[str, tuple[str, BadgeColor]] = {"High": ("▲", "orange"), "Medium": ("◆", "violet"), "Low": ("●", "blue")}
@@ -21,12 +23,14 @@ VALUE_MARKS: Mapping[str, tuple[str, BadgeColor]] = {"High": ("★", "blue"), "M
 def plain(text: object) -> str:
     """Return text that Markdown shows as it stands, on one line.
 
+    Web addresses are held together by an invisible sign, since Markdown makes links of them however they are escaped.
+
     Examples
     --------
     >>> plain("a*b*c")
     'a\\\\*b\\\\*c'
     """
-    return _SIGNS.sub(r"\\\1", " ".join(str(text).split()))
+    return _SIGNS.sub(r"\\\1", _ADDRESSES.sub(lambda found: found[0] + _WORD_JOINER, " ".join(str(text).split())))
 
 
 def aside(markdown: str) -> str:

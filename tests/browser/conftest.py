@@ -1,0 +1,163 @@
+"""A real server and a real browser: Chromium of the system, without a screen, that may talk to this machine only."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from published_shops import hostile_customers, publish_rows, publish_simulated
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PROBES = re.compile(r"/\w+/_stcore/(health|host-config)$")
+"""A page opened by its own address makes Streamlit look for its server below that address first, and find none there."""
+
+
+@dataclass
+class Visitor:
+    """A page in the browser, and everything it said or asked for."""
+
+    page: Page
+    address: str
+    faults: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> None:
+        """Open a path and wait until it is drawn."""
+        self.page.goto(self.address + path)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the server has finished and the page has stood still for a moment."""
+        self.page.wait_for_selector("[data-testid=stApp]")
+        self.page.wait_for_timeout(400)
+        self.page.wait_for_function(
+            "() => document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
+            " && !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
+        )
+        self.page.wait_for_timeout(400)
+
+    def cards(self) -> dict[str, str]:
+        """Return the figures of the cards by label."""
+        return {
+            card.get_by_test_id("stMetricLabel").inner_text().strip(): card.get_by_test_id("stMetricValue").inner_text().strip()
+            for card in self.page.get_by_test_id("stMetric").all()
+        }
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser."""
+    path = (
+        os.environ.get("CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
+    if not path:
+        pytest.fail("The browser tests need Chromium. On Debian and Ubuntu: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(workspace: Path) -> Iterator[str]:
+    """Serve a workspace as `genome dashboard` does; give the address."""
+    command = [sys.executable, "-m", "customer_genome.interfaces.cli", "dashboard", "--no-open", "--workspace", str(workspace)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert found, "the server did not tell its address"
+        yield found[0]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A published simulated shop and its address."""
+    workspace = tmp_path_factory.mktemp("shop")
+    publish_simulated(workspace)
+    with served(workspace) as address:
+        yield workspace, address
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A published shop whose texts try to be something else, and its address."""
+    workspace = tmp_path_factory.mktemp("hostile")
+    publish_rows(workspace, hostile_customers())
+    with served(workspace) as address:
+        yield workspace, address
+
+
+@pytest.fixture(scope="session")
+def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A workspace without a version, and its address."""
+    workspace = tmp_path_factory.mktemp("nothing")
+    with served(workspace) as address:
+        yield workspace, address
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Open a browser window of a width and colour scheme on an address; every fault it shows fails the test at its end."""
+    visitors: list[Visitor] = []
+
+    def arrive(address: str, width: int = 1440, scheme: Any = "light") -> Visitor:
+        height = 900 if width > 600 else 844
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True)
+        visitor = Visitor(context.new_page(), address)
+        _listen(visitor)
+        visitors.append(visitor)
+        return visitor
+
+    yield arrive
+    for visitor in visitors:
+        visitor.page.context.close()
+    assert not [fault for visitor in visitors for fault in visitor.faults]
+
+
+def _listen(visitor: Visitor) -> None:
+    """Write down errors in the console, failed requests, and requests that leave this machine."""
+    page, faults = visitor.page, visitor.faults
+    allowed = (visitor.address, visitor.address.replace("http", "ws", 1), "data:", "blob:")
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith(allowed):
+            faults.append(f"a request leaves this machine: {request.url}")
+
+    def answered(response: Any) -> None:
+        if response.status >= 400 and not PROBES.search(response.url):
+            faults.append(f"{response.status} {response.url}")
+
+    def said(message: Any) -> None:
+        if message.type == "error" and not PROBES.search(message.location.get("url", "")):
+            faults.append(f"console: {message.text}")
+
+    page.on("request", asked)
+    page.on("response", answered)
+    page.on("console", said)
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
