@@ -14,16 +14,16 @@ import pyarrow as pa
 from customer_genome.warehouse.build import keyword_text, sql_text
 from customer_genome.warehouse.engine import Engine, literal, quoted
 
-VIEWS = ("known_lines",)
-TABLES = ("known_days", "known_orders")
+VIEWS = ("known_lines", "known_days")
 THEMES = ("rfm", "cadence", "basket", "geography", "returns", "trend", "promotion")
 OTHER = "Other"
+CategoryRules = Sequence[tuple[str, Sequence[str]]]
 CategoryKey = Literal["category", "product_id", "description"]
 
 
 def build_features(
     engine: Engine,
-    category_rules: Sequence[tuple[str, Sequence[str]]],
+    category_rules: CategoryRules,
     *,
     category_key: CategoryKey | None,
     has_customers: bool,
@@ -47,11 +47,9 @@ def build_features(
         Adds `is_home_country` where given.
     """
     engine.define("has_discounts", (), "true" if has_discounts else "false")
-    for name in TABLES:
-        engine.create_table(name, _text(name))
     for name in VIEWS:
         engine.create_view(name, _text(name))
-    for name in THEMES:
+    for name in ("known_orders", *THEMES):
         engine.create_table(name, _text(name))
     shares = _build_categories(engine, category_rules, category_key, most_categories) if category_key else ()
     columns = [f"{_share(name)} as {quoted(share_column(name))}" for name in shares]
@@ -88,31 +86,14 @@ def _share(category: str) -> str:
     return f"coalesce(w.{quoted(share_column(category))}, 0)"
 
 
-def _build_categories(engine: Engine, rules: Sequence[tuple[str, Sequence[str]]], key: CategoryKey, most: int) -> tuple[str, ...]:
-    """Build the category of every product text, spend per customer and category, and one column per category."""
-    if key != "description":
-        rules = ()
-    flat = [(number, category, keyword_text(word)) for number, (category, words) in enumerate(rules) for word in words]
-    engine.write(
-        "category_rules",
-        pa.table(
-            {
-                "rule_number": pa.array([row[0] for row in flat], pa.int32()),
-                "category": pa.array([row[1] for row in flat], pa.string()),
-                "keyword": pa.array([row[2] for row in flat], pa.string()),
-            }
-        ),
-    )
-    engine.define("category_key", ("product_id", "description", "category"), key)
-    engine.define("own_category", ("line_key",), "line_key" if key == "category" else "cast(null as varchar)")
-    products = (
-        "select product_id, category from products"
-        if key == "product_id"
-        else "select line_key as product_id, line_key as category from no_keys"
-    )
-    engine.create_view("no_keys", "select cast(null as varchar) as line_key where false")
-    engine.create_view("product_categories", products)
-    engine.create_table("line_categories", _text("line_categories"))
+def _build_categories(engine: Engine, rules: CategoryRules, key: CategoryKey, most: int) -> tuple[str, ...]:
+    """Build spend per customer and category, and one column per category."""
+    if key == "category":
+        own = "select as_of, customer_id, coalesce(category, 'Other') as category, revenue from known_lines"
+        engine.create_view("categorised_lines", own)
+    else:
+        _categorise_keys(engine, rules, key)
+        engine.create_view("categorised_lines", _text("categorised_lines"))
     engine.create_table("customer_categories", _text("category"))
     names = (
         engine.fetch(
@@ -131,3 +112,23 @@ def _build_categories(engine: Engine, rules: Sequence[tuple[str, Sequence[str]]]
         "category_wide", f"select as_of, customer_id, {', '.join(sums)} from customer_categories group by as_of, customer_id"
     )
     return (*kept, OTHER)
+
+
+def _categorise_keys(engine: Engine, rules: CategoryRules, key: CategoryKey) -> None:
+    """Build the category of every product (by the product table) or description (by keyword rules)."""
+    used = rules if key == "description" else ()
+    flat = [(number, category, keyword_text(word)) for number, (category, words) in enumerate(used) for word in words]
+    engine.write(
+        "category_rules",
+        pa.table(
+            {
+                "rule_number": pa.array([row[0] for row in flat], pa.int32()),
+                "category": pa.array([row[1] for row in flat], pa.string()),
+                "keyword": pa.array([row[2] for row in flat], pa.string()),
+            }
+        ),
+    )
+    engine.define("category_key", ("product_id", "description"), key)
+    nothing = "select cast(null as varchar) as product_id, cast(null as varchar) as category where false"
+    engine.create_view("product_categories", "select product_id, category from products" if key == "product_id" else nothing)
+    engine.create_table("line_categories", _text("line_categories"))

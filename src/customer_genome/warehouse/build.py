@@ -65,16 +65,16 @@ def stage_lines(
     engine.define("is_forgotten", ("c",), f"digest({literal(salt)} || c) in ({ids})" if ids else "false")
     engine.read(source, "raw_order_lines")
     engine.create_view("source_lines", source_lines_select(engine, source, shop.timezone))
-    engine.create_table("lines", sql_text("customer_genome.warehouse", "sql/staging", "lines"))
-    engine.write("unreadable_lines", engine.unreadable_rows())
+    engine.create_table("lines", sql_text("customer_genome.warehouse", "sql/staging", "lines"), keep=True)
+    engine.write("unreadable_lines", engine.unreadable_rows(), keep=True)
     engine.run("drop view source_lines")
     engine.number_rows("lines", "numbered_lines")
     _require_rows(engine, source, "lines")
     if cleaning.drop_duplicates and {"order_id", "product_id"} <= set(source.mapping):
-        engine.create_table("repeated_lines", _mart("repeated_lines"))
+        engine.create_table("repeated_lines", _mart("repeated_lines"), keep=True)
     else:
-        engine.create_table("repeated_lines", "select cast(null as bigint) as line_id where false")
-    engine.create_view("order_lines", _mart("order_lines"))
+        engine.create_table("repeated_lines", "select cast(null as bigint) as line_id where false", keep=True)
+    engine.create_view("order_lines", _mart("order_lines"), keep=True)
     engine.create_table("returned_lines", _mart("returned_lines"))
 
 
@@ -90,9 +90,12 @@ def build_marts(engine: Engine, cutoffs: pa.Table, cleaning: CleaningSettings) -
     engine.create_table("return_matches", _mart("return_matches"))
     engine.create_table("refunds", _mart("refunds"))
     engine.create_view("refunds_now", "select * from refunds where as_of = (select max(as_of) from cutoffs)")
-    engine.create_table("order_days", _mart("order_days"))
+    engine.create_table("order_totals", _mart("order_totals"))
+    engine.create_table("split_orders", _mart("split_orders"))
+    engine.create_table("split_order_days", _mart("split_order_days"))
+    engine.create_view("order_days", _mart("order_days"))
     engine.create_table("ledger", _mart("ledger"))
-    engine.create_view("quarantine", _mart("quarantine"))
+    engine.create_view("quarantine", _mart("quarantine"), keep=True)
 
 
 def build_refund_effect(engine: Engine) -> None:

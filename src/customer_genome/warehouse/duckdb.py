@@ -83,7 +83,7 @@ class DuckDBEngine:
 
     def number_rows(self, table: str, view: str) -> None:
         """Number rows by their place in the table, which keeps the order of the source."""
-        self.create_view(view, f"select rowid as line_id, * from {quoted(table)}")
+        self.create_view(view, f"select rowid as line_id, * from {quoted(table)}", keep=True)
 
     def define(self, name: str, arguments: Sequence[str], expression: str) -> None:
         """Give SQL a function."""
@@ -125,19 +125,19 @@ class DuckDBEngine:
         except duckdb.Error as err:
             raise _engine_error(err, sql) from err
 
-    def create_table(self, name: str, select: str) -> None:
-        """Store the rows of a select under `name`."""
-        self.run(f"create or replace table {quoted(name)} as {select}")
+    def create_table(self, name: str, select: str, *, keep: bool = False) -> None:
+        """Store the rows of a select under `name`; without `keep` they are not written to the warehouse file."""
+        self.run(f"create or replace {'' if keep else 'temp '}table {quoted(name)} as {select}")
 
-    def create_view(self, name: str, select: str) -> None:
+    def create_view(self, name: str, select: str, *, keep: bool = False) -> None:
         """Name a select."""
-        self.run(f"create or replace view {quoted(name)} as {select}")
+        self.run(f"create or replace {'' if keep else 'temp '}view {quoted(name)} as {select}")
 
-    def write(self, name: str, rows: pa.Table) -> None:
+    def write(self, name: str, rows: pa.Table, *, keep: bool = False) -> None:
         """Store Arrow rows under `name`."""
         self._connection.register("rows_to_write", rows)
         try:
-            self.create_table(name, "select * from rows_to_write")
+            self.create_table(name, "select * from rows_to_write", keep=keep)
         finally:
             self._connection.unregister("rows_to_write")
 

@@ -47,16 +47,16 @@ class Engine(Protocol):
         """Run one statement."""
         ...
 
-    def create_table(self, name: str, select: str) -> None:
-        """Store the rows of a select under `name`, replacing what stood there."""
+    def create_table(self, name: str, select: str, *, keep: bool = False) -> None:
+        """Store the rows of a select under `name` for the time of the run, or for good, replacing what stood there."""
         ...
 
-    def create_view(self, name: str, select: str) -> None:
-        """Name a select, replacing what stood there."""
+    def create_view(self, name: str, select: str, *, keep: bool = False) -> None:
+        """Name a select for the time of the run, or for good, replacing what stood there."""
         ...
 
-    def write(self, name: str, rows: pa.Table) -> None:
-        """Store Arrow rows under `name`, replacing what stood there."""
+    def write(self, name: str, rows: pa.Table, *, keep: bool = False) -> None:
+        """Store Arrow rows under `name` for the time of the run, or for good, replacing what stood there."""
         ...
 
     def fetch(self, sql: str) -> pa.Table:

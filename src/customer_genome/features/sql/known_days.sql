@@ -21,7 +21,8 @@ select
     o.quantity - coalesce(r.quantity, 0) as quantity,
     o.revenue - coalesce(r.money, 0) as revenue,
     o.discounted_revenue - coalesce(r.discounted_money, 0) as discounted_revenue,
-    o.discount
+    o.discount,
+    o.is_single
 from order_days as o
 inner join cutoffs as c on o.ordered_on < c.as_of
 left join refunded as r

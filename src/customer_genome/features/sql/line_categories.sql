@@ -1,8 +1,8 @@
--- The category behind each distinct key of a line. The key is what the data can tell a category from: the line's own
--- category, else its product (product table), else its description (keyword rules, first rule wins). It is decided per
--- key, never per time, so that later lines cannot change what earlier ones were.
+-- The category behind each distinct key of a line that names none itself: its product (product table) or its description
+-- (keyword rules, first rule wins). It is decided per key, never per time, so that later lines cannot change what earlier
+-- ones were.
 with distinct_keys as (
-    select distinct category_key(product_id, description, category) as line_key
+    select distinct category_key(product_id, description) as line_key
     from order_lines
 ),
 
@@ -20,7 +20,7 @@ ruled as (
     left join category_rules as r on contains(k.words, r.keyword)
 )
 
-select k.line_key, coalesce(own_category(k.line_key), p.category, r.category, 'Other') as category
+select k.line_key, coalesce(p.category, r.category, 'Other') as category
 from keys as k
 left join product_categories as p on k.line_key = p.product_id
 left join ruled as r on k.line_key = r.line_key and r.choice = 1

@@ -8,17 +8,18 @@ with returned as (
 ),
 
 events as (
-    select line_id, customer_id, order_id, product_id, ordered_at, quantity, price, revenue, 0 as is_return
-    from order_lines
+    select l.line_id, l.customer_id, l.order_id, l.product_id, l.ordered_at, l.quantity, l.price, l.revenue, 0 as is_return
+    from order_lines as l
+    inner join returned as r on l.customer_id = r.customer_id and l.product_id = r.product_id
     union all
     select line_id, customer_id, order_id, product_id, ordered_at, quantity, cast(null as decimal(18, 4)) as price, revenue, 1 as is_return
     from returned_lines
+    where product_id is not null
 ),
 
 known as (
     select c.as_of, e.line_id, e.customer_id, e.order_id, e.product_id, e.ordered_at, e.quantity, e.price, e.revenue, e.is_return
     from events as e
-    inner join returned as r on e.customer_id = r.customer_id and e.product_id = r.product_id
     inner join cutoffs as c on e.ordered_at < c.as_of
 ),
 
