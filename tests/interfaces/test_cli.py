@@ -75,6 +75,7 @@ def test_damaged_files_name_themselves(genome, tmp_path, shop):
     code, _, err = genome("run", str(folder))
     assert code == 1
     assert "b.csv" in err
+    assert 'Did you mean "online-retail"' in genome("run", "onlin-retail")[2]
     code, _, err = genome("run", str(tmp_path / "lnies.csv"))
     assert code == 1
     assert "lnies.csv" in err

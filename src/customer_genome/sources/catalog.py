@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_genome.contracts import SourceTable
-from customer_genome.errors import SourceError
+from customer_genome.errors import SourceError, did_you_mean
 from customer_genome.settings import Settings, TableSettings
 from customer_genome.sources.databases import describe_database, is_database_address
 from customer_genome.sources.files import describe_arrow, describe_file
@@ -45,6 +45,7 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
             f"No order lines to read: {settings.workspace} has no genome.toml with [tables.order_lines] path. "
             "Name a file (`genome run FILE`), write the settings with `genome init FILE`, or try `genome demo`."
         )
+    _refuse_near_name(given)
     described: dict[str, SourceTable] = {}
     if given in PUBLIC_DATA and not Path(given).exists():
         described |= _public(given, settings, tmp)
@@ -55,6 +56,13 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
         if table.path is not None:
             described[name] = _described(name, table.path, table, tmp)
     return described
+
+
+def _refuse_near_name(given: str) -> None:
+    """Refuse what is neither a file nor public data but is spelled almost like the latter."""
+    hint = did_you_mean(given, PUBLIC_DATA)
+    if hint and given not in PUBLIC_DATA and not Path(given).exists():
+        raise SourceError(f'"{given}" is neither a file nor a public data set.{hint} Public: {", ".join(PUBLIC_DATA)}.')
 
 
 def _described(name: str, path: str, table: TableSettings, tmp: Path) -> SourceTable:
