@@ -82,7 +82,7 @@ def visit_of(workspace: Path) -> Visit:
 def shown(app: AppTest) -> str:
     """Return all text of a page."""
     parts = [
-        element.value for kind in (app.title, app.subheader, app.markdown, app.info, app.warning, app.error) for element in kind
+        element.value for kind in (app.title, app.header, app.markdown, app.info, app.warning, app.error) for element in kind
     ]
     return "\n".join(str(part) for part in parts)
 

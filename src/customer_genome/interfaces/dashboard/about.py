@@ -22,12 +22,12 @@ def show() -> None:
         "Every number here was computed from your own data, on your own machine, and published as one version; "
         "this dashboard only reads it."
     )
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([5, 7], gap="large")
     with left:
-        st.subheader("How to read the numbers", anchor=False)
+        st.header("How to read the numbers", anchor=False)
         _show_definitions(seen)
     with right:
-        st.subheader("Where every input row went", anchor=False)
+        st.header("Where every input row went", anchor=False)
         show_ledger(seen)
         _show_refunds(seen)
     _show_models(seen)
@@ -97,16 +97,16 @@ def _show_models(seen: Visit) -> None:
     """Show what the fits say about themselves, and what the run noticed."""
     fit, notices = seen.manifest.get("fit", []), seen.manifest.get("notices", [])
     if fit:
-        st.subheader("How the models were fitted", anchor=False)
+        st.header("How the models were fitted", anchor=False)
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in fit))
     if notices:
-        st.subheader("What the run noticed", anchor=False)
+        st.header("What the run noticed", anchor=False)
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in notices))
 
 
 def _show_version(seen: Visit) -> None:
     """Show which version this is and what it was made from."""
-    st.subheader("This version", anchor=False)
+    st.header("This version", anchor=False)
     created = str(seen.manifest.get("created_at", ""))[:16].replace("T", " ")
     sources = ", ".join(plain(source["label"]) for source in seen.manifest.get("sources", {}).values())
     st.markdown(

@@ -54,10 +54,10 @@ def _show_head(record: dict[str, Any]) -> None:
                 st.badge(f"{sign} {band} {what}", color=color)
         if record.get("is_suppressed"):
             st.badge("⊘ Must not be contacted", color="orange")
-    where = "" if record["primary_country"] in (None, "Unknown") else f"{plain(record['primary_country'])} · "
+    where = "Customer" if record["primary_country"] in (None, "Unknown") else f"{plain(record['primary_country'])} · customer"
     st.markdown(
         aside(
-            f"{where}customer since {day(record['first_order_on'])} · last order {day(record['last_order_on'])} · "
+            f"{where} since {day(record['first_order_on'])} · last order {day(record['last_order_on'])} · "
             f"as of {day(record['as_of'])}"
         )
     )
@@ -120,7 +120,7 @@ def _show_figures(seen: Visit, record: dict[str, Any]) -> None:
 def _show_action(record: dict[str, Any]) -> None:
     """Show what to do and why."""
     with st.container(border=True):
-        st.markdown("##### What to do")
+        st.header("What to do", anchor=False)
         st.markdown(f"**{plain(record['recommended_action'])}**")
         st.markdown(f"Playbook: {plain(record['playbook'])}")
         why = record.get("playbook_reason")
@@ -134,7 +134,7 @@ def _show_action(record: dict[str, Any]) -> None:
 def _show_timeline(seen: Visit, record: dict[str, Any]) -> None:
     """Show the orders over time, and what is expected next."""
     days = order_days(seen.genome, record["customer_id"])
-    st.subheader("Orders over time", anchor=False)
+    st.header("Orders over time", anchor=False)
     draw(
         seen,
         lambda look: charts.customer_timeline(days, look, as_of=record["as_of"], next_order_on=record["next_order_on"]),
@@ -169,7 +169,9 @@ def _show_facts(seen: Visit, record: dict[str, Any]) -> None:
     ]
     with st.expander("All facts about this customer"):
         st.dataframe(
-            pa.table({"Fact": [name for name, _ in facts], "": [value for _, value in facts]}), hide_index=True, height="content"
+            pa.table({"Fact": [name for name, _ in facts], "Value": [value for _, value in facts]}),
+            hide_index=True,
+            height="content",
         )
 
 

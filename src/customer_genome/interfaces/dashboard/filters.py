@@ -110,7 +110,7 @@ def choose(visit: Visit) -> None:
     """Show the filters in the side bar; every choice lives in the address, and pages ask for it with `chosen`."""
     methods = _choices(visit, visit.key, BY_BEHAVIOUR)[0]
     with st.sidebar:
-        st.markdown("##### Customers shown")
+        st.markdown("**Customers shown**")
         method = BY_BEHAVIOUR
         if len(methods) > 1:
             method = st.selectbox(

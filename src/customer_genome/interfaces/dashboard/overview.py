@@ -17,7 +17,7 @@ from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown
 from customer_genome.interfaces.dashboard.readings import WorthReaching, ask, findings, next_steps
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.figures import count, day, quantity, share
-from customer_genome.interfaces.overview import countries, over_time, segments, totals
+from customer_genome.interfaces.overview import categories, countries, over_time, segments, totals
 
 RAW_ROWS = 1000
 FINDINGS_SHOWN = ("revenue_top_10", "one_or_two_orders", "top_country", "hidden_potential", "top_segment_name", "revenue_gini")
@@ -36,7 +36,7 @@ def show() -> None:
     _show_next_steps(seen, selection)
     _show_time(seen, selection)
     _show_segments(seen, selection)
-    _show_findings_and_countries(seen, selection)
+    _show_findings_and_origin(seen, selection)
     _show_rows(seen, selection)
 
 
@@ -118,7 +118,7 @@ def _show_cards(seen: Visit, sums: dict[str, Any]) -> None:
 def _show_next_steps(seen: Visit, selection: Selection) -> None:
     """Show the three things to do next, each with customers and money, and a way to the customers."""
     steps = ask(seen, next_steps, WorthReaching(selection))
-    st.subheader(
+    st.header(
         "Do next",
         anchor=False,
         help="Playbooks with most value at risk among customers of medium or high value whom you may contact.",
@@ -146,7 +146,7 @@ def _show_next_steps(seen: Visit, selection: Selection) -> None:
 def _show_time(seen: Visit, selection: Selection) -> None:
     """Show revenue and active customers over time."""
     periods = ask(seen, over_time, selection)
-    st.subheader("Over time", anchor=False)
+    st.header("Over time", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
         draw(seen, lambda look: charts.revenue_over_time(periods, look))
@@ -157,7 +157,7 @@ def _show_time(seen: Visit, selection: Selection) -> None:
 def _show_segments(seen: Visit, selection: Selection) -> None:
     """Show how customers and money spread over the segments."""
     rows = ask(seen, segments, selection)
-    st.subheader("Segments", anchor=False)
+    st.header("Segments", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
         draw(seen, lambda look: charts.segment_sizes(rows, look))
@@ -193,25 +193,35 @@ def _show_segment_table(seen: Visit, rows: pa.Table) -> None:
     )
 
 
-def _show_findings_and_countries(seen: Visit, selection: Selection) -> None:
-    """Show what the data say of these customers, and where their money comes from."""
+def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
+    """Show what the data say of these customers, and where their money comes from: countries, or categories where there is one country."""
     found = ask(seen, findings, selection)
-    places = ask(seen, countries, selection)
+    sentences = [found[name] for name in FINDINGS_SHOWN if name in found]
+    places, kinds = ask(seen, countries, selection), ask(seen, categories, selection)
+    st.header(
+        "What the data say",
+        anchor=False,
+        help="Each sentence is computed from the customers shown, and changes with the filters.",
+    )
     left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader(
-            "What the data say",
-            anchor=False,
-            help="Each sentence is computed from the customers shown, and changes with the filters.",
-        )
-        for name in FINDINGS_SHOWN:
-            if name in found:
-                title, sentence = found[name]
-                st.markdown(f"**{plain(title)}**  \n{plain(sentence)}")
-    with right:
-        if places.num_rows > 1 or (places.num_rows and places.column("country")[0].as_py() != "Unknown"):
-            st.subheader("Countries", anchor=False)
+    if places.num_rows > 1:
+        _say(left, sentences)
+        with right:
             draw(seen, lambda look: charts.revenue_by_country(places, look))
+    elif kinds.num_rows:
+        _say(left, sentences)
+        with right:
+            draw(seen, lambda look: charts.revenue_by_category(kinds, look))
+    else:
+        half = -(-len(sentences) // 2)
+        _say(left, sentences[:half])
+        _say(right, sentences[half:])
+
+
+def _say(place: Any, sentences: list[tuple[str, str]]) -> None:
+    """Write findings into a column."""
+    for title, sentence in sentences:
+        place.markdown(f"**{plain(title)}**  \n{plain(sentence)}")
 
 
 def _show_rows(seen: Visit, selection: Selection) -> None:
