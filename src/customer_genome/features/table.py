@@ -129,6 +129,6 @@ def _categorise_keys(engine: Engine, rules: CategoryRules, key: CategoryKey) -> 
         ),
     )
     engine.define("category_key", ("product_id", "description"), key)
-    nothing = "select cast(null as varchar) as product_id, cast(null as varchar) as category where false"
+    nothing = "select cast(null as string) as product_id, cast(null as string) as category where false"
     engine.create_view("product_categories", "select product_id, category from products" if key == "product_id" else nothing)
     engine.create_table("line_categories", _text("line_categories"))

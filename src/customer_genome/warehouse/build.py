@@ -211,14 +211,15 @@ def _converted(money: str, rate: str) -> str:
 def text_expression(source: SourceTable, name: str) -> str:
     """Return SQL for a text column of the contract: trimmed, null when empty; ids lose a trailing `.0`."""
     if name not in source.mapping:
-        return "cast(null as varchar)"
+        return "cast(null as string)"
     raw = source.mapping[name][0]
     column, raw_type = quoted(raw), source.raw_type(raw)
     is_id = name.endswith("_id")
     if raw_type == "double" and is_id:
         return f"id_from_number({column})"
-    text = column if raw_type == "text" else f"cast({column} as varchar)"
-    return f"clean_id({text})" if is_id and raw_type == "text" and name == "customer_id" else f"clean_text({text})"
+    if raw_type != "text":
+        column = f"number_text({column})" if raw_type == "double" else f"cast({column} as string)"
+    return f"clean_id({column})" if is_id and raw_type == "text" and name == "customer_id" else f"clean_text({column})"
 
 
 def number_expression(source: SourceTable, name: str) -> str:
@@ -240,7 +241,7 @@ def _number_of_raw(source: SourceTable, raw: str) -> str:
     """Return SQL that reads one raw column as a number."""
     column = quoted(raw)
     if source.raw_type(raw) != "text":
-        return f"try_cast({column} as decimal(18, 4))"
+        return f"number_from_double({column})" if source.raw_type(raw) == "double" else f"try_cast({column} as decimal(18, 4))"
     return f"number_from_{'comma' if source.decimal_mark == ',' else 'point'}_text({column})"
 
 

@@ -98,21 +98,7 @@ class DuckDBEngine:
             return f"cast({column} as timestamp)"
         if order == "epoch":
             return f"timezone({zone}, timezone('UTC', time_from_epoch(try_cast({column} as double))))"
-        text = f"trim(cast({column} as varchar))"
-        readings = []
-        if order == "ymd":
-            # A plain cast drops an offset and takes 8 PM for 8, both without a word.
-            spelled = f"regexp_replace(regexp_replace({text}, '\\s*(z|utc|gmt)$', '+00', 'i'), '\\s+([+-]\\d{{2}}(:?\\d{{2}})?)$', '\\1')"
-            readings.append(
-                f"case when lower(right({text}, 1)) = 'm' then null "
-                f"when regexp_matches({text}, '\\d\\s*(z|utc|gmt|[+-]\\d{{2}}(:?\\d{{2}})?)$', 'i') and contains({text}, ':') "
-                f"then timezone({zone}, try_cast({spelled} as timestamptz)) else try_cast({text} as timestamp) end"
-            )
-        if formats:
-            readings.append(f"try_strptime({text}, [{', '.join(literal(pattern) for pattern in formats)}])")
-        if not readings:
-            raise EngineError(f"No way to read times of column {column} was described (order {order!r}).")
-        return f"coalesce({', '.join(readings)})" if len(readings) > 1 else readings[0]
+        return text_time_expression(column, order, formats, timezone)
 
     def row_json_expression(self, columns: Sequence[str]) -> str:
         """Return SQL for a struct of raw columns."""
@@ -160,6 +146,28 @@ class DuckDBEngine:
     def close(self) -> None:
         """Close the warehouse file."""
         self._connection.close()
+
+
+def text_time_expression(column: str, order: DateOrder, formats: Sequence[str], timezone: str) -> str:
+    """Return DuckDB's SQL that reads times written as text; engines that read text otherwise run it through DuckDB."""
+    zone = literal(timezone)
+    text = f"trim(cast({column} as varchar))"
+    readings = []
+    if order == "ymd":
+        # A plain cast drops an offset and takes 8 PM for 8, both without a word.
+        spelled = (
+            f"regexp_replace(regexp_replace({text}, '\\s*(z|utc|gmt)$', '+00', 'i'), '\\s+([+-]\\d{{2}}(:?\\d{{2}})?)$', '\\1')"
+        )
+        readings.append(
+            f"case when lower(right({text}, 1)) = 'm' then null "
+            f"when regexp_matches({text}, '\\d\\s*(z|utc|gmt|[+-]\\d{{2}}(:?\\d{{2}})?)$', 'i') and contains({text}, ':') "
+            f"then timezone({zone}, try_cast({spelled} as timestamptz)) else try_cast({text} as timestamp) end"
+        )
+    if formats:
+        readings.append(f"try_strptime({text}, [{', '.join(literal(pattern) for pattern in formats)}])")
+    if not readings:
+        raise EngineError(f"No way to read times of column {column} was described (order {order!r}).")
+    return f"coalesce({', '.join(readings)})" if len(readings) > 1 else readings[0]
 
 
 def _csv_options(source: SourceTable) -> str:

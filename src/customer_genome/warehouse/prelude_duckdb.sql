@@ -9,6 +9,8 @@ create or replace macro clean_id(t) as
          else trim(t) end;
 create or replace macro id_from_number(x) as
     case when x = trunc(x) and abs(x) < 1e15 then cast(cast(x as bigint) as varchar) when isfinite(x) then cast(x as varchar) end;
+create or replace macro number_text(x) as cast(x as varchar);
+create or replace macro number_from_double(x) as try_cast(x as decimal(18, 4));
 create or replace macro bare_number(t) as
     regexp_replace(
         regexp_replace(

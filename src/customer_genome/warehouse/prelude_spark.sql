@@ -3,8 +3,7 @@
 create or replace temporary function days_between(a date, b date) returns bigint return datediff(b, a);
 create or replace temporary function time_text(t timestamp) returns string return date_format(t, 'yyyy-MM-dd HH:mm:ss');
 -- DuckDB trims every blank of Unicode (class Zs) and no other white space; Spark's own trim takes the plain blank only.
-create or replace temporary function trimmed(t string) returns string return
-    trim(both '             　' from t);
+create or replace temporary function trimmed(t string) returns string return regexp_replace(t, '^\p{Zs}+|\p{Zs}+\z', '');
 create or replace temporary function words_of(t string) returns string return
     concat(' ', trim(regexp_replace(lower(t), '[^\p{L}\p{N}]+', ' ')), ' ');
 create or replace temporary function clean_text(t string) returns string return nullif(trimmed(t), '');
@@ -15,14 +14,16 @@ create or replace temporary function clean_trimmed_id(t string) returns string r
 create or replace temporary function clean_id(t string) returns string return clean_trimmed_id(trimmed(t));
 -- Java writes 1.2E-4 and 1.0E16 where DuckDB writes 0.00012 and 1e+16.
 create or replace temporary function number_text(x double) returns string return
-    case when abs(x) >= 1e15 and abs(x) < 1e16 then concat(cast(cast(x as decimal(16, 0)) as string), '.0')
+    case when isnan(x) then 'nan'
+         when abs(x) = double('infinity') then case when x > 0 then 'inf' else '-inf' end
+         when x = 0 or abs(x) < 1e16 and x = floor(x) then concat(cast(cast(x as decimal(16, 0)) as string), '.0')
          when abs(x) >= 1e16 or abs(x) < 1e-4 then
-             regexp_replace(
-                 regexp_replace(
-                     regexp_replace(cast(x as string), '^(-?\d)(?:\.0)?(\.\d+)?E', '$1$2E'),
-                     'E-?(\d)$', 'E-0$1'),
-                 'E(-?)(\d+)$', 'e$1$2')
-         else regexp_replace(cast(cast(x as decimal(38, 20)) as string), '0+$', '') end;
+             replace(
+                 replace(
+                     regexp_replace(regexp_replace(cast(x as string), '^(-?\d)(?:\.0)?(\.\d+)?E', '$1$2E'), 'E-(\d)\z', 'E-0$1'),
+                     'E-', 'e-'),
+                 'E', 'e+')
+         else regexp_replace(cast(cast(x as decimal(38, 20)) as string), '0+\z', '') end;
 create or replace temporary function id_from_number(x double) returns string return
     case when isnan(x) or abs(x) = double('infinity') then null
          when abs(x) < 1e15 and x = floor(x) then cast(cast(x as bigint) as string)
@@ -55,8 +56,11 @@ create or replace temporary function time_from_microseconds(n bigint) returns ti
     cast(timestamp_micros(n) as timestamp);
 create or replace temporary function time_from_epoch(x double) returns timestamp return
     time_from_microseconds(
-        nearest_half_to_even(
-            case when abs(x) < 1e11 then x * 1.0e6 when abs(x) < 1e14 then x * 1.0e3 when abs(x) < 1e17 then x when abs(x) < 9e18 then x / 1.0e3 end));
+        cast(rint(
+            case when abs(x) < 1e11 then x * 1.0e6
+                 when abs(x) < 1e14 then x * 1.0e3
+                 when abs(x) < 1e17 then x
+                 when abs(x) < 9e18 then x / 1.0e3 end) as bigint));
 create or replace temporary function row_hash(
     a string, b string, c string, d string, e timestamp, f decimal(18, 4), g decimal(18, 4), h decimal(18, 4), i decimal(18, 4),
     j string, k string, l string

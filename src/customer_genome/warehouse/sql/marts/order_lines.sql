@@ -13,5 +13,5 @@ select
     discount,
     country,
     category
-from numbered_lines
-where row_class = 'kept' and line_id not in (select line_id from repeated_lines)
+from numbered_lines as l
+where row_class = 'kept' and not exists (select 1 from repeated_lines as r where r.line_id = l.line_id)

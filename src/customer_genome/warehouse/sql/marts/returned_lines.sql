@@ -8,5 +8,5 @@ select
     product_id,
     quantity,
     revenue
-from numbered_lines
-where row_class = 'cancelled' and quantity < 0 and line_id not in (select line_id from repeated_lines)
+from numbered_lines as l
+where row_class = 'cancelled' and quantity < 0 and not exists (select 1 from repeated_lines as r where r.line_id = l.line_id)
