@@ -68,7 +68,7 @@ def _show_cards(seen: Visit, sums: dict[str, Any]) -> None:
     """Show the key figures, each with unit, period and meaning."""
     horizon = seen.horizon_days
     lost = sums["customers"] - sums["expected_active"]
-    cards = st.grid(6, min_column_width=148, gap="small")
+    cards = st.grid(3, min_column_width=148, gap="small")
 
     def card(label: str, value: str, note: str, meaning: str) -> None:
         cards.metric(
