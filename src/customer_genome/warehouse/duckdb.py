@@ -70,6 +70,7 @@ class DuckDBEngine:
             self.create_view(view, f"select * from read_parquet({paths}, union_by_name = true)")
             return
         self._has_rejects = True
+        self.run("drop table if exists reject_errors")  # of an earlier read; each scan of the view adds its own
         self.create_view(view, f"select * from read_csv({paths}, {_csv_options(source)})")
 
     def unreadable_rows(self) -> pa.Table:
@@ -77,8 +78,8 @@ class DuckDBEngine:
         if not self._has_rejects:
             return _UNREADABLE.empty_table()
         return self.fetch(
-            "select cast(line as bigint) as row_number, min(error_type) as reason, min(csv_line) as raw_row "
-            "from reject_errors group by scan_id, file_id, line order by line"
+            "select cast(line as bigint) as row_number, min(error_type) as reason, trim(min(csv_line), chr(13) || chr(10)) as raw_row "
+            "from reject_errors where scan_id = (select max(scan_id) from reject_errors) group by file_id, line order by line"
         ).cast(_UNREADABLE)
 
     def number_rows(self, table: str, view: str) -> None:
