@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from customer_genome.warehouse.spark import SparkEngine
 
 # No test asserts a time: a shared machine would make it fail now and then.
 settings.register_profile("genome", deadline=None)
@@ -20,3 +25,15 @@ def genome_data() -> Path:
     if not folder:
         pytest.skip("real data: set GENOME_DATA to the folder that holds cdnow/, online_retail.parquet, ...")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def local_spark() -> Iterator[Callable[[], SparkEngine]]:
+    """Return a function that opens an engine on this machine; all share one Spark, which starts once."""
+    from customer_genome.warehouse.spark import SparkEngine
+
+    # Small data: what counts is how soon Java is warm, not how fast it then runs.
+    java = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+    keeper = SparkEngine(master="local[2]", options=java)
+    yield lambda: SparkEngine(master="local[2]")
+    keeper.close()

@@ -6,11 +6,12 @@ product category. No text here takes a parameter: a cutoff is a row of a table, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import pyarrow as pa
 
+from customer_genome.contracts import SourceTable
 from customer_genome.warehouse.build import keyword_text, sql_text
 from customer_genome.warehouse.engine import Engine, literal, quoted
 
@@ -63,6 +64,16 @@ def build_features(
     facts = f"select {', '.join(['f.*', *columns])} from ({_text('customer_facts')}) as f {' '.join(joins)}"
     engine.create_table("customer_facts", facts)
     return shares
+
+
+def category_key_of(sources: Mapping[str, SourceTable]) -> CategoryKey | None:
+    """Return what lines can be put into categories by: their own category, the product table, their description."""
+    lines, products = sources["order_lines"], sources.get("products")
+    if "category" in lines.mapping:
+        return "category"
+    if products is not None and "category" in products.mapping and "product_id" in lines.mapping:
+        return "product_id"
+    return "description" if "description" in lines.mapping else None
 
 
 def share_column(category: str) -> str:

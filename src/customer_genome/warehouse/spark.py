@@ -1,0 +1,456 @@
+"""The engine for many machines: the same SQL texts on Spark, its tables as Parquet in a folder.
+
+Comes in: descriptions of sources and portable SQL. Goes out: Parquet tables and Arrow. Only what is fetched reaches this
+process. Tables are stored, views are asked again whenever they are read, as on DuckDB; the folder has to be one that
+all workers see under the same path. This is the one module that imports pyspark.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark import SparkContext
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql.pandas.functions import arrow_udf
+from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
+
+from customer_genome.contracts import CsvFormat, DateOrder, SourceTable
+from customer_genome.errors import EngineError, SourceError
+from customer_genome.warehouse.duckdb import text_time_expression
+from customer_genome.warehouse.engine import literal, quoted
+from customer_genome.warehouse.spark_places import is_loopback, require_java, require_master
+
+T = TypeVar("T")
+UNREADABLE = pa.schema([("row_number", pa.int64()), ("reason", pa.string()), ("raw_row", pa.string())])
+_RAW, _FILE, _LINE = "raw__row", "raw__file", "raw__line"
+_PLAIN_PATH = re.compile(r"(/(?![_.])[\w.-]+)+")
+_SUFFIXES = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+_JVM_OPTIONS = "spark.driver.extraJavaOptions"
+_PACKED = (".gz", ".zst", ".zstd", ".bz2", ".snappy", ".lz4", ".deflate")
+
+# What makes a statement mean on Spark what it means on DuckDB.
+_SQL_OPTIONS: Mapping[str, str] = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+    "spark.sql.parser.escapedStringLiterals": "true",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.csv.parser.columnPruning.enabled": "false",  # else a line's width goes unseen
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+
+class SparkEngine:
+    """A warehouse on Spark.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where tables are kept; on a cluster, a folder that driver and workers share. None for a temporary one.
+    master : str
+        "local[2]" (this machine, two cores), "spark://host:port", "yarn" or "k8s://...".
+    memory : str
+        Memory of this process's part of Spark, such as "2g"; taken when Spark starts, empty for Spark's default.
+    shuffle_partitions : int
+        Parts into which joins and groups are cut; 0 for 4 on this machine and Spark's default on a cluster.
+    worker_python : str
+        The workers' Python; it needs duckdb and pyarrow where times are read from text. Empty for this one.
+    options : mapping
+        Further Spark options (`spark.executor.memory`, ...), taken when Spark starts.
+
+    Raises
+    ------
+    SettingsError
+        Java is missing or too old, or the master's address is none.
+    EngineError
+        The master cannot be reached, has no worker, or this process works for another master.
+    """
+
+    name = "spark"
+    _open: ClassVar[int] = 0
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        master: str = "local[2]",
+        memory: str = "",
+        shuffle_partitions: int = 0,
+        worker_python: str = "",
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        self._session = _session(master, memory, options or {}, worker_python or sys.executable)
+        SparkEngine._open += 1
+        self._is_open = True
+        self._is_temporary = folder is None
+        self._folder = (folder or Path(tempfile.mkdtemp(prefix="genome-spark-"))).absolute()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._numbers = count()
+        self._stored: dict[str, tuple[Path, StructType]] = {}
+        self._raw_csv: SourceTable | None = None
+        self._raw_view = ""
+        partitions = shuffle_partitions or (4 if master.startswith("local") else 0)
+        for name, value in {**_SQL_OPTIONS, **({"spark.sql.shuffle.partitions": str(partitions)} if partitions else {})}.items():
+            self._session.conf.set(name, value)
+        prelude = files("customer_genome.warehouse").joinpath("prelude_spark.sql").read_text(encoding="utf-8")
+        for statement in prelude.split(";\n"):
+            if statement.strip():
+                self.run(statement)
+
+    # --- reading sources ---------------------------------------------------------------------------------------------
+
+    def read(self, source: SourceTable, view: str) -> None:
+        """Make a described source readable under the name `view`."""
+        self._raw_csv, self._raw_view = None, view
+        if source.format == "csv":
+            self._read_csv(source, view)
+            return
+        paths = (str(self._keep_batches(source, view)),) if source.format == "arrow" else source.paths
+        used = {raw for names in source.mapping.values() for raw in names}
+        names = [column.name for column in source.columns if column.type != "other" or column.name in used]
+        self._guarded(lambda: self._union([self._parquet(path, names) for path in paths]).createOrReplaceTempView(view))
+
+    def _keep_batches(self, source: SourceTable, view: str) -> Path:
+        """Keep a stream of Arrow batches as a Parquet file, batch by batch."""
+        if source.batches is None:
+            raise SourceError(f"{source.label} has no batches to read.")
+        folder = self._new_path(view)
+        folder.mkdir(parents=True)
+        path = folder / "batches.parquet"
+        with (
+            source.batches() as reader,
+            pq.ParquetWriter(path, reader.schema, coerce_timestamps="us", allow_truncated_timestamps=True) as writer,
+        ):
+            for batch in reader:
+                writer.write_batch(batch)
+        return path
+
+    def _parquet(self, path: str, names: Sequence[str]) -> DataFrame:
+        """Return the columns of one Parquet file; times in nanoseconds come as microseconds."""
+        schema = pq.read_schema(path)
+        columns = []
+        for name in names:
+            kind = schema.field(name).type
+            if pa.types.is_timestamp(kind) and kind.unit == "ns" and self._frame_has_long(path, name):
+                at = f"timestamp_micros({quoted(name)} div 1000)"
+                columns.append(f"{at if kind.tz else f'cast({at} as timestamp)'} as {quoted(name)}")
+            else:
+                columns.append(quoted(name))
+        return self._session.read.parquet(self._reachable(path, "")).selectExpr(*columns)
+
+    def _frame_has_long(self, path: str, name: str) -> bool:
+        """Return whether Spark sees a column as a plain number (INT96 times are times to it)."""
+        return self._session.read.parquet(self._reachable(path, "")).schema[name].dataType.simpleString() == "bigint"
+
+    def _read_csv(self, source: SourceTable, view: str) -> None:
+        """Keep the rows of delimited files as text in Parquet, once, with what could not be split beside them."""
+        form = source.csv
+        if form is None:
+            raise SourceError(f"{source.label} is described as CSV without a format.")
+        names = [column.name for column in source.columns]
+        frames = [self._csv_rows(number, path, form, names) for number, path in enumerate(source.paths)]
+        self._store(_kept_name(view), lambda: self._union(frames))
+        columns = ", ".join(quoted(name) for name in names)
+        self.create_view(view, f"select {columns} from {quoted(_kept_name(view))} where {_is_readable(form, len(names))}")
+        self._raw_csv = source
+
+    def _csv_rows(self, number: int, path: str, form: CsvFormat, names: Sequence[str]) -> DataFrame:
+        """Return the rows of one delimited file as text, with the raw row where its width is another."""
+        reachable = self._reachable(path, _SUFFIXES[form.compression])
+        rows = (
+            self._session.read.schema(StructType([StructField(name, StringType()) for name in (*names, _RAW)]))
+            .option("sep", form.delimiter)
+            .option("quote", form.quote)
+            .option("escape", form.quote)
+            .option("header", form.has_header)
+            .option("multiLine", self._has_long_rows(reachable, form))
+            .option("mode", "PERMISSIVE")
+            .option("columnNameOfCorruptRecord", _RAW)
+            .option("encoding", "UTF-8")
+        )
+        return rows.csv(reachable).selectExpr("*", f"{number} as {_FILE}")
+
+    def _has_long_rows(self, reachable: str, form: CsvFormat) -> bool:
+        """Return whether quoted texts run over line ends: then one worker has to read the file from start to end."""
+        if not form.quote:
+            return False
+        odd = f"(length(value) - length(replace(value, {literal(form.quote)}, ''))) % 2 = 1"
+        return bool(self._session.read.text(reachable).where(odd).limit(1).count())
+
+    def _reachable(self, path: str, suffix: str) -> str:
+        """Return a file's URI, by a link with a plain name where Spark would take its own for a pattern, hidden or packed."""
+        real = Path(path).absolute()
+        is_honest = real.name.endswith(suffix) if suffix else not real.name.lower().endswith(_PACKED)
+        if _PLAIN_PATH.fullmatch(str(real)) and is_honest:
+            return real.as_uri()
+        folder = self._new_path("link")
+        folder.mkdir(parents=True)
+        link = folder / f"source{suffix}"
+        link.symlink_to(real)
+        return link.as_uri()
+
+    def _union(self, frames: Sequence[DataFrame]) -> DataFrame:
+        """Return frames below each other, in order: file by file, so that row order is source order."""
+        whole = frames[0]
+        for frame in frames[1:]:
+            whole = whole.unionByName(frame)
+        return whole
+
+    def unreadable_rows(self) -> pa.Table:
+        """Return the CSV rows that could not be split into columns; the header is row 1 of its file."""
+        source = self._raw_csv
+        if source is None or source.csv is None:
+            return UNREADABLE.empty_table()
+        form, kept = source.csv, _kept_name(self._raw_view)
+        self._numbered(kept, _LINE).createOrReplaceTempView("numbered_raw_rows")
+        found = self.fetch(
+            f"with firsts as (select {_FILE}, min({_LINE}) as first_line from numbered_raw_rows group by {_FILE}) "
+            f"select cast(r.{_LINE} - f.first_line + {2 if form.has_header else 1} as bigint) as row_number, r.{_RAW} as raw_row "
+            f"from numbered_raw_rows as r inner join firsts as f on r.{_FILE} = f.{_FILE} "
+            f"where not ({_is_readable(form, len(source.columns))}) order by r.{_LINE}"
+        )
+        raw_rows = pc.utf8_trim(found["raw_row"], "\r\n")
+        return pa.table([found["row_number"], ["MISSING COLUMNS"] * found.num_rows, raw_rows], schema=UNREADABLE)
+
+    def number_rows(self, table: str, view: str) -> None:
+        """Number the stored rows by file and place in it: parts are written in the order in which they were read."""
+        self._guarded(lambda: self._numbered(table, "line_id").createOrReplaceTempView(view))
+
+    def _numbered(self, table: str, column: str) -> DataFrame:
+        """Return a stored table with the position of each row from 0."""
+        path, schema = self._stored[table]
+        parts = {int(part.name.split("-")[1]): pq.read_metadata(part).num_rows for part in path.glob("part-*.parquet")}
+        firsts, so_far = [], 0
+        for number in range(max(parts, default=-1) + 1):
+            firsts.append(f"{so_far}L")
+            so_far += parts.get(number, 0)
+        part = "cast(regexp_extract(_metadata.file_name, '^part-(\\d+)-', 1) as int)"
+        place = f"element_at(array({', '.join(firsts) or '0L'}), {part} + 1) + _metadata.row_index as {column}"
+        return self._session.read.schema(schema).parquet(path.as_uri()).selectExpr(place, "*")
+
+    # --- expressions -------------------------------------------------------------------------------------------------
+
+    def define(self, name: str, arguments: Sequence[str], expression: str) -> None:
+        """Give SQL a function of texts."""
+        typed = ", ".join(f"{argument} string" for argument in arguments)
+        self.run(f"create or replace temporary function {name}({typed}) return ({expression})")
+
+    def time_expression(self, column: str, raw_type: str, order: DateOrder, formats: Sequence[str], timezone: str) -> str:
+        """Return SQL that turns a quoted raw column into a local timestamp; text is read by DuckDB on the workers."""
+        zone = literal(timezone)
+        if raw_type == "timestamp_tz":
+            return f"convert_timezone('UTC', {zone}, cast({column} as timestamp))"
+        if raw_type in ("timestamp", "date"):
+            return f"cast({column} as timestamp)"
+        if order == "epoch":
+            return f"convert_timezone('UTC', {zone}, time_from_epoch(try_cast({column} as double)))"
+        name = f"time_of_text_{next(self._numbers)}"
+        self._session.udf.register(name, _text_reader(text_time_expression("value", order, formats, timezone)))
+        return f"{name}({f'number_text({column})' if raw_type == 'double' else f'cast({column} as string)'})"
+
+    def row_json_expression(self, columns: Sequence[str]) -> str:
+        """Return SQL for a struct of raw columns, and give `row_json` the type of this struct."""
+        types = {field.name: field.dataType.simpleString() for field in self._session.table(self._raw_view).schema}
+        kept = {name: kind if kind in _JSON_TYPES or kind.startswith("decimal") else "string" for name, kind in types.items()}
+        fields = ", ".join(f"{quoted(name)}: {kept[name]}" for name in columns)
+        self.run(
+            f"create or replace temporary function row_json(s struct<{fields}>) returns string "
+            "return to_json(s, map('ignoreNullFields', 'false'))"
+        )
+        values = ", ".join(f"{literal(name)}, cast({quoted(name)} as {kept[name]})" for name in columns)
+        return f"named_struct({values})"
+
+    # --- running -----------------------------------------------------------------------------------------------------
+
+    def run(self, sql: str) -> None:
+        """Run one statement."""
+        self._guarded(lambda: self._session.sql(sql), sql)
+
+    def create_table(self, name: str, select: str, *, keep: bool = False) -> None:
+        """Store the rows of a select as Parquet under `name`; all tables last until the engine's folder goes."""
+        self._store(name, lambda: self._session.sql(select), select)
+
+    def create_view(self, name: str, select: str, *, keep: bool = False) -> None:
+        """Name a select."""
+        self.run(f"create or replace temporary view {quoted(name)} as {select}")
+
+    def write(self, name: str, rows: pa.Table, *, keep: bool = False) -> None:
+        """Store Arrow rows under `name`."""
+        self._store(name, lambda: self._session.createDataFrame(rows))
+
+    def fetch(self, sql: str) -> pa.Table:
+        """Return the rows of a query."""
+        return self._guarded(lambda: self._session.sql(sql).toArrow(), sql)
+
+    def close(self) -> None:
+        """Forget the tables; stop Spark when no other engine of this process uses it."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        SparkEngine._open -= 1
+        if SparkEngine._open == 0:
+            self._session.stop()
+        if self._is_temporary:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _store(self, name: str, frame: Callable[[], DataFrame], sql: str = "") -> None:
+        """Write a frame to a new folder, let `name` mean it, and remove what `name` meant before."""
+        path = self._new_path(name)
+
+        def store() -> StructType:
+            rows = frame()
+            rows.write.parquet(path.as_uri())
+            self._session.read.schema(rows.schema).parquet(path.as_uri()).createOrReplaceTempView(name)
+            return rows.schema
+
+        schema = self._guarded(store, sql)
+        before = self._stored.pop(name, None)
+        self._stored[name] = path, schema
+        if before is not None:
+            shutil.rmtree(before[0], ignore_errors=True)
+
+    def _new_path(self, name: str) -> Path:
+        """Return a folder that nothing has used yet."""
+        while (path := self._folder / f"{name}-{next(self._numbers)}").exists():
+            pass
+        return path
+
+    def _guarded(self, work: Callable[[], T], sql: str = "") -> T:
+        """Do something with Spark and turn its complaints into ours."""
+        try:
+            return work()
+        except (PySparkException, Py4JError) as err:
+            raise _engine_error(err, sql) from err
+
+
+_JSON_TYPES = frozenset({"boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string"})
+
+
+def _session(master: str, memory: str, options: Mapping[str, str], worker_python: str) -> SparkSession:
+    """Return a session of its own in the one Spark of this process, started when there is none."""
+    active = SparkContext._active_spark_context
+    if active is not None and active.master == master:
+        return SparkSession.builder.getOrCreate().newSession()
+    if active is not None:
+        raise EngineError(
+            f"This process already works for the Spark master {active.master}; {master} was asked for. "
+            "Close the first engine, or start another process."
+        )
+    require_java()
+    require_master(master)
+    try:
+        session = _start(master, memory, options)
+        session.sparkContext.pythonExec = worker_python
+        _require_worker(session, master)
+    except (PySparkException, Py4JError) as err:
+        raise _engine_error(err, "") from err
+    return session
+
+
+def _start(master: str, memory: str, options: Mapping[str, str]) -> SparkSession:
+    """Start Spark, quiet, with no web page of its own."""
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # else every refused statement is told twice
+    settings = Path(str(files("customer_genome.warehouse").joinpath("log4j2_spark.properties"))).as_uri()
+    builder = (
+        SparkSession.builder.master(master)
+        .appName("customer-genome")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.log.level", "ERROR")
+        .config(_JVM_OPTIONS, f"-Dlog4j2.configurationFile={settings} {options.get(_JVM_OPTIONS, '')}".strip())
+    )
+    if is_loopback(master):
+        builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+    if memory:
+        builder = builder.config("spark.driver.memory", memory)
+    for name, value in options.items():
+        if name != _JVM_OPTIONS:
+            builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def _require_worker(session: SparkSession, master: str, seconds: float = 60.0) -> None:
+    """Raise when a standalone master has given no worker within `seconds`; Spark itself would wait for ever."""
+    if not master.startswith("spark://"):
+        return
+    context: Any = session.sparkContext._jsc
+    until = time.monotonic() + seconds
+    while context.sc().getExecutorMemoryStatus().size() < 2:  # the driver counts as one
+        if time.monotonic() > until:
+            session.stop()
+            raise EngineError(
+                f"The Spark master {master} gave no worker within {seconds:.0f} seconds. Check on its web page that workers are "
+                "registered and have free cores, and as much memory as spark.executor.memory asks for."
+            )
+        time.sleep(0.1)
+
+
+def _kept_name(view: str) -> str:
+    """Return the table that holds the rows behind a view of delimited files."""
+    return f"{view}_kept"
+
+
+def _is_readable(form: CsvFormat, n_columns: int) -> str:
+    """Return SQL that is true of rows of the right width or more; what is beyond the last column is left out."""
+    text = _RAW
+    if form.quote:
+        text = f"regexp_replace({text}, '{{0}}[^{{0}}]*{{0}}', '')".format(re.escape(form.quote).replace("'", "''"))
+    delimiter = literal(form.delimiter)
+    return f"({_RAW} is null or length({text}) - length(replace({text}, {delimiter}, '')) >= {n_columns})"
+
+
+def _text_reader(expression: str) -> Callable[..., Column]:
+    """Return a function for SQL that reads times by DuckDB's expression over the column `value`, a batch at a time."""
+
+    def read_times(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+        import duckdb
+        import pyarrow
+
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            for batch in batches:
+                connection.register("texts", pyarrow.table({"value": batch}))
+                times = connection.sql(f"select {expression} as at from texts").to_arrow_table()["at"]
+                connection.unregister("texts")
+                yield times.combine_chunks()
+
+    reader: Callable[..., Column] = arrow_udf(read_times, TimestampNTZType())  # type: ignore[call-overload]
+    return reader
+
+
+def _engine_error(err: Exception, sql: str) -> EngineError:
+    """Return Spark's complaint in our words, with the SQL kept for --debug."""
+    text = str(err).strip()
+    first_line = text.splitlines()[0].rstrip(". ") if text else type(err).__name__
+    missing = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", text)
+    if missing:
+        return EngineError(
+            f"A Spark worker's Python has no module {missing.group(1)}. Install customer-genome on every worker, "
+            "or name a Python that has it as worker_python.",
+            sql,
+        )
+    if "OutOfMemoryError" in text or "maxResultSize" in text:
+        return EngineError(
+            f"Spark ran out of memory: {first_line}. Raise memory under [engine] in genome.toml (spark.executor.memory on a cluster).",
+            sql,
+        )
+    if "No space left on device" in text:
+        return EngineError(f"Spark ran out of disk: {first_line}. Free space where the workspace and spark.local.dir lie.", sql)
+    return EngineError(f"Spark refused a statement: {first_line}. Run again with --debug to see the SQL.", sql)
