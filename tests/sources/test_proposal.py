@@ -182,3 +182,10 @@ def test_any_proposal_is_valid_toml(path: str, headers: list[str], examples: lis
     assert parsed["tables"]["order_lines"]["path"] == path
     assert parsed["tables"]["order_lines"]["columns"]["customer_id"] == headers[0]
     assert "status" not in parsed["tables"]["order_lines"]["columns"]
+
+
+@pytest.mark.parametrize("given", ["postgresql://u:secret@host/db", Path("postgresql://u:secret@host/db"), "sqlite:///shop.db"])
+def test_addresses_of_databases_are_refused_without_their_password(given: str | Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"\[tables\.order_lines\] path = .* query = ") as refused:
+        propose(given, tmp_path / "tmp")
+    assert "secret" not in str(refused.value) and not (tmp_path / "tmp").exists()

@@ -61,7 +61,7 @@ def init(
     if target.exists() and not force:
         _stop(f"{target} exists. Edit it, or replace it with --force.", code=2)
     place.prepare()
-    proposal = propose(Path(file), place.tmp)
+    proposal = propose(file, place.tmp)
     write_atomically(target, render_toml(proposal, place.root))
     if as_json:
         _print_json({"settings": str(target), **proposal.as_json()})
@@ -313,9 +313,7 @@ def _settings(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settings
     from customer_genome.settings import merged, read_settings
 
     given = {section: {key: value for key, value in values.items() if value is not None} for section, values in overrides.items()}
-    return merged(
-        read_settings(workspace.expanduser().resolve()), {name: values for name, values in given.items() if values}
-    )
+    return merged(read_settings(workspace.expanduser().resolve()), {name: values for name, values in given.items() if values})
 
 
 def _day(text: str) -> dt.date:

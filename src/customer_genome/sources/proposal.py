@@ -6,6 +6,7 @@ Nothing is written here, and nothing is decided for the user: what the data leav
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from customer_genome.contracts import INPUT_TABLES, Contract
 from customer_genome.errors import AskError, SourceError
 from customer_genome.settings import TableSettings
+from customer_genome.sources.databases import is_database_address, without_password
 from customer_genome.sources.files import Look, look_at_path
 from customer_genome.sources.headers import HeaderMatch, near_headers
 from customer_genome.sources.meaning import match_by_values, understand
@@ -119,8 +121,9 @@ def propose(
     Raises
     ------
     SourceError
-        The file cannot be read at all.
+        The file cannot be read at all, or it is the address of a database (shown without its password).
     """
+    _refuse_database(str(path))
     settings = settings or TableSettings()
     latest_year = (today or date.today()).year + 1
     look, settings, is_headerless = _looked_at(path, workspace_tmp, table or "order_lines", settings, latest_year)
@@ -143,6 +146,20 @@ def propose(
         unused=tuple((header, _examples(look.sample, [header])) for header in match.unmapped),
     )
     return replace(found, questions=_questions(found, look, contract, today))
+
+
+_COLLAPSED_ADDRESS = re.compile(r"^(postgres(?:ql)?|sqlite)((?:\+\w+)?):/+", re.IGNORECASE)
+
+
+def _refuse_database(path: str) -> None:
+    """Refuse the address of a database, also one whose slashes a `Path` took away: proposals are made from files."""
+    address = _COLLAPSED_ADDRESS.sub(r"\1\2://", path)
+    if is_database_address(address):
+        raise SourceError(
+            f"{without_password(address)} is the address of a database; columns are proposed for files only. Write it by hand in "
+            'genome.toml: under [tables.order_lines] path = "postgresql://user@host/database" (or "sqlite:///path.db") and '
+            'table = "..." or query = "select ...", the password in PGPASSWORD; then run `genome run`.'
+        )
 
 
 def _looked_at(
