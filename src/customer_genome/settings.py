@@ -143,7 +143,7 @@ def read_settings(workspace: Path) -> Settings:
     if not path.exists():
         return Settings(workspace=workspace)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise SettingsError(
             f"{path} is not valid TOML: {err}. Correct that line, or write the file anew with `genome init`."
@@ -161,12 +161,10 @@ def settings_from_mapping(raw: Mapping[str, Any], workspace: Path, label: str = 
     sections = {name: _section(cls, raw.get(name, {}), name, faults) for name, cls in _SECTIONS.items()}
     tables = _tables(raw.get("tables", {}), workspace, faults)
     settings = Settings(workspace=workspace, tables=tables, **sections)
-    if not faults:
-        settings = _absolute(settings)
-        faults.extend(_contradictions(settings))
+    faults.extend(_contradictions(settings))
     if faults:
         raise SettingsError(f"{label}: {len(faults)} fault(s).\n" + "\n".join(f"- {fault}" for fault in faults))
-    return settings
+    return _absolute(settings)
 
 
 def _section(cls: type, raw: Any, name: str, faults: list[str]) -> Any:
@@ -314,13 +312,30 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(f"[engine] threads = {settings.engine.threads}: wanted 1 or more, or 0 for all")
     if any(rate <= 0 for rate in settings.shop.exchange_rates.values()):
         faults.append("[shop] exchange_rates: every rate is money of the shop's currency for one unit, above 0")
-    try:
-        re.compile(cleaning.cancelled_order_pattern)
-    except re.error as err:
-        faults.append(
-            f"[cleaning] cancelled_order_pattern = {cleaning.cancelled_order_pattern!r} is not a regular expression: {err}"
-        )
+    if prediction.seed < 0:
+        faults.append(f"[prediction] seed = {prediction.seed}: wanted 0 or more")
+    faults.extend(_pattern_faults(cleaning.cancelled_order_pattern))
     return faults
+
+
+_NOT_IN_SQL = re.compile(r"\(\?(?:<?[=!]|>|\(|P=|#)|\\[1-9]|[*+?}]\+|\\Z")
+
+
+def _pattern_faults(pattern: str) -> list[str]:
+    """Return why the SQL engine cannot use a regular expression; it knows no look-around and no back-references."""
+    setting = f"[cleaning] cancelled_order_pattern = {pattern!r}"
+    try:
+        re.compile(pattern)
+    except re.error as err:
+        return [f"{setting} is not a regular expression: {err}"]
+    bare = re.sub(r"\\[^1-9Z]|\[\^?\]?(?:\\.|[^\]\\])*\]", "x", pattern)  # escaped signs and character sets say nothing
+    found = _NOT_IN_SQL.search(bare)
+    if found is None:
+        return []
+    return [
+        f"{setting}: {found.group()!r} is unknown to the SQL engine. "
+        r"Wanted: a pattern without look-around, back-references and atomic groups, such as ^C\d"
+    ]
 
 
 def _rising(edges: tuple[float, ...], count: int) -> bool:
@@ -346,6 +361,10 @@ def merged(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
     for name, values in overrides.items():
         if name == "tables":
             sections[name] = {**settings.tables, **_tables(values, settings.workspace, faults)}
+        elif name in _SECTIONS and not isinstance(values, Mapping):
+            faults.append(
+                f"{name} = {values!r}: wanted a table of settings such as {{{next(iter(get_type_hints(_SECTIONS[name])))!r}: ...}}"
+            )
         elif name in _SECTIONS:
             checked = _section(_SECTIONS[name], values, name, faults)
             known = {key: getattr(checked, key) for key in values if hasattr(checked, key)}

@@ -1,0 +1,54 @@
+"""genome.toml: every fault at once, and nothing the engine would refuse later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from customer_genome.errors import SettingsError
+from customer_genome.settings import Settings, merged, read_settings, settings_from_mapping
+
+
+def test_faults_of_value_and_of_type_come_together(tmp_path: Path) -> None:
+    raw = {
+        "shop": {"timezone": "Europe/Londn"},
+        "prediction": {"seed": -1, "horizon_days": "many", "annual_discount": -1.0},
+        "segments": {"k": 1, "churn_bands": [0.7, 0.4]},
+        "engine": {"memory_limit": "lots", "threads": -1},
+        "publish": {"keep_versions": 0},
+    }
+    with pytest.raises(SettingsError, match=r"9 fault\(s\)") as refused:
+        settings_from_mapping(raw, tmp_path)
+    for name in (
+        "timezone", "seed", "horizon_days", "annual_discount", "k =", "churn_bands", "memory_limit", "threads", "keep_versions",
+    ):  # fmt: skip
+        assert name in str(refused.value)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "genome.toml").write_text('[shop]\nname = "Müller"\n', encoding="utf-8-sig")
+    assert read_settings(tmp_path).shop.name == "Müller"
+
+
+@pytest.mark.parametrize("pattern", [r"^(?!C)\d", r"(?=C)", r"(?<=C)1", r"(?<!C)1", r"(C)\1", r"(?P<a>C)(?P=a)", r"C++"])
+def test_patterns_the_engine_does_not_know_are_refused_by_name(pattern: str, tmp_path: Path) -> None:
+    with pytest.raises(duckdb.Error):
+        duckdb.execute("select regexp_matches('C1', $1)", [pattern]).fetchall()
+    with pytest.raises(SettingsError, match="cancelled_order_pattern"):
+        settings_from_mapping({"cleaning": {"cancelled_order_pattern": pattern}}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^C\d", r"^(?i:c)\d+$", r"(?P<kind>C)", r"C\\1", r"[(?=]x", r"^(?:RET|C)-\d{3,}", r"[*+]+", r"\*+"]
+)
+def test_patterns_the_engine_knows_are_taken(pattern: str, tmp_path: Path) -> None:
+    duckdb.execute("select regexp_matches('C1', $1)", [pattern]).fetchall()
+    settings = settings_from_mapping({"cleaning": {"cancelled_order_pattern": pattern}}, tmp_path)
+    assert settings.cleaning.cancelled_order_pattern == pattern
+
+
+def test_an_override_that_is_no_table_is_a_fault_of_settings(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="shop = 1: wanted a table"):
+        merged(Settings(workspace=tmp_path), {"shop": 1})
