@@ -5,7 +5,6 @@ Comes in: a workspace and a target. Goes out: a file that appears whole or not a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
-from customer_genome.errors import SettingsError, SnapshotError, WorkspaceError, did_you_mean
+from customer_genome.errors import SettingsError, SnapshotError, did_you_mean
 from customer_genome.genome import Genome
-from customer_genome.workspace import Workspace
+from customer_genome.workspace import Workspace, appearing_whole
 
 EXCEL_ROWS = 1_048_575
 QUARANTINE = "quarantine"
@@ -34,20 +33,15 @@ def export_table(
         When the format is unknown, or Excel cannot hold the rows.
     SnapshotError
         When nothing is published or the table is unknown.
+    WorkspaceError
+        When the file cannot be written: disk full, read-only, a folder in its place.
     """
     kind = _format(output, format_)
     with Genome.open(workspace, version) as genome:
         reader = _reader(genome, Workspace(workspace), table)
         columns = reader.schema.names
-        temporary = output.with_name(output.name + ".part")
-        try:
-            output.parent.mkdir(parents=True, exist_ok=True)
+        with appearing_whole(output) as temporary:
             rows = _WRITERS[kind](reader, temporary, table)
-            os.replace(temporary, output)
-        except OSError as err:
-            raise WorkspaceError(f"{output} cannot be written: {err.strerror or err}. Choose another --output.") from err
-        finally:
-            temporary.unlink(missing_ok=True)
         return {
             "output": str(output),
             "format": kind,
@@ -113,7 +107,17 @@ def _write_parquet(reader: pa.RecordBatchReader, path: Path, table: str) -> int:
 
 
 def _write_xlsx(reader: pa.RecordBatchReader, path: Path, table: str) -> int:
-    """Write rows to one Excel sheet with a frozen header; return their number."""
+    """Write rows to one Excel sheet with a frozen header; return their number. What cannot be written is an OSError."""
+    from xlsxwriter.exceptions import FileCreateError
+
+    try:
+        return _fill_xlsx(reader, path, table)
+    except FileCreateError as err:
+        raise OSError(str(err)) from err
+
+
+def _fill_xlsx(reader: pa.RecordBatchReader, path: Path, table: str) -> int:
+    """Write rows to one Excel sheet; the file appears when the workbook is closed."""
     import xlsxwriter
 
     options = {
@@ -124,7 +128,7 @@ def _write_xlsx(reader: pa.RecordBatchReader, path: Path, table: str) -> int:
         "nan_inf_to_errors": True,
     }
     row = 0
-    with xlsxwriter.Workbook(str(path), options) as book:
+    with path.open("wb") as file, xlsxwriter.Workbook(file, options) as book:
         sheet = book.add_worksheet(table[:31])
         sheet.freeze_panes(1, 1)
         sheet.write_row(0, 0, reader.schema.names, book.add_format({"bold": True}))

@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -85,7 +85,7 @@ class Workspace:
         Raises
         ------
         WorkspaceError
-            When another run holds it.
+            When another run holds it, or the folder cannot be written.
         """
         lock = FileLock(str(self.root / "run.lock"))
         try:
@@ -93,6 +93,10 @@ class Workspace:
         except Timeout as err:
             raise WorkspaceError(
                 f"Another run is writing to {self.root}. Wait until it has finished, or choose another folder with --workspace."
+            ) from err
+        except OSError as err:
+            raise WorkspaceError(
+                f"{self.root} cannot be written: {err.strerror or err}. Check its permissions, or choose another folder with --workspace."
             ) from err
         try:
             yield
@@ -122,6 +126,27 @@ class Workspace:
         digest = hashlib.sha256((salt + customer_id).encode()).hexdigest()
         stored = {"salt": salt, "digests": sorted({*digests, digest})}
         write_atomically(self.root / "forgotten.json", json.dumps(stored, indent=1) + "\n")
+
+
+@contextmanager
+def appearing_whole(output: Path) -> Iterator[Path]:
+    """Give a file to write beside `output`, which takes its place when the block ends well and goes when it does not.
+
+    Raises
+    ------
+    WorkspaceError
+        When it cannot be written: disk full, read-only, a folder in its place.
+    """
+    temporary = output.with_name(output.name + ".part")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, output)
+    except OSError as err:
+        raise WorkspaceError(f"{output} cannot be written: {err.strerror or err}. Choose another --output.") from err
+    finally:
+        with suppress(OSError):  # what went wrong before is what has to be said
+            temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> None:

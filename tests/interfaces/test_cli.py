@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from customer_genome.errors import WorkspaceError
 from customer_genome.interfaces import cli
-from customer_genome.sources.synthetic import simulate
+from customer_genome.sources.synthetic import Simulation, simulate
+from customer_genome.workspace import Workspace
 
 HEADER = "customer,date,amount\n"
 
@@ -152,3 +155,36 @@ def test_init_proposes_and_a_run_follows(genome, shop, tmp_path):
     code, _, err = genome("init", str(shop))
     assert code == 2
     assert "--force" in err
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "xlsx"])
+def test_an_export_that_cannot_be_written_says_so_and_leaves_nothing(genome, shop, tmp_path, ending):
+    genome("run", str(shop), "--progress", "none")
+    output = tmp_path / f"x.{ending}"
+    output.with_name(output.name + ".part").mkdir()
+    code, out, err = genome("export", "-o", str(output))
+    assert (code, out) == (1, "")
+    assert err.startswith(f"Error: {output} cannot be written: ")
+    assert "Choose another --output" in err
+    assert not output.exists()
+
+
+def test_a_full_disk_leaves_no_simulated_file(genome, tmp_path, monkeypatch):
+    def full(self, path: Path, **_: object) -> int:
+        path.write_bytes(b"")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Simulation, "write_parquet", full)
+    code, _, err = genome("simulate", "-o", str(tmp_path / "s.parquet"), "--lines", "100")
+    assert code == 1
+    assert err == f"Error: {tmp_path / 's.parquet'} cannot be written: No space left on device. Choose another --output.\n"
+    assert list(tmp_path.glob("s.parquet*")) == []
+
+
+def test_a_workspace_that_cannot_be_locked_says_so(tmp_path, monkeypatch):
+    def read_only(self, **_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("customer_genome.workspace.FileLock.acquire", read_only)
+    with pytest.raises(WorkspaceError, match="cannot be written: Read-only file system"), Workspace(tmp_path).locked():
+        pass

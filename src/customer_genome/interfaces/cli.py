@@ -270,8 +270,10 @@ def simulate(
 ) -> None:
     """Write the order lines of a simulated shop whose truth is known."""
     from customer_genome.sources.synthetic import simulate as simulate_shop
+    from customer_genome.workspace import appearing_whole
 
-    written = simulate_shop(n_lines=lines, seed=seed).write_parquet(output)
+    with appearing_whole(output) as temporary:
+        written = simulate_shop(n_lines=lines, seed=seed).write_parquet(temporary)
     if as_json:
         _print_json({"output": str(output), "lines": written})
     else:
