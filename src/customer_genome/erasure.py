@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
-from customer_genome.errors import UnknownCustomerError
+from customer_genome.errors import UnknownCustomerError, WorkspaceError
 from customer_genome.snapshot import Snapshot, read_snapshot, replace_files, versions
 from customer_genome.workspace import Workspace
 
@@ -29,6 +30,16 @@ def forget(workspace: Workspace, customer_id: str) -> Mapping[str, int]:
     WorkspaceError
         When a run is writing.
     """
+    try:
+        return _forget_locked(workspace, customer_id)
+    except (duckdb.Error, OSError) as err:
+        raise WorkspaceError(
+            f"{workspace.root}: the erasure stopped: {str(err).splitlines()[0]}. Check free disk space and permissions, then run `genome forget` again."
+        ) from err
+
+
+def _forget_locked(workspace: Workspace, customer_id: str) -> Mapping[str, int]:
+    """Erase while holding the workspace."""
     with workspace.locked():
         rows = _erase_from_warehouse(workspace, customer_id)
         touched = [name for name in versions(workspace) if _erase_from_version(read_snapshot(workspace, name), customer_id)]
@@ -53,6 +64,7 @@ def _erase_from_warehouse(workspace: Workspace, customer_id: str) -> int:
         n_rows = int(found[0]) if found else 0
         blanks = ", ".join(f"{name} = null" for name in _BLANKED)
         connection.execute(f"update lines set {blanks}, row_class = 'forgotten' where customer_id = ?", [customer_id])
+        connection.execute("update unreadable_lines set raw_row = null where contains(raw_row, ?)", [customer_id])
         _delete_everywhere(connection, customer_id, keep="lines")
         connection.execute("checkpoint")
         _copy(connection, fresh)
@@ -75,7 +87,8 @@ def _erase_from_version(snapshot: Snapshot, customer_id: str) -> bool:
             _copy(connection, folder / snapshot.database.name)
         working.unlink()
 
-    replace_files(snapshot, write)
+    left = int(snapshot.manifest["customers"]) - 1
+    replace_files(replace(snapshot, manifest={**snapshot.manifest, "customers": left}), write)
     return True
 
 

@@ -180,7 +180,13 @@ class Genome:
         ]
         pairs += [(share_name(item["category"]), item["column"]) for item in self.manifest.get("category_shares", [])]
         pairs += _EXPORT_PREDICTIONS
-        pairs += [(name.removeprefix("attribute_"), name) for name in published if name.startswith("attribute_")]
+        if self.manifest.get("has_suppressions"):
+            pairs.append(("is_suppressed", "is_suppressed"))
+        taken = {name.lower() for name, _ in pairs}
+        for name in published:
+            if name.startswith("attribute_"):
+                short = name.removeprefix("attribute_")
+                pairs.append((name if short in taken else short, name))
         return [(name, f'"{column}"') for name, column in pairs if column in published]
 
     def close(self) -> None:

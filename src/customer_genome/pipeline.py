@@ -25,7 +25,7 @@ import pyarrow as pa
 from customer_genome import __version__
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
-from customer_genome.features.table import CategoryKey, build_features, share_column
+from customer_genome.features.table import build_features, category_key_of, share_column
 from customer_genome.registry import prune_models, save_model, set_alias
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.scoring import Scores, score_customers
@@ -46,7 +46,8 @@ from customer_genome.workspace import Workspace
 Progress = Callable[[str, float, str], None]
 STAGES = ("read", "clean", "facts", "score", "publish")
 HORIZONS = (180, 90, 30)
-PUBLISHED_TABLES = ("customers", "orders", "daily", "products", "quarantine_sample")
+FAR_CUTOFF_DAYS = 60
+PUBLISHED_TABLES = ("customers", "orders", "daily", "products")
 COPIED_TABLES = ("ledger", "refund_effect")
 
 
@@ -152,6 +153,7 @@ def _run_locked(
             notices = list(_stage(engine, settings, workspace, sources, today))
             settings = _with_currency(engine, settings, sources["order_lines"])
             cutoff = _cutoff(engine, as_of)
+            notices.extend(_far_cutoff(engine, cutoff))
             horizon_days = settings.prediction.horizon_days or _longest_horizon(engine, cutoff)
             cutoffs = pa.table({"as_of": pa.array([cutoff], pa.date32()), "horizon_days": pa.array([horizon_days], pa.int32())})
             build_marts(engine, cutoffs, settings.cleaning)
@@ -207,7 +209,8 @@ def _refuse_bad_rows(engine: DuckDBEngine, settings: Settings, lines: SourceTabl
     if not any(row["row_class"] == "kept" for row in counts):
         raise ContractError(
             f"{lines.label}: none of its rows is a usable purchase. Found: {listed or 'no rows'}. Wanted: rows with customer, time and money above 0. "
-            f"Check the columns under [tables.order_lines] in genome.toml; now mapped: {_mapping_text(lines)}."
+            f"Check the columns under [tables.order_lines] in genome.toml; now mapped: {_mapping_text(lines)}. "
+            f"An order counts as cancelled where its id matches cancelled_order_pattern = {settings.cleaning.cancelled_order_pattern!r} under [cleaning]."
         )
     bad = [row for row in counts if row["row_class"].startswith("bad_") or row["row_class"] == "no_customer"]
     if settings.cleaning.on_bad_rows == "reject" and bad:
@@ -269,6 +272,14 @@ def _cutoff(engine: DuckDBEngine, as_of: dt.date | None) -> dt.date:
     return as_of
 
 
+def _far_cutoff(engine: DuckDBEngine, cutoff: dt.date) -> Iterator[str]:
+    """Warn of a cutoff long after the last purchase, at which everybody looks lost."""
+    last_day = engine.fetch("select max(ordered_on) as day from order_lines").column("day")[0].as_py()
+    silent_days = (cutoff - last_day).days
+    if silent_days > FAR_CUTOFF_DAYS:
+        yield f"The cutoff {cutoff} lies {silent_days:,} days after the last purchase ({last_day}): every customer looks quiet for at least as long."
+
+
 def _longest_horizon(engine: DuckDBEngine, cutoff: dt.date) -> int:
     """Return the longest horizon of which the history holds at least two."""
     first_day = engine.fetch("select min(ordered_on) as day from order_lines").column("day")[0].as_py()
@@ -279,7 +290,7 @@ def _longest_horizon(engine: DuckDBEngine, cutoff: dt.date) -> int:
 def _facts(engine: DuckDBEngine, settings: Settings, sources: Mapping[str, SourceTable], notices: list[str]) -> tuple[str, ...]:
     """Build and prove customer_facts; return the categories with a share column and note what is left out."""
     lines = sources["order_lines"]
-    key = _category_key(sources)
+    key = category_key_of(sources)
     categories = build_features(
         engine,
         read_category_rules(settings.features.categories) if key == "description" else (),
@@ -294,16 +305,6 @@ def _facts(engine: DuckDBEngine, settings: Settings, sources: Mapping[str, Sourc
     check_customer_facts(engine)
     check_identities(engine)
     return categories
-
-
-def _category_key(sources: Mapping[str, SourceTable]) -> CategoryKey | None:
-    """Return what lines can be put into categories by: their own category, the product table, their description."""
-    lines, products = sources["order_lines"], sources.get("products")
-    if "category" in lines.mapping:
-        return "category"
-    if products is not None and "category" in products.mapping and "product_id" in lines.mapping:
-        return "product_id"
-    return "description" if "description" in lines.mapping else None
 
 
 def _result(
@@ -397,6 +398,7 @@ def _publish(
         },
         "settings": settings_as_json(settings),
         "models": dict(models),
+        "has_suppressions": "suppressions" in sources,
         "category_shares": [{"category": name, "column": share_column(name)} for name in categories],
     }
     del manifest["version"]

@@ -184,11 +184,14 @@ def _sums(known: pa.Table, column: str) -> dict[str, dict[str, Any]]:
             ("clv_180d", "sum"),
             ("expected_value_loss", "sum"),
             ("churn_probability", "mean"),
-            ("recency_days", "approximate_median"),
             ("n_orders", "mean"),
         ]
     )
-    return {row[column]: row for row in grouped.to_pylist()}
+    rows = {row[column]: row for row in grouped.to_pylist()}
+    recency, names = _numbers(known, "recency_days"), np.asarray(known.column(column).to_pylist(), dtype=object)
+    for name, row in rows.items():
+        row["recency_days_median"] = float(np.median(recency[names == name]))
+    return rows
 
 
 def _totals(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,7 +202,7 @@ def _totals(row: Mapping[str, Any]) -> dict[str, Any]:
         "clv_180d": row.get("clv_180d_sum", 0.0),
         "expected_value_loss": row.get("expected_value_loss_sum", 0.0),
         "churn_probability": row.get("churn_probability_mean"),
-        "median_recency_days": row.get("recency_days_approximate_median"),
+        "median_recency_days": row.get("recency_days_median"),
         "mean_orders": row.get("n_orders_mean"),
     }
 

@@ -114,15 +114,19 @@ def _build_categories(engine: Engine, rules: CategoryRules, key: CategoryKey, mo
         .column("category")
         .to_pylist()
     )
-    kept = tuple(name for name in names if name != OTHER)[:most]
-    sums = [f"sum(case when category = {literal(name)} then share else 0 end) as {quoted(share_column(name))}" for name in kept]
-    listed = ", ".join(literal(name) for name in kept)
-    other = f"sum(case when category not in ({listed}) then share else 0 end)" if kept else "sum(share)"
+    spelled: dict[str, list[str]] = {}  # names that differ in case or signs only are one category
+    for name in names:
+        spelled.setdefault(share_column(name), []).append(name)
+    kept = [column for column in spelled if column not in (share_column(OTHER), share_column(""))][:most]
+    listed = {column: ", ".join(literal(name) for name in spelled[column]) for column in kept}
+    sums = [f"sum(case when category in ({listed[column]}) then share else 0 end) as {quoted(column)}" for column in kept]
+    named = ", ".join(listed.values())
+    other = f"sum(case when category not in ({named}) then share else 0 end)" if kept else "sum(share)"
     sums.append(f"{other} as {quoted(share_column(OTHER))}")
     engine.create_table(
         "category_wide", f"select as_of, customer_id, {', '.join(sums)} from customer_categories group by as_of, customer_id"
     )
-    return (*kept, OTHER)
+    return (*(spelled[column][0] for column in kept), OTHER)
 
 
 def _categorise_keys(engine: Engine, rules: CategoryRules, key: CategoryKey) -> None:

@@ -122,7 +122,7 @@ def show_run(result: RunResult, workspace: Path) -> None:
     refunds = result.refunds
     console.print(
         f"Refund policy {refunds['policy']}: revenue {money(refunds['revenue_under_drop'], result.currency)} under drop, "
-        f"{money(refunds['revenue_under_net'], result.currency)} under net; "
+        f"{money(refunds['revenue_under_net'], result.currency)} under net, which takes {money(refunds['matched_value'], result.currency)} off purchases; "
         f"{count(refunds['unmatched_lines'])} of {quantity(refunds['returned_lines'], 'returned lines')} matched by no earlier purchase in full."
     )
     if result.lines_after_as_of:
@@ -163,7 +163,10 @@ def show_customer(genome: Genome, record: Mapping[str, Any]) -> None:
         table.add_row(name, value)
     console.print(table)
     console.print()
+    if record["is_suppressed"]:
+        console.print("Do not contact: this customer is on the suppression list.")
     console.print(f"What to do ({record['playbook']}): {record['recommended_action']}")
+    console.print(f"Why: {record['playbook_reason']}")
     orders = genome.orders_of(record["customer_id"]).slice(max(0, record["n_orders"] - 5)).to_pylist()
     console.print()
     console.print(f"Latest {len(orders)} of {quantity(record['n_orders'], 'orders')}:")

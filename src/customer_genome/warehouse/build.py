@@ -154,7 +154,7 @@ def _define_rules(
     tests.extend(f"contains(words_of(d), {literal(keyword_text(word))})" for word in not_merchandise.keywords)
     engine.define("is_not_merchandise", ("p", "d"), f"coalesce({' or '.join(tests)}, false)" if tests else "false")
     rates = " ".join(
-        f"when upper(c) = {literal(code.upper())} then cast({rate!r} as decimal(18, 6))"
+        f"when upper(c) = {literal(code.upper())} then cast({rate!r} as decimal(28, 6))"
         for code, rate in shop.exchange_rates.items()
     )
     engine.define("exchange_rate", ("c",), f"case {rates} else 1 end" if rates else "1")
@@ -191,11 +191,19 @@ def source_lines_select(engine: Engine, source: SourceTable, timezone: str) -> s
     else:
         quantity = "cast(1 as decimal(18, 4))"
     parts.append(f"{quantity} as quantity")
-    money = amount if "amount" in source.mapping else f"try_cast({quantity} * {price} as decimal(18, 4))"
+    money = amount if "amount" in source.mapping else _product(quantity, price)
     parts.append(f"{money} as money")
     used = dict.fromkeys(name for names in source.mapping.values() for name in names)
     parts.append(f"{engine.row_json_expression(tuple(used))} as raw_row")
     return "select " + ",\n    ".join(parts) + "\nfrom raw_order_lines"
+
+
+def _product(quantity: str, price: str) -> str:
+    """Return SQL for quantity times price, null beyond what 18 digits hold exactly: no shop sells a line for 90 billion."""
+    return (
+        f"case when abs(cast({quantity} as double) * cast({price} as double)) < 9e10 "
+        f"then cast({quantity} * {price} as decimal(18, 4)) end"
+    )
 
 
 def _rate(source: SourceTable) -> str:

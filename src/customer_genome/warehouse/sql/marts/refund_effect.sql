@@ -31,12 +31,12 @@ netted as (
 
 select
     b.revenue as revenue_under_drop,
-    b.revenue - n.matched_value as revenue_under_net,
+    cast(cast(b.revenue - n.matched_value as decimal(18, 4)) as double) as revenue_under_net,
     cast(c.returned_lines as bigint) as returned_lines,
     c.returned_value,
     n.matched_value,
     cast(c.unmatched_lines as bigint) as unmatched_lines,
-    c.unmatched_value
+    cast(cast(c.unmatched_value as decimal(18, 4)) as double) as unmatched_value
 from bought as b
 cross join came_back as c
 cross join netted as n

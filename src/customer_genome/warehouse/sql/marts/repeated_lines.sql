@@ -31,7 +31,7 @@ ranked as (
         row_number() over (
             partition by
                 customer_id, order_id, product_id, description, ordered_at, quantity, price, revenue, discount, country,
-                category, currency
+                category, currency, status
             order by line_id
         ) as copy_number
     from numbered_lines

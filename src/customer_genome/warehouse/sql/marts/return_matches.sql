@@ -90,7 +90,7 @@ select
         case
             when is_return = 1 then cast(0 as decimal(18, 4))
             when matched_quantity = quantity then revenue
-            when price is not null then cast(matched_quantity as decimal(18, 4)) * price
+            when abs(cast(price as double) * cast(quantity as double) - cast(revenue as double)) < 5e-5 then cast(matched_quantity as decimal(18, 4)) * price
             else number_from_double(cast(revenue as double) * cast(matched_quantity as double) / cast(quantity as double))
         end as decimal(18, 4)
     ) as refunded_money

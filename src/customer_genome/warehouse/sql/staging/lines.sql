@@ -14,9 +14,9 @@ classified as (
     select
         *,
         case
+            when is_forgotten(customer_id) then 'forgotten'
             when ordered_at is null or ordered_at < earliest_time() or ordered_at >= latest_time() then 'bad_date'
             when customer_id is null then 'no_customer'
-            when is_forgotten(customer_id) then 'forgotten'
             when quantity is null then 'bad_quantity'
             when money is null then 'bad_price'
             when is_marked_cancelled or (quantity < 0 and money < 0) then 'cancelled'
@@ -30,10 +30,10 @@ classified as (
 
 select
     case when row_class <> 'forgotten' then customer_id end as customer_id,
-    order_id,
-    ordered_at,
-    product_id,
-    description,
+    case when row_class <> 'forgotten' then order_id end as order_id,
+    case when row_class <> 'forgotten' then ordered_at end as ordered_at,
+    case when row_class <> 'forgotten' then product_id end as product_id,
+    case when row_class <> 'forgotten' then description end as description,
     quantity,
     price,
     money as revenue,
@@ -41,6 +41,7 @@ select
     coalesce(country_name(country), 'Unknown') as country,
     category,
     currency,
+    status,
     row_class,
     case when row_class in ('bad_date', 'bad_quantity', 'bad_price') then row_json(raw_row) end as raw_row
 from classified
