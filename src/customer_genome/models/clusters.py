@@ -310,7 +310,9 @@ def _choose(tried: Sequence[ClusterCount]) -> tuple[int, str]:
     compared = ", ".join(f"{count.k}: {count.silhouette:.3f}" for count in tried)
     passed = [str(count.k) for count in tried if count not in usable]
     left_out = f" Passed over for a cluster under {SMALLEST_SHARE:.0%} of the customers: {', '.join(passed)}." if passed else ""
-    how = "most clearly" if best.silhouette == clearest else f"as clearly as any within {NEAR_TIE:.0%} and tell most of them apart"
+    how = (
+        "most clearly" if best.silhouette == clearest else f"as clearly as any within {NEAR_TIE:.0%} and tell most of them apart"
+    )
     return best.k, f"{best.k} clusters part the customers {how} (silhouette {compared}).{left_out}"
 
 

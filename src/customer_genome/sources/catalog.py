@@ -38,7 +38,9 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
     tables = dict(settings.tables)
     if data is not None and not isinstance(data, (str, Path)):
         lines = describe_arrow(data, "order_lines", tables.pop("order_lines", None), workspace_tmp=tmp)
-        return {"order_lines": lines} | {name: _described(name, table.path, table, tmp) for name, table in tables.items() if table.path}
+        return {"order_lines": lines} | {
+            name: _described(name, table.path, table, tmp) for name, table in tables.items() if table.path
+        }
     given = str(data) if data else tables.get("order_lines", TableSettings()).path
     if given is None:
         raise SourceError(
