@@ -101,9 +101,9 @@ def estimate(value: float | None, currency: str = "") -> str:
 
     Examples
     --------
-    >>> estimate(740.96, "GBP"), estimate(4.2, "GBP"), estimate(12_345, "GBP"), estimate(4305.2)
-    ('£741', '£4.20', '£12k', '4,305')
+    >>> estimate(740.96, "GBP"), estimate(4.2, "GBP"), estimate(12_345, "GBP"), estimate(4305.2), estimate(0)
+    ('£741', '£4.20', '£12k', '4,305', '0')
     """
-    if value is not None and math.isfinite(value) and 9.995 <= abs(value) < 1000:
+    if value is not None and math.isfinite(value) and not 0.005 <= abs(value) < 9.995 and abs(value) < 1000:
         return money(round(value), currency).removesuffix(".00")
     return money(value, currency, short=True)

@@ -30,6 +30,8 @@ RECENCY_STEPS = (1, 7, 14, 30, 60, 90, 180, 365)
 MOST_RECENCY_BINS = 14
 MONEY_BINS_PER_DECADE = 3
 MONEY_DECADES = 5
+MOST_RETURNED = 0.4
+"""Returned money over bought and returned money from which value is not worth acting on; all came back at one half."""
 MONTHS_FROM_DAYS = 180
 WEEKS_FROM_DAYS = 28
 
@@ -300,15 +302,28 @@ def ledger(genome: Genome) -> pa.Table:
 
 
 def act_now(genome: Genome, choice: Choice = EVERYBODY, most: int = 10) -> list[dict[str, Any]]:
-    """Return the customers with most value at risk, those who must not be contacted left out."""
+    """Return the customers with most value at risk.
+
+    Left out are those who must not be contacted and, where returned purchases still count (policy `drop`), those who gave
+    most of them back: what they are expected to spend rests on money that is gone.
+    """
     where, parameters = choice.where()
     found: list[dict[str, Any]] = genome.query(
         "select customer_id, segment_name, playbook, recommended_action, last_order_on, recency_days, n_orders, total_spend, clv_180d, clv_lower, "
-        f"clv_upper, churn_probability, expected_value_loss, returned_value, return_share from customers where not is_suppressed and {where} "
+        f"clv_upper, churn_probability, expected_value_loss, returned_value, return_share from customers where not is_suppressed and {_not_given_back(genome)} and {where} "
         f"order by expected_value_loss desc, customer_id limit {int(most)}",
         parameters,
     ).to_pylist()
     return found
+
+
+def given_back(genome: Genome, choice: Choice = EVERYBODY) -> int:
+    """Return how many customers `act_now` leaves out because they gave back most of what they bought."""
+    where, parameters = choice.where()
+    rows = genome.query(
+        f"select count(*) as n from customers where not ({_not_given_back(genome)}) and not is_suppressed and {where}", parameters
+    )
+    return int(rows.column("n")[0].as_py())
 
 
 def actions(genome: Genome, choice: Choice = EVERYBODY) -> list[dict[str, Any]]:
@@ -330,6 +345,11 @@ def order_days(genome: Genome, customer_id: str) -> pa.Table:
         "where customer_id = ? group by 1 order by 1",
         [customer_id],
     )
+
+
+def _not_given_back(genome: Genome) -> str:
+    """Return SQL that holds for customers whose purchases stand."""
+    return f"coalesce(return_share, 0) < {MOST_RETURNED}" if genome.manifest["refunds"]["policy"] == "drop" else "true"
 
 
 def _window(genome: Genome) -> tuple[Any, Any]:

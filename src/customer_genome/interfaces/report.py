@@ -83,7 +83,7 @@ def render_report(genome: Genome) -> str:
         pictures=pictures_of(genome),
         actions=_actions(genome),
         customers=[row | {"returns": _returns(row, genome.currency)} for row in overview.act_now(genome, most=MOST_CUSTOMERS)],
-        segments=_rows(genome, "segments", "customers desc, segment_name"),
+        segments=_rows(genome, "segments", "total_spend desc, segment_name"),
         playbooks=_rows(genome, "playbooks", "priority, playbook"),
         findings=_rows(genome, "findings"),
         ledger=_ledger(genome),
@@ -95,7 +95,9 @@ def render_report(genome: Genome) -> str:
         clv_days=CLV_DAYS,
         prediction=genome.manifest["settings"]["prediction"],
         churn_bands=genome.manifest["settings"]["segments"]["churn_bands"],
-        money_unit=genome.currency or "the shop's currency (not named in the settings, so shown without a sign)",
+        has_currency=bool(genome.currency),
+        given_back=overview.given_back(genome),
+        money_unit=genome.currency or "the shop's currency",
     )
 
 
@@ -130,39 +132,42 @@ def _kpis(genome: Genome, totals: Mapping[str, Any]) -> list[dict[str, str]]:
 def _known(totals: Mapping[str, Any], currency: str) -> list[dict[str, str]]:
     """Return the key figures of what has happened."""
     window = f"{day(totals['first_order_on'])} to {day(totals['last_order_on'])}"
-    per_customer = quantity(totals["mean_orders"], "orders")
+    groups = _counted(totals["n_segments"], "segment", "segments")
     places = f", {_counted(totals['n_countries'], 'country', 'countries')}" if totals["n_countries"] else ""
+    orders = f"{quantity(totals['mean_orders'], 'orders')} per customer"
     return [
-        _kpi("Customers", count(totals["customers"]), f"{_counted(totals['n_segments'], 'segment', 'segments')}{places}; {window}", (
+        _kpi("Customers", count(totals["customers"]), groups + places, window, (
             "Everybody with at least one purchase that counts in these days.")),
-        _kpi("Revenue", money(totals["revenue"], currency, short=True), window, (
-            "Money of all purchase lines that count. What was left out, and what returns would change, is under Data quality.")),
-        _kpi("Orders", count(totals["orders"]), f"{per_customer} per customer; {window}", (
+        _kpi("Revenue", money(totals["revenue"], currency, short=True), "purchases that count", window, (
+            "What was left out, and what returns would change, is under Data quality.")),
+        _kpi("Orders", count(totals["orders"]), orders, window, (
             "An order is a customer and an order number; without order numbers, a customer and a time.")),
-        _kpi("Average spend", money(totals["mean_spend"], currency), f"per customer; {money(totals['mean_order_value'], currency)} per order; {window}", (
+        _kpi("Average spend per customer", money(totals["mean_spend"], currency), f"{money(totals['mean_order_value'], currency)} per order", window, (
             "Revenue divided by customers, and by orders. A few large customers pull it up: see who brings the money.")),
     ]  # fmt: skip
 
 
 def _expected(totals: Mapping[str, Any], currency: str, horizon: int, prediction: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the key figures of what is expected."""
-    customers = totals["customers"] or math.nan
+    customers, clv = totals["customers"] or None, totals["clv"] or None
     discount, margin = share(prediction["annual_discount"]), share(prediction["margin"])
+    again = share(totals["expected_active"] / customers if customers else None)
+    part = share(totals["value_at_risk"] / clv if clv else None)
     return [
-        _kpi("Expected revenue", estimate(totals["predicted_spend"], currency), f"next {horizon} days; about {_about(totals['predicted_orders'])} orders", (
+        _kpi("Expected revenue", estimate(totals["predicted_spend"], currency), f"about {_about(totals['predicted_orders'])} orders", f"next {horizon} days", (
             "What today's customers are expected to spend if each keeps their own rhythm; customers yet to be won are not in it.")),
-        _kpi("Expected to order again", f"about {_about(totals['expected_active'])}", f"{share(totals['expected_active'] / customers)} of customers; next {horizon} days", (
+        _kpi("Customers expected to order", f"about {_about(totals['expected_active'])}", f"{again} of customers", f"next {horizon} days", (
             "The sum of every customer's probability of at least one order.")),
-        _kpi("Customer value", estimate(totals["clv"], currency), f"next {CLV_DAYS} days; {estimate(totals['mean_clv'], currency)} per customer", (
+        _kpi("Customer value", estimate(totals["clv"], currency), f"{estimate(totals['mean_clv'], currency)} per customer", f"next {CLV_DAYS} days", (
             f"Expected revenue, discounted by {discount} a year, times a margin of {margin}.")),
-        _kpi("Value at risk", estimate(totals["value_at_risk"], currency), f"{share(totals['value_at_risk'] / totals['clv'] if totals['clv'] else None)} of customer value; next {CLV_DAYS} days", (
+        _kpi("Value at risk", estimate(totals["value_at_risk"], currency), f"{part} of customer value", f"next {CLV_DAYS} days", (
             f"Each customer's value times their risk of not ordering within {horizon} days, added up.")),
     ]  # fmt: skip
 
 
-def _kpi(name: str, figure: str, period: str, meaning: str) -> dict[str, str]:
+def _kpi(name: str, figure: str, detail: str, period: str, meaning: str) -> dict[str, str]:
     """Return one key figure."""
-    return {"name": name, "figure": figure, "period": period, "meaning": meaning}
+    return {"name": name, "figure": figure, "detail": detail, "period": period, "meaning": meaning}
 
 
 def _about(value: float) -> str:

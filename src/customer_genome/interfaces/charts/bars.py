@@ -162,7 +162,9 @@ def _bars(
     names = [row[name] for row in rows]
     used = 0 if look.is_narrow else min(_LEFT_LABEL_PX, LETTER_PX * max(len(text) for text in names) + 20)
     end = room_for([row["label"] for row in rows], max((row[value] or 0) for row in rows), look, used)
-    axis = None if look.is_narrow else alt.Axis(title=None, labelColor=palette.ink, labelLimit=_LEFT_LABEL_PX)
+    axis = (
+        None if look.is_narrow else alt.Axis(title=None, labelColor=palette.ink, labelLimit=_LEFT_LABEL_PX, minExtent=used - 14)
+    )
     y = alt.Y(
         f"{name}:N", sort=names, axis=axis, scale=alt.Scale(paddingInner=0.62 if look.is_narrow else 0.34, paddingOuter=0.2)
     )

@@ -195,12 +195,12 @@ def _letters_that_fit(rows: Sequence[Mapping[str, Any]], look: Look) -> int:
 
 
 def _bounds(most: int) -> list[int]:
-    """Return the largest count of each step, in even ratios.
+    """Return the largest count of each step, in about even ratios, as round numbers.
 
     Examples
     --------
     >>> _bounds(3), _bounds(1000)
-    ([1, 2, 3], [4, 16, 63, 250, 1000])
+    ([1, 2, 3], [4, 20, 60, 250, 1000])
     """
     if most <= STEPS:
         return list(range(1, most + 1))

@@ -22,9 +22,9 @@ from customer_genome.interfaces import figures
 Mode = Literal["light", "dark", "page"]
 WIDE, NARROW = 640, 330
 """Widths in pixels for a screen and for a phone."""
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-LETTER_PX = 6.4
-"""About how wide a letter of a label is."""
+FONT = "Arial, 'Helvetica Neue', 'Liberation Sans', sans-serif"
+LETTER_PX = 6.8
+"""About how wide a letter of a label is; a little more than it is in most fonts, so that nothing is clipped."""
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ def _point_notes(rows: Sequence[dict[str, Any]], look: Look) -> list[Any]:
 
 def _time_axis(column: str, look: Look, rows: Sequence[dict[str, Any]]) -> alt.X:
     """Return the time axis: every period or every n-th named, the year below its first label."""
-    is_months, most = rows[0]["period"] == "month", 5 if look.is_narrow else 13
+    is_months, most = rows[0]["period"] == "month", max(4, look.pixels // 48)
     steps = (1, 2, 3, 6, 12, 24, 60) if is_months else (1, 2, 4, 8, 13, 26)
     step = next((step for step in steps if len(rows) <= step * most), len(rows))
     named = [row for place, row in enumerate(rows) if ((row["starts_on"].month - 1) if is_months else place) % step == 0] or [
