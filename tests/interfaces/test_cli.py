@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_genome.errors import WorkspaceError
+from customer_genome.errors import SourceError, WorkspaceError
 from customer_genome.interfaces import cli
 from customer_genome.sources.synthetic import Simulation, simulate
 from customer_genome.workspace import Workspace
@@ -111,7 +111,7 @@ def test_json_is_one_object_and_progress_stays_on_stderr(genome, shop):
 
 
 def test_wrong_options_are_said_in_one_line(genome, shop):
-    assert genome("run", str(shop), "--refunds", "nett")[0] == 1
+    assert genome("run", str(shop), "--refunds", "nett")[0] == 2
     code, _, err = genome("run", str(shop), "--as-of", "12.06.2011")
     assert code == 2
     assert "YYYY-MM-DD" in err
@@ -188,3 +188,33 @@ def test_a_workspace_that_cannot_be_locked_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("customer_genome.workspace.FileLock.acquire", read_only)
     with pytest.raises(WorkspaceError, match="cannot be written: Read-only file system"), Workspace(tmp_path).locked():
         pass
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--refunds", "bogus"), ("--progress", "weird"), ("--clusters", "1"), ("--memory-limit", "lots"), ("--seed", "-1")],
+)
+def test_impossible_options_are_usage_errors(genome, shop, tmp_path, option, value):
+    code, out, err = genome("run", str(shop), option, value)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert value in err
+    assert not (tmp_path / "w" / "published").exists()
+
+
+def test_impossible_settings_in_the_file_are_no_usage_errors(genome, shop, tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "genome.toml").write_text("[segments]\nk = 1\n")
+    assert genome("run", str(shop), "--progress", "none")[0] == 1
+
+
+def test_impossible_values_of_other_commands_are_usage_errors(genome, tmp_path):
+    assert genome("simulate", "-o", str(tmp_path / "s.parquet"), "--lines", "0")[0] == 2
+    assert genome("export", "-o", str(tmp_path / "x.parqet"))[0] == 2
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "run", "none.csv"), ("run", "none.csv", "--debug")])
+def test_debug_shows_where_an_error_comes_from_on_both_sides_of_the_command(genome, arguments):
+    with pytest.raises(SourceError, match=r"none\.csv"):
+        genome(*arguments)
+    assert genome("run", "--", "--debug")[0] == 1

@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from customer_genome import __version__
-from customer_genome.errors import EngineError, GenomeError
+from customer_genome.errors import EngineError, GenomeError, SettingsError
 
 if TYPE_CHECKING:
     from customer_genome.pipeline import RunResult
@@ -112,7 +113,11 @@ def _run(settings: Settings, data: str | None, as_of: str | None, progress: str)
     from customer_genome.sources.catalog import describe_sources
 
     cutoff = _day(as_of) if as_of else None
-    with terminal.progress_of(progress) as report:
+    with ExitStack() as stack:
+        try:
+            report = stack.enter_context(terminal.progress_of(progress))
+        except SettingsError as err:
+            _stop(str(err), code=2)
         return run_pipeline(settings, lambda tmp: describe_sources(data, settings, tmp), as_of=cutoff, progress=report)
 
 
@@ -149,7 +154,10 @@ def export(
     """Write one row per customer, with the columns of the documentation."""
     from customer_genome.exports import export_table
 
-    written = export_table(workspace, output, format_, table, version)
+    try:
+        written = export_table(workspace, output, format_, table, version)
+    except SettingsError as err:  # an unknown format, or Excel for more rows than it holds
+        _stop(str(err), code=2)
     if as_json:
         _print_json(written)
     else:
@@ -272,8 +280,12 @@ def simulate(
     from customer_genome.sources.synthetic import simulate as simulate_shop
     from customer_genome.workspace import appearing_whole
 
+    try:
+        shop = simulate_shop(n_lines=lines, seed=seed)
+    except SettingsError as err:
+        _stop(str(err), code=2)
     with appearing_whole(output) as temporary:
-        written = simulate_shop(n_lines=lines, seed=seed).write_parquet(temporary)
+        written = shop.write_parquet(temporary)
     if as_json:
         _print_json({"output": str(output), "lines": written})
     else:
@@ -286,22 +298,30 @@ def root(
     show_version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
 ) -> None:
     """Customer Genome: from a shop's raw transactions to every customer's value, risk and next action."""
-    del debug  # read by `main`, which sees every error
+    del debug  # taken out and kept by `main`, which sees every error
     if show_version:
         typer.echo(f"customer-genome {__version__}")
         raise typer.Exit
 
 
 def main() -> None:
-    """Run the command line; errors of the product become one line on stderr and exit code 1."""
+    """Run the command line; errors of the product become one line on stderr and exit code 1, wrong options code 2."""
+    arguments, is_debug = _without_debug(sys.argv[1:])
     try:
-        app()
+        app(args=arguments)
     except GenomeError as err:
-        if "--debug" in sys.argv:
+        if is_debug:
             if isinstance(err, EngineError) and err.sql:
                 typer.echo(err.sql, err=True)
             raise
         _stop(str(err), code=1)
+
+
+def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
+    """Take --debug out wherever it stands among the options, before or after the command; what follows -- is no option."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    kept = [argument for argument in arguments[:end] if argument != "--debug"]
+    return kept + arguments[end:], len(kept) < end
 
 
 def _stop(message: str, code: int) -> NoReturn:
@@ -311,11 +331,15 @@ def _stop(message: str, code: int) -> NoReturn:
 
 
 def _settings(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settings:
-    """Return the workspace's settings with what the command line says on top."""
+    """Return the workspace's settings with what the command line says on top; impossible options are a usage error."""
     from customer_genome.settings import merged, read_settings
 
     given = {section: {key: value for key, value in values.items() if value is not None} for section, values in overrides.items()}
-    return merged(read_settings(workspace.expanduser().resolve()), {name: values for name, values in given.items() if values})
+    stored = read_settings(workspace.expanduser().resolve())
+    try:
+        return merged(stored, {name: values for name, values in given.items() if values})
+    except SettingsError as err:
+        _stop(str(err), code=2)
 
 
 def _day(text: str) -> dt.date:
