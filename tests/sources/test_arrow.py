@@ -72,3 +72,11 @@ def test_what_cannot_be_read() -> None:
         describe_arrow(pa.table([[1], [2], [DAY], [1]], names=["customer", "Customer", "date", "amount"]), "order_lines")
     with pytest.raises(SourceError, match="has no column"):
         describe_arrow(TABLE.drop_columns(["Date"]), "order_lines")
+
+
+def test_zoned_times_say_which_zone_they_are_brought_to() -> None:
+    times = pa.array([0, 86_400], pa.timestamp("s", tz="Europe/Berlin"))
+    table = describe_arrow(pa.table({"customer_id": ["a", "b"], "ordered_at": times, "amount": [1.0, 2.0]}), "order_lines")
+    text = pa.table({"customer_id": ["a"], "ordered_at": ["2011-12-31T08:26:00Z"], "amount": [1.0]})
+    for notices in (table.notices, describe_arrow(text, "order_lines").notices):
+        assert any("brought to [shop] timezone, which is UTC unless genome.toml sets it" in notice for notice in notices)

@@ -182,6 +182,9 @@ def _unused_clock(values: Sequence[str], match: HeaderMatch) -> list[str]:
 # --- times -------------------------------------------------------------------------------------------------------
 
 
+_BROUGHT = "they are brought to [shop] timezone, which is UTC unless genome.toml sets it"
+
+
 class _TimeReader:
     """How one column's times are read."""
 
@@ -209,17 +212,15 @@ class _TimeReader:
     def read(self, given: Order | None) -> tuple[DateOrder, tuple[str, ...]]:
         """Return the order of the column and the strptime patterns of that order, seen ones first."""
         if self.is_typed():
+            if self.sample.types[self.header] == "timestamp_tz":
+                self.notices.append(f"{self.name}: the times carry a time zone; {_BROUGHT}.")
             return "typed", ()
         order = given or self._order()
         if order == "epoch":
             return "epoch", ()
         is_iso = order == "ymd" and all(ISO_TIME.fullmatch(value) for value in self.values)
         if self.is_zoned():
-            effect = (
-                "they are brought to the shop's time zone"
-                if is_iso
-                else "it is not applied; only ISO times (2011-12-31T08:26:00Z) are moved"
-            )
+            effect = _BROUGHT if is_iso else "it is not applied; only ISO times (2011-12-31T08:26:00Z) are moved"
             self.notices.append(f"{self.name}: the times carry their offset from UTC; {effect}.")
         if is_iso:
             return "ymd", ()
