@@ -80,3 +80,20 @@ def test_zoned_times_say_which_zone_they_are_brought_to() -> None:
     text = pa.table({"customer_id": ["a"], "ordered_at": ["2011-12-31T08:26:00Z"], "amount": [1.0]})
     for notices in (table.notices, describe_arrow(text, "order_lines").notices):
         assert any("brought to [shop] timezone, which is UTC unless genome.toml sets it" in notice for notice in notices)
+
+
+def test_a_column_whose_type_cannot_be_read_is_named_with_that_reason() -> None:
+    data = pd.DataFrame(
+        {"customer_id": ["a", "b"], "ordered_at": pd.period_range("2011-01", periods=2, freq="M"), "amount": [1.0, 2.0]}
+    )
+    with pytest.raises(SourceError, match=r'"ordered_at" is of a type that cannot be read\. Wanted: text') as refused:
+        describe_arrow(data, "order_lines")
+    assert "has no column" not in str(refused.value)
+
+
+def test_uuids_and_unreadable_money_are_named_with_their_type() -> None:
+    ids = pa.array([bytes(16), bytes(range(16))], pa.uuid())
+    with pytest.raises(SourceError, match=r'"customer_id" is of a type that cannot be read'):
+        describe_arrow(pa.table({"customer_id": ids, "ordered_at": [DAY] * 2, "amount": [1.0, 2.0]}), "order_lines")
+    with pytest.raises(SourceError, match=r'no money.*"amount" is date, which cannot be read as'):
+        describe_arrow(pa.table({"customer_id": ["a"], "ordered_at": [DAY], "amount": [DAY.date()]}), "order_lines")

@@ -367,6 +367,9 @@ def _missing(matcher: _Matcher, contract: Contract, overrides: Mapping[str, tupl
         tried = "; ".join(why for (target, _), why in matcher.excluded.items() if target == name)
         tried = f" Passed over: {tried}." if tried else ""
         asked = " It was mapped to nothing." if name in overrides else ""
+        if name not in overrides and (unread := _unreadable(matcher, column)):
+            faults.append(f"{contract.name}.{name} ({column.about}): {unread}")
+            continue
         known = ", ".join((column.name, *column.synonyms[:6]))
         faults.append(f"{contract.name}.{name} ({column.about}) has no column.{asked}{tried}{hint} Known headers: {known} ...")
     if contract.name == "order_lines" and not ({"amount", "price"} & set(matcher.mapping)):
@@ -374,12 +377,25 @@ def _missing(matcher: _Matcher, contract: Contract, overrides: Mapping[str, tupl
             header for name in ("amount", "price") for header in near_headers(contract.column(name), matcher.candidates(name))
         ][:3]
         tried = "; ".join(why for (target, _), why in matcher.excluded.items() if target in ("amount", "price"))
+        unread = " ".join(filter(None, (_unreadable(matcher, contract.column(name)) for name in ("amount", "price"))))
         faults.append(
             "order_lines has no money: neither amount (money for the line) nor price (money for one piece) was found."
+            + (f" {unread}" if unread else "")
             + (f" Passed over: {tried}." if tried else "")
             + (f" Nearest: {', '.join(f'{header!r}' for header in near)}." if near else "")
         )
     return faults
+
+
+def _unreadable(matcher: _Matcher, column: Column) -> str:
+    """Return what is wrong with a header that names a contract column while its type cannot feed it, or an empty text."""
+    keys = {normal_header(key) for key in (column.name, *column.synonyms, *OTHER_LANGUAGES.get(column.name, ()))}
+    for header in matcher.candidates(column.name):
+        raw = matcher.types.get(header, "text")
+        if normal_header(header) in keys and not type_can_serve(column.type, raw):
+            found = "is of a type that cannot be read" if raw == "other" else f"is {raw}, which cannot be read as {column.type}"
+            return f'"{header}" {found}. Wanted: text, numbers, dates or times; convert the column, for example to text.'
+    return ""
 
 
 def near_headers(column: Column, headers: Iterable[str], most: int = 3) -> list[str]:
