@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sqlite3
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -189,3 +191,21 @@ def test_addresses_of_databases_are_refused_without_their_password(given: str | 
     with pytest.raises(SourceError, match=r"\[tables\.order_lines\] path = .* query = ") as refused:
         propose(given, tmp_path / "tmp")
     assert "secret" not in str(refused.value) and not (tmp_path / "tmp").exists()
+
+
+def test_missing_money_is_said_once_with_what_to_do(tmp_path: Path) -> None:
+    proposal = propose(written(tmp_path, "cust,date\n1,2006-01-13\n1,2006-12-14\n"), tmp_path / "tmp")
+    reasons = {name: column.reason for name, column in columns_of(proposal).items()}
+    assert reasons["price"] == reasons["amount"] == "money is missing"
+    assert not proposal.is_complete and len(proposal.questions) == 1
+    assert "amount (money for the line) or price" in proposal.questions[0]
+    assert "# PLEASE ANSWER: Money is missing" in render_toml(proposal)
+
+
+def test_a_database_file_is_told_by_its_first_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("create table order_lines (customer_id text)")
+        connection.commit()
+    with pytest.raises(SourceError, match=f"Write its address instead: sqlite:///{file}"):
+        propose(file, tmp_path / "tmp")

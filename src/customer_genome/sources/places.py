@@ -93,6 +93,11 @@ def kind_of(file: Path) -> FileKind:
         return "excel"
     if head.startswith(b"PK"):
         return _kind_of_zip(file)
+    if head == b"SQLite f":
+        raise SourceError(
+            f"{file} is an SQLite database. Write its address instead: sqlite:///{file}, with `table` or `query` under "
+            "[tables.order_lines] in genome.toml where the table is not called order_lines."
+        )
     if head.startswith(b"ARROW1"):
         raise SourceError(
             f"{file} is an Arrow file. Wanted: {_SUPPORTED}. Rewrite it as Parquet, or hand the Arrow table over from Python."

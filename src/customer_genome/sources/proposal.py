@@ -33,7 +33,7 @@ WITHOUT: Mapping[str, Mapping[str, str]] = {
         "product_id": "product facts and recommendations, the duplicate rule and netting of refunds are off",
         "description": "categories cannot be made from keywords in product names",
         "quantity": "every line counts as one piece",
-        "price": "fine when there is an amount",
+        "price": "money is then the amount",
         "amount": "money is then quantity x price",
         "country": "facts and charts by country are off",
         "category": "category shares come from keyword rules over descriptions, or are off",
@@ -135,7 +135,13 @@ def propose(
         name, reason = recognise(look.sample, settings, look.table.label, latest_year)
     contract = INPUT_TABLES[name]
     match, passed_over = match_by_values(look.sample, contract, settings, look.table.label, latest_year, is_proposal=True)
+    lacks_money = name == "order_lines" and not {"amount", "price"} & set(match.mapping)
     columns = tuple(_column(contract, column.name, match, look.sample, is_headerless) for column in contract.columns)
+    if lacks_money:
+        columns = tuple(
+            replace(column, reason=_with_nearest(column, "money is missing")) if column.name in ("amount", "price") else column
+            for column in columns
+        )
     found = Proposal(
         path=str(path),
         table=name,
@@ -145,7 +151,19 @@ def propose(
         notices=(*look.table.notices, *passed_over),
         unused=tuple((header, _examples(look.sample, [header])) for header in match.unmapped),
     )
-    return replace(found, questions=_questions(found, look, contract, today))
+    return replace(found, questions=(_MONEY_MISSING,) if lacks_money else _questions(found, look, contract, today))
+
+
+_MONEY_MISSING = (
+    "Money is missing: a run needs amount (money for the line) or price (money for one piece), and no column was taken for either. "
+    'Write amount = "..." under [tables.order_lines.columns] with the column that holds it; if there is none, add one to the file.'
+)
+
+
+def _with_nearest(column: ColumnProposal, effect: str) -> str:
+    """Return the headers that were nearest to a missing column, with another effect of its absence."""
+    nearest = column.reason.partition("; ")[0]
+    return f"{nearest}; {effect}" if nearest.startswith("nearest: ") else effect
 
 
 _COLLAPSED_ADDRESS = re.compile(r"^(postgres(?:ql)?|sqlite)((?:\+\w+)?):/+", re.IGNORECASE)
