@@ -209,3 +209,11 @@ def test_a_database_file_is_told_by_its_first_bytes(tmp_path: Path) -> None:
         connection.commit()
     with pytest.raises(SourceError, match=f"Write its address instead: sqlite:///{file}"):
         propose(file, tmp_path / "tmp")
+
+
+def test_the_file_of_settings_shows_no_customer(tmp_path: Path) -> None:
+    proposal = propose(
+        written(tmp_path, "customer,date,amount\nanna@example.org,2006-01-13,2.50\nbob,2006-12-14,3\n"), tmp_path / "tmp"
+    )
+    text = render_toml(proposal)
+    assert "anna@example.org" not in text and "2006-01-13" in text and "2.50" in text

@@ -379,14 +379,17 @@ def _reading_lines(proposal: Proposal) -> list[str]:
 
 
 def _column_line(column: ColumnProposal) -> str:
-    """Return the line of one contract column: set when a header was found, commented when not."""
+    """Return the line of one contract column: set when a header was found, commented when not.
+
+    Ids of customers are personal data and are not copied into a file of settings.
+    """
     if column.certainty == "missing":
         return f'# {column.name} = "..."    # {_comment(column.about)}; not found: {_comment(column.reason)}'
     texts = [toml_text(header) for header in column.headers]
     value = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    examples = ", ".join(toml_text(example) for example in column.examples) or "no values"
+    examples = "; e.g. " + (", ".join(toml_text(example) for example in column.examples) or "no values")
     doubt = f"PLEASE CHECK: {_comment(column.reason)}; " if column.certainty == "unsure" else ""
-    return f"{column.name} = {value}    # {doubt}{_comment(column.about)}; e.g. {examples}"
+    return f"{column.name} = {value}    # {doubt}{_comment(column.about)}{'' if column.name == 'customer_id' else examples}"
 
 
 def _unused_lines(proposal: Proposal) -> list[str]:
