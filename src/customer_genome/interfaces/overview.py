@@ -30,6 +30,7 @@ RECENCY_STEPS = (1, 7, 14, 30, 60, 90, 180, 365)
 MOST_RECENCY_BINS = 14
 MONEY_BINS_PER_DECADE = 3
 MONEY_DECADES = 5
+WORTH_REACHING = "not is_suppressed and clv_band in ('Medium', 'High')"
 MOST_RETURNED = 0.4
 """Returned money over bought and returned money from which value is not worth acting on; all came back at one half."""
 MONTHS_FROM_DAYS = 180
@@ -327,12 +328,15 @@ def given_back(genome: Genome, choice: Choice = EVERYBODY) -> int:
 
 
 def actions(genome: Genome, choice: Choice = EVERYBODY) -> list[dict[str, Any]]:
-    """Return each playbook with its customers and money, the most value at risk first: playbook, customers, clv, value_at_risk, reachable."""
+    """Return the playbooks with most value at risk among customers worth reaching: playbook, customers, revenue, clv, value_at_risk.
+
+    Worth reaching: a message may reach them and their expected value is above that of the lower half.
+    """
     where, parameters = choice.where()
     found: list[dict[str, Any]] = genome.query(
-        "select playbook, count(*) as customers, sum((not is_suppressed)::int)::bigint as reachable, sum(total_spend) as revenue, "
-        f"sum(clv_180d) as clv, sum(expected_value_loss) as value_at_risk from customers where {where} and playbook is not null "
-        "group by 1 order by value_at_risk desc, playbook",
+        "select playbook, count(*) as customers, sum(total_spend) as revenue, sum(clv_180d) as clv, "
+        f"sum(expected_value_loss) as value_at_risk from customers where {where} and {WORTH_REACHING} and playbook is not null "
+        "group by 1 having sum(expected_value_loss) > 0 order by value_at_risk desc, playbook",
         parameters,
     ).to_pylist()
     return found

@@ -192,9 +192,7 @@ def _counted(number: int, one: str, many: str) -> str:
 def _actions(genome: Genome) -> list[dict[str, Any]]:
     """Return the playbooks with most money at risk, with what to do."""
     texts = {row["playbook"]: row for row in _rows(genome, "playbooks", "priority, playbook")}
-    found = [
-        row | texts[row["playbook"]] | row for row in overview.actions(genome) if row["playbook"] in texts and row["reachable"]
-    ]
+    found = [row | texts[row["playbook"]] | row for row in overview.actions(genome) if row["playbook"] in texts]
     return found[:MOST_ACTIONS]
 
 

@@ -14,7 +14,7 @@ from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
 from customer_genome.interfaces.dashboard.ledger_table import show_ledger
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
-from customer_genome.interfaces.dashboard.readings import WorthReaching, ask, findings, next_steps
+from customer_genome.interfaces.dashboard.readings import ask, findings, next_steps
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.figures import count, day, quantity, share
 from customer_genome.interfaces.overview import categories, countries, over_time, segments, totals
@@ -117,7 +117,7 @@ def _show_cards(seen: Visit, sums: dict[str, Any]) -> None:
 
 def _show_next_steps(seen: Visit, selection: Selection) -> None:
     """Show the three things to do next, each with customers and money, and a way to the customers."""
-    steps = ask(seen, next_steps, WorthReaching(selection))
+    steps = ask(seen, next_steps, selection)
     st.header(
         "Do next",
         anchor=False,

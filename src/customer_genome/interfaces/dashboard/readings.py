@@ -7,14 +7,12 @@ counts are kept; rows that name customers are read anew each time, so that an er
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from customer_genome.decisions.findings import findings as find
 from customer_genome.genome import Genome
-from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.overview import Choice, actions
 
@@ -29,23 +27,6 @@ _FINDING_COLUMNS = (
     "rfm_segment",
     "playbook",
 )
-
-
-@dataclass(frozen=True)
-class WorthReaching:
-    """Those of a selection whom a message may reach and whose expected value is above the lower half."""
-
-    selection: Selection
-
-    @property
-    def segment_sql(self) -> str:
-        """The SQL expression that names a customer's segment."""
-        return self.selection.segment_sql
-
-    def where(self) -> tuple[str, list[Any]]:
-        """Return the condition and its parameters."""
-        condition, parameters = self.selection.where()
-        return f"{condition} and not is_suppressed and clv_band in ('Medium', 'High')", parameters
 
 
 def ask(visit: Visit, question: Callable[[Genome, Choice], T], choice: Choice) -> T:
@@ -79,4 +60,4 @@ def findings(genome: Genome, choice: Choice) -> dict[str, tuple[str, str]]:
 def next_steps(genome: Genome, choice: Choice, most: int = 3) -> list[dict[str, Any]]:
     """Return the playbooks with most value at risk among customers worth reaching, with what each says to do."""
     texts = {row["playbook"]: row for row in genome.table("playbooks").to_pylist()}
-    return [row | texts.get(row["playbook"], {}) | row for row in actions(genome, choice)[:most] if row["value_at_risk"] > 0]
+    return [row | texts.get(row["playbook"], {}) | row for row in actions(genome, choice)[:most]]
