@@ -230,11 +230,12 @@ def _compare_doubles(a: pa.Array, b: pa.Array) -> tuple[np.ndarray, float]:
     """Return where doubles differ by more than the tolerance, and the largest relative difference of all."""
     one_null = pc.xor(a.is_null(), b.is_null()).to_numpy(zero_copy_only=False)
     x, y = (values.fill_null(0.0).to_numpy(zero_copy_only=False) for values in (a, b))
+    is_finite = np.isfinite(x) & np.isfinite(y)
     same = (x == y) | (np.isnan(x) & np.isnan(y))
-    size = np.maximum(np.abs(x), np.abs(y))
-    relative = np.zeros(len(x))
-    np.divide(np.abs(x - y), size, out=relative, where=~same & np.isfinite(x) & np.isfinite(y))
-    differs = one_null | (relative > TOLERANCE) | (~same & ~(np.isfinite(x) & np.isfinite(y)))
+    gap, size = np.zeros(len(x)), np.maximum(np.abs(x), np.abs(y))
+    np.subtract(x, y, out=gap, where=is_finite)
+    relative = np.divide(np.abs(gap), size, out=np.zeros(len(x)), where=is_finite & ~same)
+    differs = one_null | (relative > TOLERANCE) | (~same & ~is_finite)
     return differs, float(relative.max(initial=0.0))
 
 

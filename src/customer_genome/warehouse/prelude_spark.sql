@@ -16,7 +16,8 @@ create or replace temporary function clean_id(t string) returns string return cl
 create or replace temporary function number_text(x double) returns string return
     case when isnan(x) then 'nan'
          when abs(x) = double('infinity') then case when x > 0 then 'inf' else '-inf' end
-         when x = 0 or abs(x) < 1e16 and x = floor(x) then concat(cast(cast(x as decimal(16, 0)) as string), '.0')
+         when x = 0 then cast(x as string)
+         when abs(x) < 1e16 and x = floor(x) then concat(cast(cast(x as decimal(16, 0)) as string), '.0')
          when abs(x) >= 1e16 or abs(x) < 1e-4 then
              replace(
                  replace(

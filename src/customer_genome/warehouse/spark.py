@@ -40,6 +40,7 @@ UNREADABLE = pa.schema([("row_number", pa.int64()), ("reason", pa.string()), ("r
 _RAW, _FILE, _LINE = "raw__row", "raw__file", "raw__line"
 _PLAIN_PATH = re.compile(r"(/(?![_.])[\w.-]+)+")
 _SUFFIXES = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*""")
 _JVM_OPTIONS = "spark.driver.extraJavaOptions"
 _PACKED = (".gz", ".zst", ".zstd", ".bz2", ".snappy", ".lz4", ".deflate")
 
@@ -47,7 +48,6 @@ _PACKED = (".gz", ".zst", ".zstd", ".bz2", ".snappy", ".lz4", ".deflate")
 _SQL_OPTIONS: Mapping[str, str] = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
-    "spark.sql.parser.escapedStringLiterals": "true",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.csv.parser.columnPruning.enabled": "false",  # else a line's width goes unseen
@@ -192,7 +192,7 @@ class SparkEngine:
         if not form.quote:
             return False
         odd = f"(length(value) - length(replace(value, {literal(form.quote)}, ''))) % 2 = 1"
-        return bool(self._session.read.text(reachable).where(odd).limit(1).count())
+        return bool(self._session.read.text(reachable).where(_standard(odd)).limit(1).count())
 
     def _reachable(self, path: str, suffix: str) -> str:
         """Return a file's URI, by a link with a plain name where Spark would take its own for a pattern, hidden or packed."""
@@ -241,7 +241,7 @@ class SparkEngine:
         for number in range(max(parts, default=-1) + 1):
             firsts.append(f"{so_far}L")
             so_far += parts.get(number, 0)
-        part = "cast(regexp_extract(_metadata.file_name, '^part-(\\d+)-', 1) as int)"
+        part = "cast(split_part(_metadata.file_name, '-', 2) as int)"
         place = f"element_at(array({', '.join(firsts) or '0L'}), {part} + 1) + _metadata.row_index as {column}"
         return self._session.read.schema(schema).parquet(path.as_uri()).selectExpr(place, "*")
 
@@ -281,11 +281,11 @@ class SparkEngine:
 
     def run(self, sql: str) -> None:
         """Run one statement."""
-        self._guarded(lambda: self._session.sql(sql), sql)
+        self._guarded(lambda: self._session.sql(_standard(sql)), sql)
 
     def create_table(self, name: str, select: str, *, keep: bool = False) -> None:
         """Store the rows of a select as Parquet under `name`; all tables last until the engine's folder goes."""
-        self._store(name, lambda: self._session.sql(select), select)
+        self._store(name, lambda: self._session.sql(_standard(select)), select)
 
     def create_view(self, name: str, select: str, *, keep: bool = False) -> None:
         """Name a select."""
@@ -297,7 +297,7 @@ class SparkEngine:
 
     def fetch(self, sql: str) -> pa.Table:
         """Return the rows of a query."""
-        return self._guarded(lambda: self._session.sql(sql).toArrow(), sql)
+        return self._guarded(lambda: self._session.sql(_standard(sql)).toArrow(), sql)
 
     def close(self) -> None:
         """Forget the tables; stop Spark when no other engine of this process uses it."""
@@ -400,6 +400,11 @@ def _require_worker(session: SparkSession, master: str, seconds: float = 60.0) -
                 "registered and have free cores, and as much memory as spark.executor.memory asks for."
             )
         time.sleep(0.1)
+
+
+def _standard(sql: str) -> str:
+    """Return SQL whose text literals mean to Spark what they mean to everybody: a backslash is a backslash."""
+    return _QUOTED.sub(lambda found: found[0].replace("\\", "\\\\") if found[0][0] == "'" else found[0], sql)
 
 
 def _kept_name(view: str) -> str:
