@@ -182,3 +182,37 @@ def test_forget_erases_a_customer_everywhere(tmp_path):
     assert again["ledger"]["forgotten"]["rows"] == names.count(unique)
     assert sum(entry["rows"] for entry in again["ledger"].values()) == len(names)
     assert files_holding(workspace, unique.encode()) == []
+
+
+def test_forget_leaves_no_trace_in_refused_rows(tmp_path):
+    """An id also stands in rows that could not be read, in the text of refused rows, and comes back with the next run."""
+    good = "".join(f"c{number},2024-01-{1 + number % 27:02d},{5 + number}\n" for number in range(40))
+    broken = "alice@shop.example,notadate,7\nalice@shop.example,2024-01-05,abc\nalice@shop.example,2024-01-06\n"
+    (tmp_path / "lines.csv").write_text("customer,date,amount\n" + good + "alice@shop.example,2024-01-03,9\n" + broken)
+    workspace = tmp_path / "w"
+    data = str(tmp_path / "lines.csv")
+    genome("run", data, "--workspace", str(workspace), "--progress", "none")
+    assert files_holding(workspace, b"alice@shop.example") == ["snapshot.duckdb", "warehouse.duckdb"]
+    genome("forget", "alice@shop.example", "--workspace", str(workspace), "--yes")
+    assert files_holding(workspace, b"alice@shop.example") == []
+    with Genome.open(workspace) as published:
+        assert published.manifest["customers"] == published.table("customers").num_rows == 40
+    again = genome("run", data, "--workspace", str(workspace), "--progress", "none")
+    assert again["ledger"]["forgotten"]["rows"] == 3
+    assert files_holding(workspace, b"alice@shop.example") == []
+    assert genome("forget", "c1", "--workspace", str(workspace), "--yes")["versions"] == 2
+
+
+def test_columns_of_the_customer_table_are_exported_under_names_of_their_own(tmp_path):
+    (tmp_path / "lines.csv").write_text("customer,date,amount\na,2024-01-01,5\nb,2024-01-02,6\na,2024-02-02,6\n")
+    (tmp_path / "people.csv").write_text("customer,age,segment_name,Recency\na,31,x,1\nb,44,y,2\n")
+    (tmp_path / "calm.csv").write_text("customer\nb\n")
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "genome.toml").write_text(
+        '[tables.order_lines]\npath = "../lines.csv"\n[tables.customers]\npath = "../people.csv"\n[tables.suppressions]\npath = "../calm.csv"\n'
+    )
+    genome("run", "--workspace", str(tmp_path / "w"), "--progress", "none")
+    written = genome("export", "--workspace", str(tmp_path / "w"), "--output", str(tmp_path / "x.parquet"))
+    assert {"age", "attribute_segment_name", "attribute_recency", "is_suppressed"} <= set(written["columns"])
+    assert len({name.lower() for name in written["columns"]}) == len(written["columns"])
+    assert pq.read_table(tmp_path / "x.parquet").column("is_suppressed").to_pylist() == [False, True]

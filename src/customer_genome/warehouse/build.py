@@ -66,7 +66,9 @@ def stage_lines(
     engine.read(source, "raw_order_lines")
     engine.create_view("source_lines", source_lines_select(engine, source, shop.timezone))
     engine.create_table("lines", sql_text("customer_genome.warehouse", "sql/staging", "lines"), keep=True)
-    engine.write("unreadable_lines", engine.unreadable_rows(), keep=True)
+    engine.write(
+        "unreadable_lines", _without_text(engine.unreadable_rows()) if forgotten else engine.unreadable_rows(), keep=True
+    )
     engine.run("drop view source_lines")
     engine.number_rows("lines", "numbered_lines")
     _require_rows(engine, source, "lines")
@@ -76,6 +78,12 @@ def stage_lines(
         engine.create_table("repeated_lines", "select cast(null as bigint) as line_id where false", keep=True)
     engine.create_view("order_lines", _mart("order_lines"), keep=True)
     engine.create_table("returned_lines", _mart("returned_lines"))
+
+
+def _without_text(unreadable: pa.Table) -> pa.Table:
+    """Return unreadable rows without their text: whose they are cannot be told, so they may be an erased customer's."""
+    place = unreadable.schema.get_field_index("raw_row")
+    return unreadable.set_column(place, "raw_row", pa.nulls(unreadable.num_rows, pa.string()))
 
 
 def build_marts(engine: Engine, cutoffs: pa.Table, cleaning: CleaningSettings) -> None:
