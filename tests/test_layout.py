@@ -134,9 +134,9 @@ def test_no_path_of_one_machine() -> None:
 @pytest.mark.parametrize(
     ("line", "is_path"),
     [
-        ('open("/work/main/x")', True),
-        ("cd /root/x", True),
-        ("~/work/notes", False),
+        ('open("/' + 'work/main/x")', True),
+        ("cd /" + "root/x", True),
+        ("~/" + "work/notes", False),
         ("https://example.org/work/x", False),
         ("../work/x", False),
         ("clean/work/x", False),

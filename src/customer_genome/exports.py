@@ -88,21 +88,22 @@ def _quarantine(workspace: Workspace) -> pa.RecordBatchReader:
 
 def _write_csv(reader: pa.RecordBatchReader, path: Path, table: str) -> int:
     """Stream rows to CSV; return their number."""
-    rows = 0
     with pa_csv.CSVWriter(path, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows
+        return _stream(reader, writer)
 
 
 def _write_parquet(reader: pa.RecordBatchReader, path: Path, table: str) -> int:
     """Stream rows to Parquet; return their number."""
-    rows = 0
     with pa_parquet.ParquetWriter(path, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-            rows += batch.num_rows
+        return _stream(reader, writer)
+
+
+def _stream(reader: pa.RecordBatchReader, writer: pa_csv.CSVWriter | pa_parquet.ParquetWriter) -> int:
+    """Write batch after batch; return the number of rows."""
+    rows = 0
+    for batch in reader:
+        writer.write_batch(batch)
+        rows += batch.num_rows
     return rows
 
 

@@ -65,6 +65,17 @@ def source_of(rows: Sequence[Mapping[str, Any]], without: Iterable[str] = ()) ->
     )
 
 
+def source_with(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> SourceTable:
+    """Describe the named columns of rows, also such as `line` does not make; each is mapped to itself."""
+    table = pa.Table.from_pylist([dict(row) for row in rows]).select(list(columns))
+    kinds = KINDS | {"int64": "integer"}
+    raw = tuple(RawColumn(field.name, kinds[str(field.type)]) for field in table.schema)
+    mapping = {name: (name,) for name in columns}
+    return SourceTable(
+        "order_lines", "the test shop", "arrow", raw, mapping, batches=table.to_reader, date_orders={"ordered_at": "typed"}
+    )
+
+
 def staged(rows: Sequence[Mapping[str, Any]], without: Iterable[str] = (), **cleaning: Any) -> DuckDBEngine:
     """Stage rows into a fresh engine."""
     engine = DuckDBEngine(threads=1)

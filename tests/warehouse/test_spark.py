@@ -1,0 +1,130 @@
+"""What only Spark can get wrong: the order of split files, masters, workers, Java's memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from customer_genome.contracts import CsvFormat, RawColumn, SourceTable
+from customer_genome.errors import EngineError, SettingsError
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
+N_ROWS = 20_000
+
+
+def source(kind, *paths):
+    columns = tuple(RawColumn(name, "text") for name in ("n", "text"))
+    return SourceTable("order_lines", "the file", kind, columns, {}, tuple(map(str, paths)), csv=CsvFormat())
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_rows_keep_their_order_when_many_workers_read_parts_of_many_files(local_spark, tmp_path, kind):
+    paths = [tmp_path / f"{name}.{kind}" for name in ("z", "a", "m")]
+    for number, path in enumerate(paths):
+        table = pa.table({"n": range(number * N_ROWS, (number + 1) * N_ROWS), "text": ["some text, quoted"] * N_ROWS})
+        if kind == "parquet":
+            pq.write_table(table, path, row_group_size=500, compression="none", use_dictionary=False)
+        else:
+            lines = "".join(f'{row["n"]},"{row["text"]}"\n' for row in table.to_pylist())
+            path.write_text("n,text\n" + lines, encoding="utf-8")
+    engine = local_spark()
+    engine.run("set spark.sql.files.maxPartitionBytes = 60000")
+    engine.read(source(kind, *paths), "raw")
+    engine.create_table("lines", "select cast(n as bigint) as n from raw")
+    engine.number_rows("lines", "numbered")
+    found = engine.fetch("select count(*) as n, count(distinct line_id) as ids, sum(abs(n - line_id)) as apart from numbered")
+    assert found.to_pylist() == [{"n": 3 * N_ROWS, "ids": 3 * N_ROWS, "apart": 0}]
+    parts = engine.fetch("select count(distinct input_file_name()) as n from lines").column("n")[0].as_py()
+    assert parts > 10
+    engine.close()
+
+
+def test_a_process_works_for_one_master_at_a_time(local_spark):
+    from customer_genome.warehouse.spark import SparkEngine
+
+    with pytest.raises(EngineError, match=r"already works for the Spark master local\[2\]; local\[1\] was asked for"):
+        SparkEngine(master="local[1]")
+
+
+def test_engines_do_not_see_each_other(local_spark):
+    one, other = local_spark(), local_spark()
+    one.write("mine", pa.table({"n": [1]}))
+    with pytest.raises(EngineError, match="mine"):
+        other.fetch("select * from mine")
+    one.close()
+    other.write("mine", pa.table({"n": [2]}))
+    assert other.fetch("select n from mine").to_pylist() == [{"n": 2}]
+    other.close()
+
+
+def test_a_folder_given_keeps_its_tables_and_a_temporary_one_goes(local_spark, tmp_path):
+    from customer_genome.warehouse.spark import SparkEngine
+
+    kept = SparkEngine(tmp_path / "warehouse", master="local[2]")
+    kept.write("rows", pa.table({"n": [1]}))
+    kept.write("rows", pa.table({"n": [2]}))
+    kept.close()
+    [folder] = (tmp_path / "warehouse").glob("rows-*")
+    assert pq.read_table(folder).to_pylist() == [{"n": 2}]
+
+
+def test_a_worker_without_the_packages_is_told(local_spark, tmp_path):
+    """Times in text are read by DuckDB on the workers; their Python may lack it."""
+    engine = local_spark()
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -c "import sys; sys.modules[\'duckdb\'] = None" "$@"\n', encoding="utf-8"
+    )
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['duckdb'] = None\n", encoding="utf-8")
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    context = engine._session.sparkContext
+    usual, context.pythonExec = context.pythonExec, str(python)
+    try:
+        engine.write("texts", pa.table({"x": ["2024-01-01"]}))
+        read = engine.time_expression('"x"', "text", "ymd", (), "UTC")
+        with pytest.raises(
+            EngineError, match=r"A Spark worker's Python has no module duckdb\. Install customer-genome on every worker"
+        ):
+            engine.fetch(f"select {read} as day from texts")
+    finally:
+        context.pythonExec = usual
+    engine.close()
+
+
+def test_skewed_and_single_order_customers_come_out_right(local_spark):
+    """One customer with a tenth of all lines, and thousands with one order each."""
+    from shops import TODAY, line, source_of
+
+    from customer_genome.parity import build_tables
+    from customer_genome.settings import Settings
+
+    rows = [line("whale", f"w{n % 70}", f"2024-01-{1 + n % 28:02d}", f"P{n}") for n in range(300)]
+    rows += [line(f"once {n}", f"o{n}", "2024-02-01", "P") for n in range(2_700)]
+    engine = local_spark()
+    build_tables(engine, {"order_lines": source_of(rows)}, Settings("."), [dt.date(2024, 3, 1)], today=TODAY)
+    found = engine.fetch(
+        "select n_orders, count(*) as n, sum(n_lines) as n_lines from customer_facts group by n_orders order by 1"
+    )
+    assert found.to_pylist() == [{"n_orders": 1, "n": 2_700, "n_lines": 2_700}, {"n_orders": 140, "n": 1, "n_lines": 300}]
+    engine.close()
+
+
+def test_settings_faults_come_before_java_starts():
+    from customer_genome.warehouse.spark import SparkEngine
+
+    script = (
+        "from customer_genome.warehouse.spark import SparkEngine\n"
+        "from customer_genome.errors import GenomeError\n"
+        "try:\n    SparkEngine(master='sprak://host:7077')\n"
+        "except GenomeError as err:\n    print(type(err).__name__, err)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert ran.stdout.startswith(SettingsError.__name__) and "sprak://host:7077" in ran.stdout
+    assert "Spark" not in ran.stderr
+    assert SparkEngine.name == "spark"
