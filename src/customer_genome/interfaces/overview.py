@@ -294,6 +294,15 @@ def categories(genome: Genome, choice: Choice = EVERYBODY) -> pa.Table:
     )
 
 
+def products(genome: Genome, most: int = 15) -> list[dict[str, Any]]:
+    """Return the products that brought most revenue: product_id, description, revenue, revenue_share (of all revenue), n_lines, customers."""
+    found: list[dict[str, Any]] = genome.query(
+        "select product_id, description, revenue, revenue / nullif((select sum(total_spend) from customers), 0) as revenue_share, n_lines, customers "
+        f"from products order by revenue desc, product_id limit {int(most)}"
+    ).to_pylist()
+    return found
+
+
 def ledger(genome: Genome) -> pa.Table:
     """Return where every input row went, most rows first: row_class, n_rows, row_share, revenue (signed money)."""
     return genome.query(

@@ -50,26 +50,33 @@ class Picture:
 
 
 def pictures_of(genome: Genome) -> dict[str, Picture]:
-    """Return every chart of the page by name."""
+    """Return every chart of the page by name; countries and categories only where there are several."""
     look = Look("page", genome.currency, PAGE_WIDTH, int(genome.manifest["horizon_days"]))
-    periods, parts = overview.over_time(genome), overview.segments(genome)
-    drawn = (
-        ("revenue_over_time", lambda at: charts.revenue_over_time(periods, at), periods, _period_columns(look)),
-        ("customers_over_time", lambda at: charts.customers_over_time(periods, at), periods, _period_columns(look)),
-        ("segment_sizes", lambda at: charts.segment_sizes(parts, at), parts, _segment_columns(look)),
-        ("segment_spend", lambda at: charts.segment_spend(parts, at), parts, _segment_columns(look)),
-        ("segment_value", lambda at: charts.segment_value(parts, at), parts, _segment_columns(look)),
+    periods, parts, over_time, per_segment = (
+        overview.over_time(genome),
+        overview.segments(genome),
+        _period_columns(look),
+        _segment_columns(look),
+    )
+    drawn = [
+        _drawn(charts.revenue_over_time, periods, over_time),
+        _drawn(charts.customers_over_time, periods, over_time),
+        _drawn(charts.segment_sizes, parts, per_segment),
+        _drawn(charts.segment_spend, parts, per_segment),
+        _drawn(charts.segment_value, parts, per_segment),
         _drawn(charts.value_at_risk, overview.value_at_risk(genome), _risk_columns(look)),
         _drawn(charts.order_counts, overview.order_counts(genome), _order_columns(look)),
         _drawn(charts.concentration, overview.concentration(genome), _curve_columns()),
         _drawn(charts.recency_frequency, overview.recency_frequency(genome), _recency_columns(look)),
         _drawn(charts.spend_value, overview.spend_value(genome), _spend_columns(look)),
-        _drawn(charts.revenue_by_country, overview.countries(genome), _share_columns("country", "Country", look)),
-        _drawn(charts.revenue_by_category, overview.categories(genome), _share_columns("category", "Category", look)),
-    )
-    ledger = overview.ledger(genome)
-    last = ("row_ledger", lambda at: charts.row_ledger(ledger, CLASS_WORDS, at), ledger, _ledger_columns(look))
-    return {name: picture(name, draw, table, columns, look) for name, draw, table, columns in (*drawn, last)}
+    ]
+    places, kinds, ledger = overview.countries(genome), overview.categories(genome), overview.ledger(genome)
+    if places.num_rows > 1:
+        drawn.append(_drawn(charts.revenue_by_country, places, _share_columns("country", "Country", look)))
+    if kinds.num_rows > 1:
+        drawn.append(_drawn(charts.revenue_by_category, kinds, _share_columns("category", "Category", look)))
+    drawn.append(("row_ledger", lambda at: charts.row_ledger(ledger, CLASS_WORDS, at), ledger, _ledger_columns(look)))
+    return {name: picture(name, draw, table, columns, look) for name, draw, table, columns in drawn}
 
 
 def picture(name: str, draw: Draw, table: pa.Table, columns: Sequence[Column], look: Look) -> Picture:

@@ -83,6 +83,7 @@ def render_report(genome: Genome) -> str:
         pictures=pictures_of(genome),
         actions=_actions(genome),
         customers=[row | {"returns": _returns(row, genome.currency)} for row in overview.act_now(genome, most=MOST_CUSTOMERS)],
+        products=overview.products(genome),
         segments=_rows(genome, "segments", "total_spend desc, segment_name"),
         playbooks=_rows(genome, "playbooks", "priority, playbook"),
         findings=_rows(genome, "findings"),
@@ -218,10 +219,10 @@ def _ledger(genome: Genome) -> dict[str, Any]:
 
 
 def _coverage(genome: Genome) -> dict[str, Any]:
-    """Return which columns the source gave, under which names, and which it did not."""
+    """Return which columns the source gave, under which names, and which of use it did not."""
     mapping: Mapping[str, Iterable[str]] = genome.manifest["sources"]["order_lines"]["mapping"]
-    about = {column.name: column.about for column in ORDER_LINES.columns}
+    needless = {"quantity", "price"} if "amount" in mapping else {"amount"}
     return {
-        "given": [(about.get(name, name), " + ".join(raws)) for name, raws in mapping.items()],
-        "missing": [text for name, text in about.items() if name not in mapping],
+        "given": [(name, " + ".join(raws)) for name, raws in mapping.items()],
+        "missing": [name for name in ORDER_LINES.names if name not in mapping and name not in needless],
     }

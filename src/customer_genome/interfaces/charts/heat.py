@@ -53,7 +53,7 @@ def value_at_risk(cells: pa.Table, look: Look | None = None) -> Any:
         row["worth"] = look.estimate(row["clv"])
         row["part"] = share(row["value_at_risk"] / total if total else None)
     worst = max(rows, key=lambda row: row["value_at_risk"])
-    title = f"{look.estimate(total)} of the next 180 days is at risk"
+    title = f"{look.estimate(total)} of the value of the next 180 days is at risk"
     title += (
         f", {worst['part']} of it with customers of {worst['clv_band'].lower()} value and {worst['churn_band'].lower()} risk"
         if total > 0
@@ -232,6 +232,6 @@ def _legend(look: Look, bounds: Sequence[int], channel: str) -> Any:
     legend = alt.Legend(
         title="Customers in a cell", labelExpr=expression, values=steps, columns=3 if look.is_narrow else len(steps)
     )
-    colours = look.palette.heat[-len(steps) :] if len(steps) < STEPS else look.palette.heat
+    colours = look.palette.heat[: len(steps)]
     kind = alt.Fill if channel == "fill" else alt.Color
     return kind("step:O", scale=alt.Scale(domain=steps, range=list(colours)), legend=legend)

@@ -190,12 +190,9 @@ def untitled(chart: Any) -> Any:
 
 
 def nothing_to_draw(look: Look, sentence: str) -> Any:
-    """Return a picture that says why there is nothing to see."""
-    text = alt.Chart(values([{"text": sentence}])).mark_text(
-        align="left", x=0, color=look.palette.soft_ink, fontSize=13, lineBreak="\n"
-    )
-    wrapped = "\n".join(textwrap.wrap(sentence, max(30, int(look.pixels / 7.4))))
-    return finished(text.encode(text=alt.value(wrapped)), look, title=sentence, subtitle="", height=60)
+    """Return an empty picture whose title says why there is nothing to see."""
+    empty = alt.Chart(values([{}])).mark_point(opacity=0)
+    return finished(empty, look, title=sentence, subtitle="", height=1)
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
