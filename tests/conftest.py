@@ -33,7 +33,7 @@ def local_spark() -> Iterator[Callable[[], SparkEngine]]:
     from customer_genome.warehouse.spark import SparkEngine
 
     # Small data: what counts is how soon Java is warm, not how fast it then runs.
-    java = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+    java = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"}
     keeper = SparkEngine(master="local[2]", options=java)
     yield lambda: SparkEngine(master="local[2]")
     keeper.close()

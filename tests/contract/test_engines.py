@@ -105,7 +105,7 @@ def test_unreadable_rows_count_once_and_belong_to_the_last_read(engine, tmp_path
     whole.write_text("id,name,n\n1,a,2\n", encoding="utf-8")
     engine.read(text_source(path), "raw")
     for _ in range(3):
-        assert len(rows_of(engine, "select * from raw")) == 1
+        assert rows_of(engine, "select count(*) as n from raw") == [(1,)]
     assert engine.unreadable_rows().num_rows == 1
     engine.read(text_source(whole), "other")
     assert len(rows_of(engine, "select * from other")) == 1

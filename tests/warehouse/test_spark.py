@@ -39,7 +39,7 @@ def test_rows_keep_their_order_when_many_workers_read_parts_of_many_files(local_
     engine.number_rows("lines", "numbered")
     found = engine.fetch("select count(*) as n, count(distinct line_id) as ids, sum(abs(n - line_id)) as apart from numbered")
     assert found.to_pylist() == [{"n": 3 * N_ROWS, "ids": 3 * N_ROWS, "apart": 0}]
-    parts = engine.fetch("select count(distinct input_file_name()) as n from lines").column("n")[0].as_py()
+    parts = engine.fetch("select distinct input_file_name() as part from lines").num_rows
     assert parts > 10
     engine.close()
 
@@ -77,10 +77,8 @@ def test_a_worker_without_the_packages_is_told(local_spark, tmp_path):
     """Times in text are read by DuckDB on the workers; their Python may lack it."""
     engine = local_spark()
     python = tmp_path / "python"
-    python.write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -c "import sys; sys.modules[\'duckdb\'] = None" "$@"\n', encoding="utf-8"
-    )
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['duckdb'] = None\n", encoding="utf-8")
+    hide = "import sys\nclass Hidden:\n    def find_spec(self, name, *_):\n        if name == 'duckdb':\n            raise ModuleNotFoundError(\"No module named 'duckdb'\")\nsys.meta_path.insert(0, Hidden())\n"
+    (tmp_path / "sitecustomize.py").write_text(hide, encoding="utf-8")
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
     context = engine._session.sparkContext
@@ -111,7 +109,7 @@ def test_skewed_and_single_order_customers_come_out_right(local_spark):
     found = engine.fetch(
         "select n_orders, count(*) as n, sum(n_lines) as n_lines from customer_facts group by n_orders order by 1"
     )
-    assert found.to_pylist() == [{"n_orders": 1, "n": 2_700, "n_lines": 2_700}, {"n_orders": 140, "n": 1, "n_lines": 300}]
+    assert found.to_pylist() == [{"n_orders": 1, "n": 2_700, "n_lines": 2_700}, {"n_orders": 70, "n": 1, "n_lines": 300}]
     engine.close()
 
 

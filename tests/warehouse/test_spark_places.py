@@ -69,7 +69,7 @@ def test_a_master_that_nobody_answers_for():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         master = f"spark://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(EngineError, match="cannot be reached: 127.0.0.1:.*Check that it runs"):
+        with pytest.raises(EngineError, match=r"cannot be reached: 127\.0\.0\.1:.*Check that it runs"):
             require_master(master)
     with pytest.raises(EngineError, match="cannot be reached"):
         require_master("spark://127.0.0.1:99999")

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
@@ -55,6 +56,15 @@ _SQL_OPTIONS: Mapping[str, str] = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    """Where to look for rows that could not be split: all rows as read, SQL that is true of good ones, the first row's number."""
+
+    rows: DataFrame
+    readable: str
+    first_row: int
 
 
 class SparkEngine:
@@ -104,7 +114,7 @@ class SparkEngine:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._numbers = count()
         self._stored: dict[str, tuple[Path, StructType]] = {}
-        self._raw_csv: SourceTable | None = None
+        self._unreadable: _Unreadable | None = None
         self._raw_view = ""
         partitions = shuffle_partitions or (4 if master.startswith("local") else 0)
         for name, value in {**_SQL_OPTIONS, **({"spark.sql.shuffle.partitions": str(partitions)} if partitions else {})}.items():
@@ -118,7 +128,7 @@ class SparkEngine:
 
     def read(self, source: SourceTable, view: str) -> None:
         """Make a described source readable under the name `view`."""
-        self._raw_csv, self._raw_view = None, view
+        self._unreadable, self._raw_view = None, view
         if source.format == "csv":
             self._read_csv(source, view)
             return
@@ -160,16 +170,15 @@ class SparkEngine:
         return self._session.read.parquet(self._reachable(path, "")).schema[name].dataType.simpleString() == "bigint"
 
     def _read_csv(self, source: SourceTable, view: str) -> None:
-        """Keep the rows of delimited files as text in Parquet, once, with what could not be split beside them."""
+        """Read delimited files as text; rows that could not be split are looked for when they are asked for."""
         form = source.csv
         if form is None:
             raise SourceError(f"{source.label} is described as CSV without a format.")
         names = [column.name for column in source.columns]
-        frames = [self._csv_rows(number, path, form, names) for number, path in enumerate(source.paths)]
-        self._store(_kept_name(view), lambda: self._union(frames))
-        columns = ", ".join(quoted(name) for name in names)
-        self.create_view(view, f"select {columns} from {quoted(_kept_name(view))} where {_is_readable(form, len(names))}")
-        self._raw_csv = source
+        rows = self._guarded(lambda: self._union([self._csv_rows(n, path, form, names) for n, path in enumerate(source.paths)]))
+        readable = _is_readable(form, names)
+        self._guarded(lambda: rows.where(_standard(readable)).selectExpr(*map(quoted, names)).createOrReplaceTempView(view))
+        self._unreadable = _Unreadable(rows, readable, 2 if form.has_header else 1)
 
     def _csv_rows(self, number: int, path: str, form: CsvFormat, names: Sequence[str]) -> DataFrame:
         """Return the rows of one delimited file as text, with the raw row where its width is another."""
@@ -215,16 +224,16 @@ class SparkEngine:
 
     def unreadable_rows(self) -> pa.Table:
         """Return the CSV rows that could not be split into columns; the header is row 1 of its file."""
-        source = self._raw_csv
-        if source is None or source.csv is None:
+        asked = self._unreadable
+        if asked is None or not self._guarded(lambda: asked.rows.where(_standard(f"not {asked.readable}")).limit(1).count()):
             return UNREADABLE.empty_table()
-        form, kept = source.csv, _kept_name(self._raw_view)
-        self._numbered(kept, _LINE).createOrReplaceTempView("numbered_raw_rows")
+        self._store("raw_rows", lambda: asked.rows)
+        self._guarded(lambda: self._numbered("raw_rows", _LINE).createOrReplaceTempView("numbered_raw_rows"))
         found = self.fetch(
             f"with firsts as (select {_FILE}, min({_LINE}) as first_line from numbered_raw_rows group by {_FILE}) "
-            f"select cast(r.{_LINE} - f.first_line + {2 if form.has_header else 1} as bigint) as row_number, r.{_RAW} as raw_row "
+            f"select cast(r.{_LINE} - f.first_line + {asked.first_row} as bigint) as row_number, r.{_RAW} as raw_row "
             f"from numbered_raw_rows as r inner join firsts as f on r.{_FILE} = f.{_FILE} "
-            f"where not ({_is_readable(form, len(source.columns))}) order by r.{_LINE}"
+            f"where not {asked.readable} order by r.{_LINE}"
         )
         raw_rows = pc.utf8_trim(found["raw_row"], "\r\n")
         return pa.table([found["row_number"], ["MISSING COLUMNS"] * found.num_rows, raw_rows], schema=UNREADABLE)
@@ -407,18 +416,14 @@ def _standard(sql: str) -> str:
     return _QUOTED.sub(lambda found: found[0].replace("\\", "\\\\") if found[0][0] == "'" else found[0], sql)
 
 
-def _kept_name(view: str) -> str:
-    """Return the table that holds the rows behind a view of delimited files."""
-    return f"{view}_kept"
-
-
-def _is_readable(form: CsvFormat, n_columns: int) -> str:
+def _is_readable(form: CsvFormat, names: Sequence[str]) -> str:
     """Return SQL that is true of rows of the right width or more; what is beyond the last column is left out."""
     text = _RAW
     if form.quote:
         text = f"regexp_replace({text}, '{{0}}[^{{0}}]*{{0}}', '')".format(re.escape(form.quote).replace("'", "''"))
-    delimiter = literal(form.delimiter)
-    return f"({_RAW} is null or length({text}) - length(replace({text}, {delimiter}, '')) >= {n_columns})"
+    n_delimiters = f"length({text}) - length(replace({text}, {literal(form.delimiter)}, ''))"
+    always = f"length(coalesce({quoted(names[0])}, '')) >= 0"  # Spark refuses to look at raw rows alone
+    return f"({always} and ({_RAW} is null or {n_delimiters} >= {len(names)}))"
 
 
 def _text_reader(expression: str) -> Callable[..., Column]:
@@ -443,7 +448,6 @@ def _text_reader(expression: str) -> Callable[..., Column]:
 def _engine_error(err: Exception, sql: str) -> EngineError:
     """Return Spark's complaint in our words, with the SQL kept for --debug."""
     text = str(err).strip()
-    first_line = text.splitlines()[0].rstrip(". ") if text else type(err).__name__
     missing = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", text)
     if missing:
         return EngineError(
@@ -451,11 +455,21 @@ def _engine_error(err: Exception, sql: str) -> EngineError:
             "or name a Python that has it as worker_python.",
             sql,
         )
+    reason = _reason(text) or type(err).__name__
     if "OutOfMemoryError" in text or "maxResultSize" in text:
         return EngineError(
-            f"Spark ran out of memory: {first_line}. Raise memory under [engine] in genome.toml (spark.executor.memory on a cluster).",
+            f"Spark ran out of memory: {reason}. Raise memory under [engine] in genome.toml (spark.executor.memory on a cluster).",
             sql,
         )
     if "No space left on device" in text:
-        return EngineError(f"Spark ran out of disk: {first_line}. Free space where the workspace and spark.local.dir lie.", sql)
-    return EngineError(f"Spark refused a statement: {first_line}. Run again with --debug to see the SQL.", sql)
+        return EngineError(f"Spark ran out of disk: {reason}. Free space where the workspace and spark.local.dir lie.", sql)
+    return EngineError(f"Spark refused a statement: {reason}. Run again with --debug to see the SQL.", sql)
+
+
+def _reason(text: str) -> str:
+    """Return the one line of a complaint that says why: the one with Spark's error class, else the last cause, else the first."""
+    lines = text.splitlines()
+    classed = [line for line in lines if re.search(r"\[[A-Z][A-Z0-9_.]+\] ", line)]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    line = (classed[:1] or causes[-1:] or lines[:1] or [""])[0]
+    return re.sub(r"^(Caused by: )?[\w.$]*: (?=\S)", "", line).strip().rstrip(".;: ")
