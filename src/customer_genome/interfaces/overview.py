@@ -189,7 +189,7 @@ def concentration(genome: Genome, choice: Choice = EVERYBODY) -> pa.Table:
         points as (
             select max(place) / max(n) as customer_share, max(running) / nullif(max(total), 0) as revenue_share
             from ranked group by cast(ceil(100.0 * place / n) as int)
-            union all select 0.0, 0.0
+            union all select 0.0, 0.0 where exists (select 1 from ranked where total > 0)
         )
         select customer_share::double as customer_share, least(revenue_share, 1)::double as revenue_share
         from points where revenue_share is not null order by customer_share"""

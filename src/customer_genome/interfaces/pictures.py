@@ -97,10 +97,15 @@ def picture(name: str, draw: Draw, table: pa.Table, columns: Sequence[Column], l
 
 
 def svg(chart: Any, name: str) -> str:
-    """Return a chart without its title as SVG that can stand inside a page; its ids start with `name` so that none is twice."""
+    """Return a chart without its title as SVG that can stand inside a page.
+
+    Ids become `name` and a number, so that none is there twice and the same chart always gives the same text. Texts from the
+    data were escaped by Vega.
+    """
     text: str = vl_convert.vegalite_to_svg(untitled(chart).to_dict())
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
-    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)
+    numbers = {found: place for place, found in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', text)))}
+    text = re.sub(r'\bid="([^"]+)"', lambda match: f'id="{name}-{numbers[match[1]]}"', text)
+    text = re.sub(r"url\(#([^)]+)\)", lambda match: f"url(#{name}-{numbers[match[1]]})", text)
     text = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", text)
     return text.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
 

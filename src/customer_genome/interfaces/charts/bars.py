@@ -12,7 +12,7 @@ import altair as alt
 import pyarrow as pa
 
 from customer_genome.interfaces.charts.look import LETTER_PX, Look, finished, nothing_to_draw, room_for, rows_of, tips, values
-from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.figures import count, quantity, share
 
 _LEFT_LABEL_PX = 270
 
@@ -134,7 +134,7 @@ def row_ledger(ledger: pa.Table, words: Mapping[str, str], look: Look | None = N
         row["money"] = look.money(row["revenue"])
         row["is_out"] = row["row_class"] != "kept"
     kept = sum(row["n_rows"] for row in rows if not row["is_out"])
-    title = f"{share(kept / total)} of {count(total)} input rows are purchases that count"
+    title = f"{share(kept / total)} of {quantity(total, 'input rows')} are purchases that count"
     return _bars(rows, look, name="name", value="n_rows", title=title, subtitle="Input rows by what became of them, count and share", pale="is_out", tip=[
         ("name", "Became"), ("label", "Rows"), ("money", "Money (signed)"),
     ])  # fmt: skip
