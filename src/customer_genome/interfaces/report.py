@@ -155,9 +155,9 @@ def _expected(totals: Mapping[str, Any], currency: str, horizon: int, prediction
     again = share(totals["expected_active"] / customers if customers else None)
     part = share(totals["value_at_risk"] / clv if clv else None)
     return [
-        _kpi("Expected revenue", estimate(totals["predicted_spend"], currency), f"about {_about(totals['predicted_orders'])} orders", f"next {horizon} days", (
+        _kpi("Expected revenue", estimate(totals["predicted_spend"], currency), f"{_about(totals['predicted_orders'])} orders", f"next {horizon} days", (
             "What today's customers are expected to spend if each keeps their own rhythm; customers yet to be won are not in it.")),
-        _kpi("Customers expected to order", f"about {_about(totals['expected_active'])}", f"{again} of customers", f"next {horizon} days", (
+        _kpi("Customers expected to order", _about(totals["expected_active"]), f"{again} of customers", f"next {horizon} days", (
             "The sum of every customer's probability of at least one order.")),
         _kpi("Customer value", estimate(totals["clv"], currency), f"{estimate(totals['mean_clv'], currency)} per customer", f"next {CLV_DAYS} days", (
             f"Expected revenue, discounted by {discount} a year, times a margin of {margin}.")),
@@ -176,13 +176,15 @@ def _about(value: float) -> str:
 
     Examples
     --------
-    >>> _about(10374.5), _about(2831.7), _about(0.4)
-    ('10,400', '2,830', '0.4')
+    >>> _about(10374.5), _about(2831.7), _about(0.4), _about(0.01)
+    ('about 10,400', 'about 2,830', 'about 0.4', 'under 0.1')
     """
-    if abs(value) < 10:
-        return f"{value:.1f}"
-    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
-    return count(round(value / unit) * unit)
+    if value < 0.1:
+        return "under 0.1"
+    if value < 10:
+        return f"about {value:.1f}"
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return f"about {count(round(value / unit) * unit)}"
 
 
 def _counted(number: int, one: str, many: str) -> str:

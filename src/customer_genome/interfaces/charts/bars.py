@@ -12,7 +12,7 @@ import altair as alt
 import pyarrow as pa
 
 from customer_genome.interfaces.charts.look import LETTER_PX, Look, finished, nothing_to_draw, room_for, rows_of, tips, values
-from customer_genome.interfaces.figures import count, quantity, share
+from customer_genome.interfaces.figures import count, share
 
 _LEFT_LABEL_PX = 270
 
@@ -27,6 +27,8 @@ def segment_sizes(segments: pa.Table, look: Look | None = None) -> Any:
         row["label"] = f"{count(row['customers'])} · {share(row['customer_share'])}"
     first = rows[0]
     title = f"{first['segment']} is the largest segment: {share(first['customer_share'])} of customers"
+    if len(rows) == 1:
+        title = f"All customers are in one segment: {first['segment']}"
     return _bars(rows, look, name="segment", value="customers", title=title, subtitle="Customers per segment, count and share", tip=[
         ("segment", "Segment"), ("label", "Customers"),
     ])  # fmt: skip
@@ -43,6 +45,8 @@ def segment_spend(segments: pa.Table, look: Look | None = None) -> Any:
         row["each"] = look.money(row["mean_spend"])
     first = rows[0]
     title = f"{first['segment']}: {share(first['customer_share'])} of customers, {share(first['revenue_share'])} of revenue"
+    if len(rows) == 1:
+        title = f"All revenue comes from one segment: {first['segment']}"
     return _bars(rows, look, name="segment", value="revenue", title=title, subtitle=f"Revenue so far per segment, {look.money_unit} and share", tip=[
         ("segment", "Segment"), ("label", "Revenue"), ("each", "Per customer"),
     ])  # fmt: skip
@@ -112,7 +116,8 @@ def order_counts(counts: pa.Table, look: Look | None = None) -> Any:
         row["money"] = f"{look.money(row['revenue'], short=True)} · {share(row['revenue_share'])}"
         row["name"] = f"{row['orders']} order" if row["orders"] == "1" else f"{row['orders']} orders"
     once = next((row["customer_share"] for row in rows if row["orders"] == "1"), 0.0)
-    title = f"{share(once)} of customers ordered once" if once else "Every customer ordered more than once"
+    title = f"{share(once)} of customers ordered once" if once < 1 else "Every customer ordered once"
+    title = title if once else "Every customer ordered more than once"
     return _bars(rows, look, name="name", value="customers", title=title, subtitle="Customers by number of orders so far, count and share", tip=[
         ("name", "Orders so far"), ("label", "Customers"), ("money", "Their revenue"),
     ])  # fmt: skip
@@ -134,7 +139,8 @@ def row_ledger(ledger: pa.Table, words: Mapping[str, str], look: Look | None = N
         row["money"] = look.money(row["revenue"])
         row["is_out"] = row["row_class"] != "kept"
     kept = sum(row["n_rows"] for row in rows if not row["is_out"])
-    title = f"{share(kept / total)} of {quantity(total, 'input rows')} are purchases that count"
+    title = f"{share(kept / total)} of {count(total)} input rows are purchases that count"
+    title = title if kept < total else "Every input row is a purchase that counts"
     return _bars(rows, look, name="name", value="n_rows", title=title, subtitle="Input rows by what became of them, count and share", pale="is_out", tip=[
         ("name", "Became"), ("label", "Rows"), ("money", "Money (signed)"),
     ])  # fmt: skip
