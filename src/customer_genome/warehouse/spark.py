@@ -37,6 +37,7 @@ from customer_genome.warehouse.engine import literal, quoted
 from customer_genome.warehouse.spark_places import is_loopback, require_java, require_master
 
 T = TypeVar("T")
+WORKER_SECONDS = 60
 UNREADABLE = pa.schema([("row_number", pa.int64()), ("reason", pa.string()), ("raw_row", pa.string())])
 _RAW, _FILE, _LINE = "raw__row", "raw__file", "raw__line"
 _PLAIN_PATH = re.compile(r"(/(?![_.])[\w.-]+)+")
@@ -395,17 +396,17 @@ def _start(master: str, memory: str, options: Mapping[str, str]) -> SparkSession
     return builder.getOrCreate()
 
 
-def _require_worker(session: SparkSession, master: str, seconds: float = 60.0) -> None:
-    """Raise when a standalone master has given no worker within `seconds`; Spark itself would wait for ever."""
+def _require_worker(session: SparkSession, master: str) -> None:
+    """Raise when a standalone master has given no worker within `WORKER_SECONDS`; Spark itself would wait for ever."""
     if not master.startswith("spark://"):
         return
     context: Any = session.sparkContext._jsc
-    until = time.monotonic() + seconds
+    until = time.monotonic() + WORKER_SECONDS
     while context.sc().getExecutorMemoryStatus().size() < 2:  # the driver counts as one
         if time.monotonic() > until:
             session.stop()
             raise EngineError(
-                f"The Spark master {master} gave no worker within {seconds:.0f} seconds. Check on its web page that workers are "
+                f"The Spark master {master} gave no worker within {WORKER_SECONDS} seconds. Check on its web page that workers are "
                 "registered and have free cores, and as much memory as spark.executor.memory asks for."
             )
         time.sleep(0.1)
