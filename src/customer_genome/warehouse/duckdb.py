@@ -44,6 +44,7 @@ class DuckDBEngine:
         self._set("memory_limit", memory_limit or f"{half_of_memory_mb()}MB")
         self._set("autoinstall_known_extensions", False)
         self._set("autoload_known_extensions", False)
+        self._set("disabled_optimizers", "in_clause")  # it turns `in` lists into joins, which lose the order of the source
         if threads:
             self._set("threads", threads)
         if spill:
