@@ -34,6 +34,6 @@ def local_spark() -> Iterator[Callable[[], SparkEngine]]:
 
     # Small data: what counts is how soon Java is warm, not how fast it then runs.
     java = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"}
-    keeper = SparkEngine(master="local[2]", memory="2g", options=java)
+    keeper = SparkEngine(master="local[2]", memory_limit="2GB", options=java)
     yield lambda: SparkEngine(master="local[2]")
     keeper.close()

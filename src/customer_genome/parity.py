@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_genome.contracts import INPUT_TABLES, SourceTable
+from customer_genome.errors import ContractError
 from customer_genome.features.table import build_features, category_key_of
 from customer_genome.rules import read_category_rules, read_not_merchandise
 from customer_genome.settings import Settings
@@ -114,8 +115,30 @@ class ParityReport:
         }
 
 
+def prove_parity(
+    engine_a: Engine,
+    engine_b: Engine,
+    sources: Mapping[str, SourceTable],
+    settings: Settings,
+    *,
+    as_ofs: Sequence[dt.date] | None = None,
+    today: dt.date | None = None,
+) -> ParityReport:
+    """Build everything from staged lines to customer facts on two engines, and compare it.
+
+    Parameters
+    ----------
+    as_ofs : dates, optional
+        Exclusive cutoffs; by default in the middle of the purchases, at three quarters, and the day after the last.
+    """
+    day = today or dt.date.today()
+    tables = build_tables(engine_a, sources, settings, as_ofs, today=day)
+    build_tables(engine_b, sources, settings, as_ofs, today=day)
+    return compare(engine_a, engine_b, tables)
+
+
 def build_tables(
-    engine: Engine, sources: Mapping[str, SourceTable], settings: Settings, as_ofs: Sequence[dt.date], *, today: dt.date
+    engine: Engine, sources: Mapping[str, SourceTable], settings: Settings, as_ofs: Sequence[dt.date] | None, *, today: dt.date
 ) -> Mapping[str, tuple[str, ...]]:
     """Build everything from staged lines to customer facts for the cutoffs; return the tables with their keys."""
     lines = sources["order_lines"]
@@ -124,8 +147,9 @@ def build_tables(
     side = {name: source for name, source in sources.items() if name != "order_lines"}
     for source in side.values():
         stage_side_table(engine, source, settings.shop.timezone)
-    horizons = pa.array([settings.prediction.horizon_days] * len(as_ofs), pa.int32())
-    build_marts(engine, pa.table({"as_of": pa.array(as_ofs, pa.date32()), "horizon_days": horizons}), settings.cleaning)
+    days = as_ofs or _usual_cutoffs(engine)
+    horizons = pa.array([settings.prediction.horizon_days] * len(days), pa.int32())
+    build_marts(engine, pa.table({"as_of": pa.array(days, pa.date32()), "horizon_days": horizons}), settings.cleaning)
     build_refund_effect(engine)
     key = category_key_of(sources)
     build_features(
@@ -139,6 +163,17 @@ def build_tables(
     )
     features = {name: columns for name, columns in FEATURES.items() if key or name not in _CATEGORY_TABLES}
     return {**{name: INPUT_TABLES[name].key for name in side}, **MARTS, **features}
+
+
+def _usual_cutoffs(engine: Engine) -> list[dt.date]:
+    """Return the middle of the purchases, three quarters of them, and the day after the last."""
+    row = engine.fetch("select min(ordered_on) as first_day, max(ordered_on) as last_day from order_lines").to_pylist()[0]
+    if row["last_day"] is None:
+        raise ContractError(
+            "No purchase is left after cleaning, so there is nothing to compare. `genome run` says why rows were refused."
+        )
+    n_days = (row["last_day"] - row["first_day"]).days + 1
+    return sorted({row["first_day"] + dt.timedelta(days=max(1, n_days * part // 4)) for part in (2, 3, 4)})
 
 
 def compare(engine_a: Engine, engine_b: Engine, tables: Mapping[str, Sequence[str]]) -> ParityReport:

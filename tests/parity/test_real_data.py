@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from customer_genome.parity import build_tables, compare
+from customer_genome.parity import prove_parity
 from customer_genome.settings import CleaningSettings, Settings
 from customer_genome.sources.catalog import describe_sources
 from customer_genome.warehouse.duckdb import DuckDBEngine
@@ -18,9 +18,7 @@ def report_of(local_spark, data, folder, as_ofs, **cleaning):
     settings = Settings(folder, cleaning=CleaningSettings(**cleaning))
     sources = describe_sources(data, settings, folder)
     duckdb, spark = DuckDBEngine(), local_spark()
-    tables = build_tables(duckdb, sources, settings, as_ofs, today=dt.date(2026, 1, 1))
-    build_tables(spark, sources, settings, as_ofs, today=dt.date(2026, 1, 1))
-    report = compare(duckdb, spark, tables)
+    report = prove_parity(duckdb, spark, sources, settings, as_ofs=as_ofs, today=dt.date(2026, 1, 1))
     spark.close()
     return report
 

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from customer_genome.parity import build_tables, compare
+from customer_genome.parity import prove_parity
 from customer_genome.settings import CleaningSettings, Settings, TableSettings
 from customer_genome.sources import describe_file
 from customer_genome.warehouse.duckdb import DuckDBEngine
@@ -49,15 +49,13 @@ def main(master: str, shared: str, kind: str, worker: str = "0") -> None:
     sources = {"order_lines": describe_file(path, "order_lines", TableSettings(), folder)}
     settings = Settings(folder, cleaning=CleaningSettings(refunds="net"))
     duckdb = DuckDBEngine(threads=1)
-    tables = build_tables(duckdb, sources, settings, CUTOFFS, today=TODAY)
     spark = Disturbed(folder / "warehouse", master=master, shuffle_partitions=4, options=SMALL)
     spark.worker = int(worker)
     until = time.monotonic() + 60
     while spark.n_workers() < 2 and time.monotonic() < until:  # the second is a moment later
         time.sleep(0.1)
     before = spark.n_workers()
-    build_tables(spark, sources, settings, CUTOFFS, today=TODAY)
-    report = compare(duckdb, spark, tables)
+    report = prove_parity(duckdb, spark, sources, settings, as_ofs=CUTOFFS, today=TODAY)
     found = {"found": [str(difference) for difference in report.differences]}
     sys.stdout.write(json.dumps(report.as_json() | found | {"workers": [before, spark.n_workers()]}) + "\n")
     spark.close()

@@ -126,3 +126,17 @@ def test_settings_faults_come_before_java_starts():
     assert ran.stdout.startswith(SettingsError.__name__) and "sprak://host:7077" in ran.stdout
     assert "Spark" not in ran.stderr
     assert SparkEngine.name == "spark"
+
+
+@pytest.mark.parametrize(("size", "java"), [("4GB", "4096m"), ("1.5 GiB", "1536m"), ("500MB", "500m"), ("2g", "2048m")])
+def test_sizes_as_java_writes_them(size, java):
+    from customer_genome.warehouse.spark import _java_size
+
+    assert _java_size(size) == java
+
+
+def test_a_size_that_is_none():
+    from customer_genome.warehouse.spark import _java_size
+
+    with pytest.raises(SettingsError, match="wanted a size such as 4GB"):
+        _java_size("much")

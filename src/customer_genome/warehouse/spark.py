@@ -31,7 +31,7 @@ from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
 
 from customer_genome.contracts import CsvFormat, DateOrder, SourceTable
-from customer_genome.errors import EngineError, SourceError
+from customer_genome.errors import EngineError, SettingsError, SourceError
 from customer_genome.warehouse.duckdb import text_time_expression
 from customer_genome.warehouse.engine import literal, quoted
 from customer_genome.warehouse.spark_places import is_loopback, require_java, require_master
@@ -77,8 +77,8 @@ class SparkEngine:
         Where tables are kept; on a cluster, a folder that driver and workers share. None for a temporary one.
     master : str
         "local[2]" (this machine, two cores), "spark://host:port", "yarn" or "k8s://...".
-    memory : str
-        Memory of this process's part of Spark, such as "2g"; taken when Spark starts, empty for Spark's default.
+    memory_limit : str
+        Memory of Java in this process, such as "4GB"; taken when Spark starts, empty for Spark's default (1 GB).
     shuffle_partitions : int
         Parts into which joins and groups are cut; 0 for 4 on this machine and Spark's default on a cluster.
     worker_python : str
@@ -102,12 +102,12 @@ class SparkEngine:
         folder: Path | None = None,
         *,
         master: str = "local[2]",
-        memory: str = "",
+        memory_limit: str = "",
         shuffle_partitions: int = 0,
         worker_python: str = "",
         options: Mapping[str, str] | None = None,
     ) -> None:
-        self._session = _session(master, memory, options or {}, worker_python or sys.executable)
+        self._session = _session(master, memory_limit, options or {}, worker_python or sys.executable)
         SparkEngine._open += 1
         self._is_open = True
         self._is_temporary = folder is None
@@ -353,7 +353,7 @@ class SparkEngine:
 _JSON_TYPES = frozenset({"boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string"})
 
 
-def _session(master: str, memory: str, options: Mapping[str, str], worker_python: str) -> SparkSession:
+def _session(master: str, memory_limit: str, options: Mapping[str, str], worker_python: str) -> SparkSession:
     """Return a session of its own in the one Spark of this process, started when there is none."""
     active = SparkContext._active_spark_context
     if active is not None and active.master == master:
@@ -366,7 +366,7 @@ def _session(master: str, memory: str, options: Mapping[str, str], worker_python
     require_java()
     require_master(master)
     try:
-        session = _start(master, memory, options)
+        session = _start(master, memory_limit, options)
         session.sparkContext.pythonExec = worker_python
         _require_worker(session, master)
     except (PySparkException, Py4JError) as err:
@@ -374,7 +374,7 @@ def _session(master: str, memory: str, options: Mapping[str, str], worker_python
     return session
 
 
-def _start(master: str, memory: str, options: Mapping[str, str]) -> SparkSession:
+def _start(master: str, memory_limit: str, options: Mapping[str, str]) -> SparkSession:
     """Start Spark, quiet, with no web page of its own."""
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # else every refused statement is told twice
     settings = Path(str(files("customer_genome.warehouse").joinpath("log4j2_spark.properties"))).as_uri()
@@ -388,12 +388,20 @@ def _start(master: str, memory: str, options: Mapping[str, str]) -> SparkSession
     )
     if is_loopback(master):
         builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-    if memory:
-        builder = builder.config("spark.driver.memory", memory)
+    if memory_limit:
+        builder = builder.config("spark.driver.memory", _java_size(memory_limit))
     for name, value in options.items():
         if name != _JVM_OPTIONS:
             builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def _java_size(size: str) -> str:
+    """Return a size such as 4GB or 1.5 GiB as Java writes it, in megabytes."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([mg])i?b?", size.strip(), re.IGNORECASE)
+    if not found:
+        raise SettingsError(f"memory_limit = {size!r}: wanted a size such as 4GB.")
+    return f"{round(float(found[1]) * (1024 if found[2] in 'gG' else 1))}m"
 
 
 def _require_worker(session: SparkSession, master: str) -> None:
@@ -459,7 +467,7 @@ def _engine_error(err: Exception, sql: str) -> EngineError:
     reason = _reason(text) or type(err).__name__
     if "OutOfMemoryError" in text or "maxResultSize" in text:
         return EngineError(
-            f"Spark ran out of memory: {reason}. Raise memory under [engine] in genome.toml (spark.executor.memory on a cluster).",
+            f"Spark ran out of memory: {reason}. Raise memory_limit under [engine] in genome.toml, or spark.executor.memory on a cluster.",
             sql,
         )
     if "No space left on device" in text:
