@@ -197,3 +197,17 @@ def test_the_report_carries_its_notices_into_the_sentences(model):
     report = replace(model.report_, notices=("Something to know.",), converged=False)
     assert report.sentences()[-1] == "Something to know."
     assert any("stopped before" in line for line in report.sentences())
+
+
+def test_standard_errors_come_from_the_covariance(model):
+    report = model.report_
+    spread = np.sqrt(np.diag(np.array(report.covariance)))
+    slopes = np.array([value - (1.0 if name == "q" else 0.0) for name, value in report.parameters.items()])
+    np.testing.assert_allclose(list(report.standard_errors.values()), spread * slopes, rtol=1e-12)
+    assert np.linalg.eigvalsh(np.array(report.covariance))[0] > 0
+
+
+def test_arrays_stored_before_there_was_a_covariance_are_read(case, model):
+    arrays = model.to_arrays()
+    arrays.pop("covariance")
+    assert case.make().from_arrays(arrays).report_ == replace(model.report_, covariance=())

@@ -36,6 +36,10 @@ class FitReport:
         At the parameters below, without any penalty, in the units of the data that were given.
     parameters, standard_errors : name -> value
         Standard errors come from the curvature at the optimum; empty where it does not determine them.
+    covariance : rows of numbers
+        Of the coordinates the model is fitted in: the logarithms of the parameters, in their order (Gamma-Gamma has log(q - 1) for
+        log(q)). A standard error is the root of its diagonal entry times the slope of the parameter in its coordinate. Empty
+        where the curvature does not determine it. No unit of time or money enters: changing one only moves the logarithms.
     converged : bool
         Whether the optimiser met its tolerance on the rung that was used.
     rung : str
@@ -56,6 +60,7 @@ class FitReport:
     standard_errors: Mapping[str, float] = field(default_factory=dict)
     reading: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    covariance: tuple[tuple[float, ...], ...] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """Return the report as sentences that need no statistics to be read.
@@ -141,6 +146,7 @@ def report_to_arrays(report: FitReport) -> dict[str, npt.NDArray[Any]]:
         "rung": np.array(report.rung),
         "reading": _text(report.reading),
         "notices": _text(report.notices),
+        "covariance": np.array(report.covariance, dtype=np.float64).reshape(len(report.covariance), -1),
     }
 
 
@@ -176,7 +182,13 @@ def report_from_arrays(arrays: Arrays, model: str, parameter_names: tuple[str, .
         rung=str(arrays["rung"]),
         reading=tuple(str(line) for line in arrays["reading"]),
         notices=tuple(str(line) for line in arrays["notices"]),
+        covariance=as_rows(arrays.get("covariance")),
     )
+
+
+def as_rows(covariance: npt.NDArray[Any] | None) -> tuple[tuple[float, ...], ...]:
+    """Return a covariance matrix as a report keeps it; empty for None."""
+    return () if covariance is None else tuple(tuple(float(value) for value in row) for row in covariance)
 
 
 def _text(lines: list[str] | tuple[str, ...]) -> npt.NDArray[np.str_]:

@@ -90,13 +90,18 @@ class Optimum:
 
 @dataclass(frozen=True)
 class Climb:
-    """What the ladder gave: log-parameters, their standard errors, the rung, and what was tried and left."""
+    """What the ladder gave: log-parameters, their covariance (None: not determined), the rung, and what was tried and left."""
 
     point: Array
-    standard_errors: Array | None
+    covariance: Array | None
     converged: bool
     rung: str
     notices: tuple[str, ...]
+
+    @property
+    def standard_errors(self) -> Array | None:
+        """Return the standard errors of the log-parameters."""
+        return None if self.covariance is None else np.sqrt(np.diag(self.covariance))
 
 
 def climb(likelihood: Likelihood, simpler: Sequence[tuple[str, Callable[[], Array | None]]] = ()) -> Climb:
@@ -115,13 +120,13 @@ def climb(likelihood: Likelihood, simpler: Sequence[tuple[str, Callable[[], Arra
     """
     plain = maximise(likelihood)
     if plain is not None and plain.is_sound:
-        return Climb(plain.point, _errors(plain), True, "maximum likelihood", ())
+        return Climb(plain.point, plain.covariance, True, "maximum likelihood", ())
     notices = [_why_left(plain)]
     weak = maximise(likelihood, penalty_sd=PENALTY_SD)
     if weak is not None and (weak.converged or weak.at_bound):
         if weak.at_bound:
             notices.append(f"Even so {_listed(weak.at_bound)} stayed at the bound of what is tried.")
-        return Climb(weak.point, _errors(weak), weak.converged, "penalised likelihood", tuple(notices))
+        return Climb(weak.point, weak.covariance, weak.converged, "penalised likelihood", tuple(notices))
     notices.append("The penalised fit did not settle either.")
     for name, fit in simpler:
         point = fit()
@@ -224,10 +229,6 @@ def _covariance(curvature: Array, weight: float) -> Array | None:
         return None
     covariance: Array = (vectors / (values * weight)) @ vectors.T
     return covariance
-
-
-def _errors(optimum: Optimum) -> Array | None:
-    return None if optimum.covariance is None else np.sqrt(np.diag(optimum.covariance))
 
 
 def _penalised(loss: Loss, likelihood: Likelihood, penalty_sd: float | None) -> Loss:

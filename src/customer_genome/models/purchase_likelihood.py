@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 
 from customer_genome.models.dropout import NO_DROPOUT
-from customer_genome.models.estimator import Array, FitReport
+from customer_genome.models.estimator import Array, FitReport, as_rows
 from customer_genome.models.histories import Histories
 from customer_genome.models.ladder import PENALTY_SD, Climb, Likelihood, Loss, climb, maximise
 
@@ -135,6 +135,7 @@ def _report(model: str, found: Climb, histories: Histories, counts: Array, scale
         standard_errors=errors,
         reading=reading(values),
         notices=(*notices, *found.notices, *_boundary_notices(values)),
+        covariance=as_rows(found.covariance),
     )
 
 

@@ -19,7 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_genome.errors import ContractError
-from customer_genome.models.estimator import Array, Arrays, FitReport, report_from_arrays, report_to_arrays, require_fitted
+from customer_genome.models.estimator import (
+    Array,
+    Arrays,
+    FitReport,
+    as_rows,
+    report_from_arrays,
+    report_to_arrays,
+    require_fitted,
+)
 from customer_genome.models.histories import as_column, check_weights, distinct_rows, report_faults
 from customer_genome.models.ladder import Climb, Likelihood, Loss, maximise
 
@@ -252,7 +260,7 @@ def _plain(spend: _Spend) -> Climb | None:
     p, excess, gamma = np.exp(best.point)
     if abs(np.log(p * gamma / excess / spend.observed_mean)) > np.log(MEAN_TOLERANCE):
         return None
-    return Climb(best.point, np.sqrt(np.diag(best.covariance)), True, "maximum likelihood", ())
+    return Climb(best.point, best.covariance, True, "maximum likelihood", ())
 
 
 def _loss(spend: _Spend) -> Loss:
@@ -317,6 +325,7 @@ def _report(found: Climb, spend: _Spend, scale: float, notices: list[str]) -> Fi
         standard_errors=errors,
         reading=_reading(values),
         notices=(*notices, *found.notices, *_boundary_notices(values)),
+        covariance=as_rows(found.covariance),
     )
 
 
