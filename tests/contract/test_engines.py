@@ -203,6 +203,43 @@ def test_a_table_stands_still_and_a_view_follows(engine):
         engine.fetch("select * from tripled")
 
 
+def test_a_function_is_mapped_over_rows_in_batches(engine, monkeypatch):
+    monkeypatch.setattr("customer_genome.warehouse.duckdb.ROWS_PER_BATCH", 3)
+    engine.write("numbers", pa.table({"n": pa.array(range(10), pa.int64()), "unused": ["x"] * 10}))
+    schema = pa.schema([("n", pa.int64()), ("half", pa.float64()), ("name", pa.string()), ("day", pa.date32())])
+
+    def describe(rows):
+        numbers = rows["n"].to_pylist()
+        days = [None if n % 2 else dt.date(2024, 1, 1 + n) for n in numbers]
+        return pa.table(
+            {
+                "n": pa.array(numbers, pa.int16()),
+                "half": [n / 2 for n in numbers],
+                "name": [f"ü{n}" for n in numbers],
+                "day": days,
+            }
+        )
+
+    engine.map_rows("described", "select n from numbers where n < 8", describe, schema)
+    expected = [(n, n / 2, f"ü{n}", None if n % 2 else dt.date(2024, 1, 1 + n)) for n in range(8)]
+    assert rows_of(engine, "select n, half, name, day from described order by n") == expected
+    only_n = pa.schema([("n", pa.int64())])
+    engine.map_rows("described", "select n + 100 as n from described where n > 5", lambda rows: rows, only_n)
+    assert rows_of(engine, "select n from described order by n") == [(106,), (107,)]
+
+
+def test_mapping_no_rows_makes_an_empty_table_with_all_columns(engine):
+    engine.write("numbers", pa.table({"n": pa.array([1], pa.int64())}))
+    schema = pa.schema([("n", pa.int64()), ("name", pa.string())])
+
+    def never(rows):
+        raise AssertionError("there are no rows")
+
+    engine.map_rows("nothing", "select n from numbers where n > 1", never, schema)
+    found = engine.fetch("select * from nothing")
+    assert (found.column_names, found.num_rows) == (["n", "name"], 0)
+
+
 def test_functions_of_texts_are_defined_and_replaced(engine):
     engine.define("is_cancelled", ("t",), f"coalesce(matches_pattern(t, {literal('^C' + chr(92) + 'd')}), false)")
     engine.write("orders", pa.table({"id": ["C1", "Cd", None]}))

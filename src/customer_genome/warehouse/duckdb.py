@@ -7,7 +7,7 @@ Parquet itself, so a file may be larger than memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from customer_genome.contracts import DateOrder, SourceTable
 from customer_genome.errors import EngineError, SourceError
 from customer_genome.warehouse.engine import literal, quoted
 
+ROWS_PER_BATCH = 200_000
+"""Rows that `map_rows` hands to a function at once: few enough for memory, enough to share work among equal rows."""
 _UNREADABLE = pa.schema([("row_number", pa.int64()), ("reason", pa.string()), ("raw_row", pa.string())])
 
 
@@ -128,6 +130,22 @@ class DuckDBEngine:
             self.create_table(name, "select * from rows_to_write", keep=keep)
         finally:
             self._connection.unregister("rows_to_write")
+
+    def map_rows(
+        self, name: str, select: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, *, keep: bool = False
+    ) -> None:
+        """Store what a function makes of the rows of a select, in their order; never more than one batch is held as Arrow."""
+        self.create_table("rows_to_map", select)
+        self.write(name, schema.empty_table(), keep=keep)
+        n_rows = self.fetch("select count(*) as n from rows_to_map").column("n")[0].as_py()
+        for start in range(0, n_rows, ROWS_PER_BATCH):
+            batch = self.fetch(f"select * from rows_to_map where rowid >= {start} and rowid < {start + ROWS_PER_BATCH}")
+            self._connection.register("rows_to_write", function(batch).cast(schema))
+            try:
+                self.run(f"insert into {quoted(name)} select * from rows_to_write")
+            finally:
+                self._connection.unregister("rows_to_write")
+        self.run("drop table rows_to_map")
 
     def fetch(self, sql: str) -> pa.Table:
         """Return the rows of a query."""

@@ -6,7 +6,7 @@ module speaks only of tables and of the function names of the prelude, so that o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -57,6 +57,16 @@ class Engine(Protocol):
 
     def write(self, name: str, rows: pa.Table, *, keep: bool = False) -> None:
         """Store Arrow rows under `name` for the time of the run, or for good, replacing what stood there."""
+        ...
+
+    def map_rows(
+        self, name: str, select: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, *, keep: bool = False
+    ) -> None:
+        """Store under `name` what a function makes of the rows of a select, batch by batch.
+
+        Each output row depends on its own input row only, so the size of the batches, which the engine chooses, changes
+        nothing. What the function returns is cast to `schema`; of no rows an empty table is made without calling it.
+        """
         ...
 
     def fetch(self, sql: str) -> pa.Table:
