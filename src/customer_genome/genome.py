@@ -119,6 +119,13 @@ class Genome:
         finally:
             cursor.close()
 
+    def batches(self, sql: str, parameters: Sequence[Any] = (), rows: int = 100_000) -> pa.RecordBatchReader:
+        """Return the rows of a read-only query in batches of about `rows`, for tables too large to hold whole."""
+        with self._lock:
+            cursor = self._connection.cursor()
+        found = cursor.sql(sql, params=list(parameters)) if parameters else cursor.sql(sql)
+        return found.to_arrow_reader(rows)
+
     def tables(self) -> list[str]:
         """Return the names of the published tables."""
         return [
@@ -168,8 +175,7 @@ class Genome:
     def export(self) -> pa.RecordBatchReader:
         """Return one row per customer under the export names of the documentation, in batches."""
         columns = ", ".join(f'{source} as "{name}"' for name, source in self.export_columns())
-        cursor = self._connection.cursor()
-        return cursor.sql(f"select {columns} from customers order by customer_id").to_arrow_reader(100_000)
+        return self.batches(f"select {columns} from customers order by customer_id")
 
     def export_columns(self) -> list[tuple[str, str]]:
         """Return (export name, published column) for every column this version can give."""
