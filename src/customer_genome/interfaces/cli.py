@@ -6,16 +6,18 @@ Heavy modules are imported inside the command that needs them, so that `genome -
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from customer_genome import __version__
 from customer_genome.errors import EngineError, GenomeError, SettingsError
+from customer_genome.interfaces.cli_options import DEFAULT_WORKSPACE, JsonOption, VersionOption, WorkspaceOption
+from customer_genome.interfaces.cli_options import print_json as _print_json
+from customer_genome.interfaces.cli_options import stop as _stop
 
 if TYPE_CHECKING:
     from customer_genome.pipeline import RunResult
@@ -30,14 +32,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-DEFAULT_WORKSPACE = Path("genome-workspace")
-WorkspaceOption = Annotated[
-    Path, typer.Option("--workspace", "-w", envvar="GENOME_WORKSPACE", help="Folder that holds settings, models and results.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-VersionOption = Annotated[
-    str | None, typer.Option("--version", help="Published version, such as v00003; the current one by default.")
-]
 DataArgument = Annotated[
     str | None,
     typer.Argument(help="File, folder, database URI or public data set; by default [tables.order_lines] path of genome.toml."),
@@ -324,12 +318,6 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
     return kept + arguments[end:], len(kept) < end
 
 
-def _stop(message: str, code: int) -> NoReturn:
-    """Write an error and leave."""
-    typer.echo(f"Error: {message}", err=True)
-    raise SystemExit(code)
-
-
 def _settings(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settings:
     """Return the workspace's settings with what the command line says on top; impossible options are a usage error."""
     from customer_genome.settings import merged, read_settings
@@ -348,15 +336,6 @@ def _day(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         _stop(f"--as-of {text} is not a day. Wanted: YYYY-MM-DD, such as 2011-06-12.", code=2)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    """Print one JSON object; days and times in ISO form."""
-    typer.echo(
-        json.dumps(
-            value, default=lambda item: item.isoformat() if isinstance(item, (dt.date, dt.datetime)) else str(item), indent=1
-        )
-    )
 
 
 if __name__ == "__main__":
