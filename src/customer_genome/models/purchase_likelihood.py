@@ -13,7 +13,7 @@ Fader, Hardie & Lee (2005), Marketing Science 24(2), 275-284, eq. 6 and Appendix
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -139,7 +139,7 @@ def _report(model: str, found: Climb, histories: Histories, counts: Array, scale
     )
 
 
-def reading(values: dict[str, float]) -> tuple[str, ...]:
+def reading(values: Mapping[str, float]) -> tuple[str, ...]:
     """Return what the parameters mean, in plain words."""
     r, alpha, a, b = (values[name] for name in PARAMETERS)
     spread = "differ widely" if r < 1 else "differ" if r < 20 else "hardly differ"
