@@ -77,6 +77,7 @@ class PredictionSettings:
     annual_discount: float = 0.10
     margin: float = 1.0
     seed: int = 7
+    fit_sample: int = 250_000
 
 
 @dataclass(frozen=True)
@@ -294,6 +295,8 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(f"[prediction] annual_discount = {prediction.annual_discount}: wanted a share such as 0.10 for 10 % a year")
     if prediction.margin <= 0:
         faults.append(f"[prediction] margin = {prediction.margin}: wanted a share of revenue above 0, such as 0.35")
+    if prediction.fit_sample < 100:
+        faults.append(f"[prediction] fit_sample = {prediction.fit_sample}: wanted 100 or more customers, such as 250000")
     if segments.k < 0 or segments.k == 1:
         faults.append(f"[segments] k = {segments.k}: wanted 2 or more clusters, or 0 to choose by the data")
     if not _rising(segments.churn_bands, 2) or not all(0 < edge < 1 for edge in segments.churn_bands):

@@ -153,3 +153,34 @@ def test_a_million_customers() -> None:
     features, group = three_groups(1_000_000)
     found = fit_clusters(features, NAMES, features[:, 2])
     assert found.k == 3 and (found.labels == group).all()
+
+
+def test_a_weight_of_three_is_three_equal_customers() -> None:
+    features, _ = three_groups()
+    spend, weights = features[:, 2], np.random.default_rng(4).integers(0, 4, len(features))
+    weighted = fit_clusters(features, NAMES, spend, weights=weights)
+    repeated = fit_clusters(np.repeat(features, weights, axis=0), NAMES, np.repeat(spend, weights))
+    ours, theirs = weighted.to_arrays(), repeated.to_arrays()
+    for name, values in ours.items():
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(values, theirs[name], rtol=1e-12, err_msg=name)
+        else:
+            assert np.array_equal(values, theirs[name]), name
+    assert np.array_equal(np.repeat(weighted.labels, weights), repeated.labels)
+
+
+def test_weights_let_a_sample_speak_for_its_population() -> None:
+    """A third of one kind was sampled, all of the other: only with weights the middle is that of everybody."""
+    features = (np.r_[np.full(500, 1.0), np.full(400, 5.0)] + np.arange(900) * 1e-6)[:, None]
+    sample = np.r_[0:500:3, 500:900]
+    weights = np.where(sample < 500, 3.0, 1.0)
+    everybody = Transformation.of(features, ("spend_trend",))
+    assert Transformation.of(features[sample], ("spend_trend",), weights).fill == pytest.approx(everybody.fill, rel=1e-4)
+    assert Transformation.of(features[sample], ("spend_trend",)).fill > 4 * everybody.fill
+
+
+@pytest.mark.parametrize("weights", [[0.0] * 30, [-1.0] * 30, [1.0] * 29])
+def test_weights_that_say_nothing_are_refused(weights: list[float]) -> None:
+    features, _ = three_groups(30)
+    with pytest.raises(ContractError, match="weight"):
+        fit_clusters(features, NAMES, features[:, 2], weights=weights)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_genome.errors import ContractError
+from customer_genome.models.histories import check_weights
 from customer_genome.models.segments import FloatArray, IntArray, significant
 
 CLUSTER_FEATURES: tuple[str, ...] = (
@@ -54,22 +55,24 @@ class Transformation:
     spread: FloatArray
 
     @classmethod
-    def of(cls, features: FloatArray, names: Sequence[str]) -> Self:
-        """Learn the transformation from features of shape (n_customers, n_features)."""
+    def of(cls, features: FloatArray, names: Sequence[str], weights: FloatArray | None = None) -> Self:
+        """Learn the transformation from features of shape (n_customers, n_features), each customer counting `weights` times."""
         width = features.shape[1]
+        weights = np.ones(len(features)) if weights is None else weights
         is_logged, unit, fill = np.zeros(width, dtype=np.bool_), np.ones(width), np.zeros(width)
         for j in range(width):
-            known = np.sort(features[:, j][~np.isnan(features[:, j])])
+            known, weight = _ordered(features[:, j], weights)
             if len(known) == 0:
                 continue
-            fill[j] = _middle(known)
+            fill[j] = _value_at(known, weight, 1, 2)
             is_logged[j] = known[0] >= 0 and known[-1] > 0 and not _is_share(names[j])
             if is_logged[j]:
-                unit[j] = _middle(known[known > 0])
+                unit[j] = _value_at(known[known > 0], weight[known > 0], 1, 2)
         start = cls(tuple(names), is_logged, unit, fill, np.zeros(width), np.ones(width))
-        levelled = np.sort(start._levelled(features), axis=0)
-        spread = np.array([_spread(levelled[:, j]) for j in range(width)])
-        return cls(tuple(names), is_logged, unit, fill, np.array([_middle(levelled[:, j]) for j in range(width)]), spread)
+        levelled = [_ordered(column, weights) for column in start._levelled(features).T]
+        centre = np.array([_value_at(known, weight, 1, 2) for known, weight in levelled])
+        spread = np.array([_spread(known, weight) for known, weight in levelled])
+        return cls(tuple(names), is_logged, unit, fill, centre, spread)
 
     def _levelled(self, features: FloatArray) -> FloatArray:
         """Return features filled and logged, not yet scaled."""
@@ -89,18 +92,29 @@ def _is_share(name: str) -> bool:
     return name.startswith("p_") or "share" in name or "probability" in name
 
 
-def _middle(ordered: FloatArray) -> float:
-    """Return the lower median of sorted values."""
-    return float(ordered[(len(ordered) - 1) // 2])
+def _ordered(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the known values in ascending order, with their weights."""
+    known = np.flatnonzero(~np.isnan(values))
+    places = known[np.argsort(values[known], kind="stable")]
+    return values[places], weights[places]
 
 
-def _spread(ordered: FloatArray) -> float:
+def _value_at(ordered: FloatArray, weights: FloatArray, part: int, parts: int) -> float:
+    """Return the smallest of sorted values that at least `part` in `parts` of the weight does not exceed; 1 in 2 is the lower median."""
+    reached = np.cumsum(weights)
+    place = np.searchsorted(reached * parts, float(reached[-1]) * part * (1 - 1e-12), side="left")
+    return float(ordered[place])
+
+
+def _spread(ordered: FloatArray, weights: FloatArray) -> float:
     """Return a robust spread of sorted values; 0 when they are all equal."""
     if ordered[0] == ordered[-1]:
         return 0.0
-    n = len(ordered)
-    middle_half = float(ordered[(3 * n + 3) // 4 - 1] - ordered[(n + 3) // 4 - 1]) / 1.349
-    return middle_half if middle_half > 0 else float(ordered.std())
+    middle_half = (_value_at(ordered, weights, 3, 4) - _value_at(ordered, weights, 1, 4)) / 1.349
+    if middle_half > 0:
+        return middle_half
+    mean = np.average(ordered, weights=weights)
+    return float(np.sqrt(np.average(np.square(ordered - mean), weights=weights)))
 
 
 @dataclass(frozen=True)
@@ -185,10 +199,18 @@ class Clusters:
         return cls(arrays["centres"], arrays["mean_spend"], Transformation(names, *rest), no_labels, tried, str(arrays["reason"]))
 
 
-def fit_clusters(features: npt.ArrayLike, names: Sequence[str], spend: npt.ArrayLike, *, k: int = 0, seed: int = 7) -> Clusters:
+def fit_clusters(
+    features: npt.ArrayLike,
+    names: Sequence[str],
+    spend: npt.ArrayLike,
+    *,
+    k: int = 0,
+    seed: int = 7,
+    weights: npt.ArrayLike | None = None,
+) -> Clusters:
     """Part customers into clusters of like behaviour.
 
-    Above 50,000 customers the centres are learned from every n-th customer of the sorted table; all are assigned.
+    Above 50,000 customers the centres are learned from customers evenly spaced in the sorted table; all are assigned.
 
     Parameters
     ----------
@@ -199,6 +221,8 @@ def fit_clusters(features: npt.ArrayLike, names: Sequence[str], spend: npt.Array
     k : int
         Wanted number of clusters; 0 lets the silhouette choose among 3..8, passing over a k whose smallest cluster
         holds under 1 % of the customers.
+    weights : float array, shape (n_customers,), optional
+        How many customers each row stands for; 3 means the same as three equal rows.
 
     Returns
     -------
@@ -217,11 +241,15 @@ def fit_clusters(features: npt.ArrayLike, names: Sequence[str], spend: npt.Array
         )
     if k < 0:
         raise ContractError(f"clusters: k = {k}. Wanted: 0 (let the data choose) or a number from 1 up.")
-    transformation = Transformation.of(table, names)
+    weight = check_weights(weights, len(table))
+    stands = weight > 0
+    if not stands.any():
+        raise ContractError("clusters: no customer has weight. Wanted: at least one weight above 0.")
+    transformation = Transformation.of(table[stands], names, weight[stands])
     points = transformation.apply(table)
-    ordered = points[np.lexsort(points.T[::-1])]
-    centres, tried, reason = _centres(ordered[_spaced(len(ordered), ROWS_TO_FIT)], k, seed)
-    order, mean_spend = _by_spend(_nearest(points, centres), money, centres)
+    sorted_rows = np.flatnonzero(stands)[np.lexsort(points[stands].T[::-1])]
+    centres, tried, reason = _centres(points[sorted_rows[_spaced_by_weight(weight[sorted_rows], ROWS_TO_FIT)]], k, seed)
+    order, mean_spend = _by_spend(_nearest(points, centres), money, centres, weight)
     return Clusters(centres[order], mean_spend, transformation, _nearest(points, centres[order]), tried, reason)
 
 
@@ -246,6 +274,15 @@ def _checked(features: npt.ArrayLike, names: Sequence[str]) -> FloatArray:
 def _spaced(n: int, most: int) -> IntArray:
     """Return at most `most` evenly spaced positions of 0..n-1."""
     return np.arange(n, dtype=np.int64) if n <= most else np.arange(most, dtype=np.int64) * n // most
+
+
+def _spaced_by_weight(weights: FloatArray, most: int) -> IntArray:
+    """Return at most `most` positions, evenly spaced in weight: a row of weight 3 is taken as three equal rows would be."""
+    reached = np.cumsum(weights)
+    n = min(max(int(np.rint(reached[-1])), 1), most)
+    steps = np.arange(n) * (float(reached[-1]) / n)
+    places = np.searchsorted(reached, steps * (1 + 1e-12), side="right")
+    return np.minimum(places, len(weights) - 1).astype(np.int64)
 
 
 def _centres(points: FloatArray, k: int, seed: int) -> tuple[FloatArray, tuple[ClusterCount, ...], str]:
@@ -327,13 +364,12 @@ def _nearest(points: FloatArray, centres: FloatArray) -> IntArray:
     return nearest
 
 
-def _by_spend(labels: IntArray, spend: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
+def _by_spend(labels: IntArray, spend: FloatArray, centres: FloatArray, weights: FloatArray) -> tuple[IntArray, FloatArray]:
     """Return the clusters that have members, by mean spend descending (then by centre), and those means."""
-    present = [int(c) for c in np.unique(labels)]
+    present = [int(c) for c in np.unique(labels[weights > 0])]
     means = {}
     for cluster in present:
-        known = np.sort(spend[labels == cluster])
-        known = known[~np.isnan(known)]
-        means[cluster] = float(significant(known.mean())) if len(known) else 0.0
+        known, weight = _ordered(spend[labels == cluster], weights[labels == cluster])
+        means[cluster] = float(significant(np.average(known, weights=weight))) if weight.sum() > 0 else 0.0
     order = sorted(present, key=lambda cluster: (-means[cluster], tuple(centres[cluster])))
     return np.array(order, dtype=np.int64), np.array([means[cluster] for cluster in order])
