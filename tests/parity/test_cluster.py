@@ -121,10 +121,11 @@ def test_a_master_without_workers_is_told(tmp_path_factory):
         idle.started(f"{PACKAGE}.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0")
         idle.wait_for("I have been elected leader")
         script = (
-            "import customer_genome.warehouse.spark as spark\n"
-            "spark.WORKER_SECONDS = 3\n"
+            "from customer_genome.errors import EngineError\n"
+            "from customer_genome.warehouse import spark, spark_session\n"
+            "spark_session.WORKER_SECONDS = 3\n"
             f"try:\n    spark.SparkEngine(master={idle.master!r})\n"
-            "except spark.EngineError as err:\n    print(err)\n"
+            "except EngineError as err:\n    print(err)\n"
         )
         ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=True)
         assert "gave no worker within 3 seconds" in ran.stdout

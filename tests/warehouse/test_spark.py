@@ -130,13 +130,13 @@ def test_settings_faults_come_before_java_starts():
 
 @pytest.mark.parametrize(("size", "java"), [("4GB", "4096m"), ("1.5 GiB", "1536m"), ("500MB", "500m"), ("2g", "2048m")])
 def test_sizes_as_java_writes_them(size, java):
-    from customer_genome.warehouse.spark import _java_size
+    from customer_genome.warehouse.spark_places import java_size
 
-    assert _java_size(size) == java
+    assert java_size(size) == java
 
 
 def test_a_size_that_is_none():
-    from customer_genome.warehouse.spark import _java_size
+    from customer_genome.warehouse.spark_places import java_size
 
     with pytest.raises(SettingsError, match="wanted a size such as 4GB"):
-        _java_size("much")
+        java_size("much")

@@ -2,61 +2,44 @@
 
 Comes in: descriptions of sources and portable SQL. Goes out: Parquet tables and Arrow. Only what is fetched reaches this
 process. Tables are stored, views are asked again whenever they are read, as on DuckDB; the folder has to be one that
-all workers see under the same path. This is the one module that imports pyspark.
+all workers see under the same path. Only this module and the spark_* modules beside it import pyspark.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
-from pyspark import SparkContext
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql.pandas.functions import arrow_udf
-from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
+from pyspark.sql import DataFrame
+from pyspark.sql.types import StringType, StructField, StructType
 
 from customer_genome.contracts import CsvFormat, DateOrder, SourceTable
-from customer_genome.errors import EngineError, SettingsError, SourceError
+from customer_genome.errors import SourceError
 from customer_genome.warehouse.duckdb import text_time_expression
 from customer_genome.warehouse.engine import literal, quoted
-from customer_genome.warehouse.spark_places import is_loopback, require_java, require_master
+from customer_genome.warehouse.spark_functions import mapped, text_reader
+from customer_genome.warehouse.spark_session import SQL_OPTIONS, open_session
+from customer_genome.warehouse.spark_text import RAW_ROW, engine_error, is_readable, standard
 
 T = TypeVar("T")
-WORKER_SECONDS = 60
 UNREADABLE = pa.schema([("row_number", pa.int64()), ("reason", pa.string()), ("raw_row", pa.string())])
-_RAW, _FILE, _LINE = "raw__row", "raw__file", "raw__line"
+_FILE, _LINE = "raw__file", "raw__line"
 _PLAIN_PATH = re.compile(r"(/(?![_.])[\w.-]+)+")
 _SUFFIXES = {"none": "", "gzip": ".gz", "zstd": ".zst"}
-_QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*""")
-_JVM_OPTIONS = "spark.driver.extraJavaOptions"
 _PACKED = (".gz", ".zst", ".zstd", ".bz2", ".snappy", ".lz4", ".deflate")
-
-# What makes a statement mean on Spark what it means on DuckDB.
-_SQL_OPTIONS: Mapping[str, str] = {
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
-    "spark.sql.timestampType": "TIMESTAMP_NTZ",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.csv.parser.columnPruning.enabled": "false",  # else a line's width goes unseen
-    "spark.sql.legacy.parquet.nanosAsLong": "true",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.execution.arrow.pyspark.enabled": "true",
-}
 
 
 @dataclass(frozen=True)
@@ -107,7 +90,7 @@ class SparkEngine:
         worker_python: str = "",
         options: Mapping[str, str] | None = None,
     ) -> None:
-        self._session = _session(master, memory_limit, options or {}, worker_python or sys.executable)
+        self._session = open_session(master, memory_limit, options or {}, worker_python or sys.executable)
         SparkEngine._open += 1
         self._is_open = True
         self._is_temporary = folder is None
@@ -118,7 +101,7 @@ class SparkEngine:
         self._unreadable: _Unreadable | None = None
         self._raw_view = ""
         partitions = shuffle_partitions or (4 if master.startswith("local") else 0)
-        for name, value in {**_SQL_OPTIONS, **({"spark.sql.shuffle.partitions": str(partitions)} if partitions else {})}.items():
+        for name, value in {**SQL_OPTIONS, **({"spark.sql.shuffle.partitions": str(partitions)} if partitions else {})}.items():
             self._session.conf.set(name, value)
         prelude = files("customer_genome.warehouse").joinpath("prelude_spark.sql").read_text(encoding="utf-8")
         for statement in prelude.split(";\n"):
@@ -177,22 +160,22 @@ class SparkEngine:
             raise SourceError(f"{source.label} is described as CSV without a format.")
         names = [column.name for column in source.columns]
         rows = self._guarded(lambda: self._union([self._csv_rows(n, path, form, names) for n, path in enumerate(source.paths)]))
-        readable = _is_readable(form, names)
-        self._guarded(lambda: rows.where(_standard(readable)).selectExpr(*map(quoted, names)).createOrReplaceTempView(view))
+        readable = is_readable(form, names)
+        self._guarded(lambda: rows.where(standard(readable)).selectExpr(*map(quoted, names)).createOrReplaceTempView(view))
         self._unreadable = _Unreadable(rows, readable, 2 if form.has_header else 1)
 
     def _csv_rows(self, number: int, path: str, form: CsvFormat, names: Sequence[str]) -> DataFrame:
         """Return the rows of one delimited file as text, with the raw row where its width is another."""
         reachable = self._reachable(path, _SUFFIXES[form.compression])
         rows = (
-            self._session.read.schema(StructType([StructField(name, StringType()) for name in (*names, _RAW)]))
+            self._session.read.schema(StructType([StructField(name, StringType()) for name in (*names, RAW_ROW)]))
             .option("sep", form.delimiter)
             .option("quote", form.quote)
             .option("escape", form.quote)
             .option("header", form.has_header)
             .option("multiLine", self._has_long_rows(reachable, form))
             .option("mode", "PERMISSIVE")
-            .option("columnNameOfCorruptRecord", _RAW)
+            .option("columnNameOfCorruptRecord", RAW_ROW)
             .option("encoding", "UTF-8")
         )
         return rows.csv(reachable).selectExpr("*", f"{number} as {_FILE}")
@@ -202,7 +185,7 @@ class SparkEngine:
         if not form.quote:
             return False
         odd = f"(length(value) - length(replace(value, {literal(form.quote)}, ''))) % 2 = 1"
-        return bool(self._session.read.text(reachable).where(_standard(odd)).limit(1).count())
+        return bool(self._session.read.text(reachable).where(standard(odd)).limit(1).count())
 
     def _reachable(self, path: str, suffix: str) -> str:
         """Return a file's URI, by a link with a plain name where Spark would take its own for a pattern, hidden or packed."""
@@ -226,13 +209,13 @@ class SparkEngine:
     def unreadable_rows(self) -> pa.Table:
         """Return the CSV rows that could not be split into columns; the header is row 1 of its file."""
         asked = self._unreadable
-        if asked is None or not self._guarded(lambda: asked.rows.where(_standard(f"not {asked.readable}")).limit(1).count()):
+        if asked is None or not self._guarded(lambda: asked.rows.where(standard(f"not {asked.readable}")).limit(1).count()):
             return UNREADABLE.empty_table()
         self._store("raw_rows", lambda: asked.rows)
         self._guarded(lambda: self._numbered("raw_rows", _LINE).createOrReplaceTempView("numbered_raw_rows"))
         found = self.fetch(
             f"with firsts as (select {_FILE}, min({_LINE}) as first_line from numbered_raw_rows group by {_FILE}) "
-            f"select cast(r.{_LINE} - f.first_line + {asked.first_row} as bigint) as row_number, r.{_RAW} as raw_row "
+            f"select cast(r.{_LINE} - f.first_line + {asked.first_row} as bigint) as row_number, r.{RAW_ROW} as raw_row "
             f"from numbered_raw_rows as r inner join firsts as f on r.{_FILE} = f.{_FILE} "
             f"where not {asked.readable} order by r.{_LINE}"
         )
@@ -272,7 +255,7 @@ class SparkEngine:
         if order == "epoch":
             return f"convert_timezone('UTC', {zone}, time_from_epoch(try_cast({column} as double)))"
         name = f"time_of_text_{next(self._numbers)}"
-        self._session.udf.register(name, _text_reader(text_time_expression("value", order, formats, timezone)))
+        self._session.udf.register(name, text_reader(text_time_expression("value", order, formats, timezone)))
         return f"{name}({f'number_text({column})' if raw_type == 'double' else f'cast({column} as string)'})"
 
     def row_json_expression(self, columns: Sequence[str]) -> str:
@@ -291,11 +274,11 @@ class SparkEngine:
 
     def run(self, sql: str) -> None:
         """Run one statement."""
-        self._guarded(lambda: self._session.sql(_standard(sql)), sql)
+        self._guarded(lambda: self._session.sql(standard(sql)), sql)
 
     def create_table(self, name: str, select: str, *, keep: bool = False) -> None:
         """Store the rows of a select as Parquet under `name`; all tables last until the engine's folder goes."""
-        self._store(name, lambda: self._session.sql(_standard(select)), select)
+        self._store(name, lambda: self._session.sql(standard(select)), select)
 
     def create_view(self, name: str, select: str, *, keep: bool = False) -> None:
         """Name a select."""
@@ -305,9 +288,15 @@ class SparkEngine:
         """Store Arrow rows under `name`."""
         self._store(name, lambda: self._session.createDataFrame(rows))
 
+    def map_rows(
+        self, name: str, select: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, *, keep: bool = False
+    ) -> None:
+        """Store what a function makes of the rows of a select; the workers apply it to their parts, nothing comes here."""
+        self._store(name, lambda: mapped(self._session.sql(standard(select)), function, schema), select)
+
     def fetch(self, sql: str) -> pa.Table:
         """Return the rows of a query."""
-        return self._guarded(lambda: self._session.sql(_standard(sql)).toArrow(), sql)
+        return self._guarded(lambda: self._session.sql(standard(sql)).toArrow(), sql)
 
     def close(self) -> None:
         """Forget the tables; stop Spark when no other engine of this process uses it."""
@@ -347,138 +336,7 @@ class SparkEngine:
         try:
             return work()
         except (PySparkException, Py4JError) as err:
-            raise _engine_error(err, sql) from err
+            raise engine_error(err, sql) from err
 
 
 _JSON_TYPES = frozenset({"boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string"})
-
-
-def _session(master: str, memory_limit: str, options: Mapping[str, str], worker_python: str) -> SparkSession:
-    """Return a session of its own in the one Spark of this process, started when there is none."""
-    active = SparkContext._active_spark_context
-    if active is not None and active.master == master:
-        return SparkSession.builder.getOrCreate().newSession()
-    if active is not None:
-        raise EngineError(
-            f"This process already works for the Spark master {active.master}; {master} was asked for. "
-            "Close the first engine, or start another process."
-        )
-    require_java()
-    require_master(master)
-    try:
-        session = _start(master, memory_limit, options)
-        session.sparkContext.pythonExec = worker_python
-        _require_worker(session, master)
-    except (PySparkException, Py4JError) as err:
-        raise _engine_error(err, "") from err
-    return session
-
-
-def _start(master: str, memory_limit: str, options: Mapping[str, str]) -> SparkSession:
-    """Start Spark, quiet, with no web page of its own."""
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # else every refused statement is told twice
-    settings = Path(str(files("customer_genome.warehouse").joinpath("log4j2_spark.properties"))).as_uri()
-    builder = (
-        SparkSession.builder.master(master)
-        .appName("customer-genome")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.log.level", "ERROR")
-        .config(_JVM_OPTIONS, f"-Dlog4j2.configurationFile={settings} {options.get(_JVM_OPTIONS, '')}".strip())
-    )
-    if is_loopback(master):
-        builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-    if memory_limit:
-        builder = builder.config("spark.driver.memory", _java_size(memory_limit))
-    for name, value in options.items():
-        if name != _JVM_OPTIONS:
-            builder = builder.config(name, value)
-    return builder.getOrCreate()
-
-
-def _java_size(size: str) -> str:
-    """Return a size such as 4GB or 1.5 GiB as Java writes it, in megabytes."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([mg])i?b?", size.strip(), re.IGNORECASE)
-    if not found:
-        raise SettingsError(f"memory_limit = {size!r}: wanted a size such as 4GB.")
-    return f"{round(float(found[1]) * (1024 if found[2] in 'gG' else 1))}m"
-
-
-def _require_worker(session: SparkSession, master: str) -> None:
-    """Raise when a standalone master has given no worker within `WORKER_SECONDS`; Spark itself would wait for ever."""
-    if not master.startswith("spark://"):
-        return
-    context: Any = session.sparkContext._jsc
-    until = time.monotonic() + WORKER_SECONDS
-    while context.sc().getExecutorMemoryStatus().size() < 2:  # the driver counts as one
-        if time.monotonic() > until:
-            session.stop()
-            raise EngineError(
-                f"The Spark master {master} gave no worker within {WORKER_SECONDS} seconds. Check on its web page that workers are "
-                "registered and have free cores, and as much memory as spark.executor.memory asks for."
-            )
-        time.sleep(0.1)
-
-
-def _standard(sql: str) -> str:
-    """Return SQL whose text literals mean to Spark what they mean to everybody: a backslash is a backslash."""
-    return _QUOTED.sub(lambda found: found[0].replace("\\", "\\\\") if found[0][0] == "'" else found[0], sql)
-
-
-def _is_readable(form: CsvFormat, names: Sequence[str]) -> str:
-    """Return SQL that is true of rows of the right width or more; what is beyond the last column is left out."""
-    text = _RAW
-    if form.quote:
-        text = f"regexp_replace({text}, '{{0}}[^{{0}}]*{{0}}', '')".format(re.escape(form.quote).replace("'", "''"))
-    n_delimiters = f"length({text}) - length(replace({text}, {literal(form.delimiter)}, ''))"
-    always = f"length(coalesce({quoted(names[0])}, '')) >= 0"  # Spark refuses to look at raw rows alone
-    return f"({always} and ({_RAW} is null or {n_delimiters} >= {len(names)}))"
-
-
-def _text_reader(expression: str) -> Callable[..., Column]:
-    """Return a function for SQL that reads times by DuckDB's expression over the column `value`, a batch at a time."""
-
-    def read_times(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
-        import duckdb
-        import pyarrow
-
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            for batch in batches:
-                connection.register("texts", pyarrow.table({"value": batch}))
-                times = connection.sql(f"select {expression} as at from texts").to_arrow_table()["at"]
-                connection.unregister("texts")
-                yield times.combine_chunks()
-
-    reader: Callable[..., Column] = arrow_udf(read_times, TimestampNTZType())  # type: ignore[call-overload]
-    return reader
-
-
-def _engine_error(err: Exception, sql: str) -> EngineError:
-    """Return Spark's complaint in our words, with the SQL kept for --debug."""
-    text = str(err).strip()
-    missing = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", text)
-    if missing:
-        return EngineError(
-            f"A Spark worker's Python has no module {missing.group(1)}. Install customer-genome on every worker, "
-            "or name a Python that has it as worker_python.",
-            sql,
-        )
-    reason = _reason(text) or type(err).__name__
-    if "OutOfMemoryError" in text or "maxResultSize" in text:
-        return EngineError(
-            f"Spark ran out of memory: {reason}. Raise memory_limit under [engine] in genome.toml, or spark.executor.memory on a cluster.",
-            sql,
-        )
-    if "No space left on device" in text:
-        return EngineError(f"Spark ran out of disk: {reason}. Free space where the workspace and spark.local.dir lie.", sql)
-    return EngineError(f"Spark refused a statement: {reason}. Run again with --debug to see the SQL.", sql)
-
-
-def _reason(text: str) -> str:
-    """Return the one line of a complaint that says why: the one with Spark's error class, else the last cause, else the first."""
-    lines = text.splitlines()
-    classed = [line for line in lines if re.search(r"\[[A-Z][A-Z0-9_.]+\] ", line)]
-    causes = [line for line in lines if line.startswith("Caused by: ")]
-    line = (classed[:1] or causes[-1:] or lines[:1] or [""])[0]
-    return re.sub(r"^(Caused by: )?[\w.$]*: (?=\S)", "", line).strip().rstrip(".;: ")

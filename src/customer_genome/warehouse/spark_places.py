@@ -88,3 +88,11 @@ def _fault(address: str, seconds: float) -> str:
 def is_loopback(master: str) -> bool:
     """Return whether driver and workers all run on this machine."""
     return bool(_LOCAL.fullmatch(master)) or master.startswith(("spark://127.0.0.1:", "spark://localhost:", "spark://[::1]:"))
+
+
+def java_size(size: str) -> str:
+    """Return a size such as 4GB or 1.5 GiB as Java writes it, in megabytes."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([mg])i?b?", size.strip(), re.IGNORECASE)
+    if not found:
+        raise SettingsError(f"memory_limit = {size!r}: wanted a size such as 4GB.")
+    return f"{round(float(found[1]) * (1024 if found[2] in 'gG' else 1))}m"

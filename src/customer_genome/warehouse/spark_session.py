@@ -1,0 +1,97 @@
+"""Starting Spark: one for each process, quiet, with the options that make SQL mean what it means on DuckDB.
+
+Comes in: the master's address, sizes and further options. Goes out: a session of its own in the one Spark of this process.
+It knows nothing of tables.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark import SparkContext
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from customer_genome.errors import EngineError
+from customer_genome.warehouse.spark_places import is_loopback, java_size, require_java, require_master
+from customer_genome.warehouse.spark_text import engine_error
+
+WORKER_SECONDS = 60
+_JVM_OPTIONS = "spark.driver.extraJavaOptions"
+
+# What makes a statement mean on Spark what it means on DuckDB.
+SQL_OPTIONS: Mapping[str, str] = {
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.csv.parser.columnPruning.enabled": "false",  # else a line's width goes unseen
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+
+def open_session(master: str, memory_limit: str, options: Mapping[str, str], worker_python: str) -> SparkSession:
+    """Return a session of its own in the one Spark of this process, started when there is none."""
+    active = SparkContext._active_spark_context
+    if active is not None and active.master == master:
+        return SparkSession.builder.getOrCreate().newSession()
+    if active is not None:
+        raise EngineError(
+            f"This process already works for the Spark master {active.master}; {master} was asked for. "
+            "Close the first engine, or start another process."
+        )
+    require_java()
+    require_master(master)
+    try:
+        session = _start(master, memory_limit, options)
+        session.sparkContext.pythonExec = worker_python
+        _require_worker(session, master)
+    except (PySparkException, Py4JError) as err:
+        raise engine_error(err, "") from err
+    return session
+
+
+def _start(master: str, memory_limit: str, options: Mapping[str, str]) -> SparkSession:
+    """Start Spark, quiet, with no web page of its own."""
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # else every refused statement is told twice
+    settings = Path(str(files("customer_genome.warehouse").joinpath("log4j2_spark.properties"))).as_uri()
+    builder = (
+        SparkSession.builder.master(master)
+        .appName("customer-genome")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.log.level", "ERROR")
+        .config(_JVM_OPTIONS, f"-Dlog4j2.configurationFile={settings} {options.get(_JVM_OPTIONS, '')}".strip())
+    )
+    if is_loopback(master):
+        builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+    if memory_limit:
+        builder = builder.config("spark.driver.memory", java_size(memory_limit))
+    for name, value in options.items():
+        if name != _JVM_OPTIONS:
+            builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def _require_worker(session: SparkSession, master: str) -> None:
+    """Raise when a standalone master has given no worker within `WORKER_SECONDS`; Spark itself would wait for ever."""
+    if not master.startswith("spark://"):
+        return
+    context: Any = session.sparkContext._jsc
+    until = time.monotonic() + WORKER_SECONDS
+    while context.sc().getExecutorMemoryStatus().size() < 2:  # the driver counts as one
+        if time.monotonic() > until:
+            session.stop()
+            raise EngineError(
+                f"The Spark master {master} gave no worker within {WORKER_SECONDS} seconds. Check on its web page that workers are "
+                "registered and have free cores, and as much memory as spark.executor.memory asks for."
+            )
+        time.sleep(0.1)
