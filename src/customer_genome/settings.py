@@ -92,11 +92,15 @@ class SegmentSettings:
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """Where SQL runs and how much of the machine it may use. Empty memory limit: half of the machine."""
+    """Where SQL runs and how much of the machine it may use. Empty memory limit: half of the machine. See docs/spark.md."""
 
-    name: Literal["duckdb"] = "duckdb"
+    name: Literal["duckdb", "spark"] = "duckdb"
     memory_limit: str = ""
     threads: int = 0
+    spark_master: str = "local[*]"
+    spark_folder: str | None = None
+    spark_options: Mapping[str, str] = field(default_factory=dict)
+    worker_python: str = ""
 
 
 @dataclass(frozen=True)
@@ -277,6 +281,7 @@ def _absolute(settings: Settings) -> Settings:
         cleaning=replace(settings.cleaning, not_merchandise=beside(settings.cleaning.not_merchandise, "not_merchandise.toml")),
         features=replace(settings.features, categories=beside(settings.features.categories, "categories.toml")),
         segments=replace(settings.segments, playbooks=beside(settings.segments.playbooks, "playbooks.toml")),
+        engine=replace(settings.engine, spark_folder=beside(settings.engine.spark_folder, "spark")),
     )
 
 
