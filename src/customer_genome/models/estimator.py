@@ -146,7 +146,7 @@ def report_to_arrays(report: FitReport) -> dict[str, npt.NDArray[Any]]:
         "rung": np.array(report.rung),
         "reading": _text(report.reading),
         "notices": _text(report.notices),
-        "covariance": np.array(report.covariance, dtype=np.float64).reshape(len(report.covariance), -1),
+        "covariance": np.array(report.covariance, dtype=np.float64).reshape(len(report.covariance), len(report.covariance)),
     }
 
 
