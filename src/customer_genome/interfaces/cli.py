@@ -15,6 +15,7 @@ import typer
 
 from customer_genome import __version__
 from customer_genome.errors import EngineError, GenomeError, SettingsError
+from customer_genome.interfaces.cli_diff import diff
 from customer_genome.interfaces.cli_golden import golden
 from customer_genome.interfaces.cli_options import DEFAULT_WORKSPACE, JsonOption, VersionOption, WorkspaceOption
 from customer_genome.interfaces.cli_options import print_json as _print_json
@@ -339,6 +340,7 @@ def _day(text: str) -> dt.date:
         _stop(f"--as-of {text} is not a day. Wanted: YYYY-MM-DD, such as 2011-06-12.", code=2)
 
 
+app.command("diff")(diff)
 app.command("golden")(golden)
 
 
