@@ -7,15 +7,19 @@ so that nothing is left in freed blocks; the report of the workspace, which may 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from customer_genome.errors import UnknownCustomerError, WorkspaceError
-from customer_genome.snapshot import Snapshot, read_snapshot, replace_files, versions
-from customer_genome.workspace import Workspace
+from customer_genome.snapshot import Snapshot, parquet_select, parquet_tables, read_snapshot, replace_files, versions
+from customer_genome.workspace import Workspace, sync_file
 
 _BLANKED = ("customer_id", "order_id", "ordered_at", "product_id", "description", "raw_row")
 
@@ -41,7 +45,7 @@ def forget(workspace: Workspace, customer_id: str) -> Mapping[str, int]:
 def _forget_locked(workspace: Workspace, customer_id: str) -> Mapping[str, int]:
     """Erase while holding the workspace."""
     with workspace.locked():
-        rows = _erase_from_warehouse(workspace, customer_id)
+        rows = _erase_from_warehouse(workspace, customer_id) + _erase_from_tables(workspace, customer_id)
         touched = [name for name in versions(workspace) if _erase_from_version(read_snapshot(workspace, name), customer_id)]
         if not rows and not touched:
             raise UnknownCustomerError(
@@ -72,11 +76,24 @@ def _erase_from_warehouse(workspace: Workspace, customer_id: str) -> int:
     return n_rows
 
 
+def _erase_from_tables(workspace: Workspace, customer_id: str) -> int:
+    """Drop the customer from the tables that a run on Spark left, and the text of unreadable rows that name them."""
+    n_rows = 0
+    for files in parquet_tables(workspace.tables).values():
+        for path in files:
+            fresh = path.with_suffix(".tmp")
+            n_erased = copy_without(path, fresh, customer_id)
+            if n_erased:
+                sync_file(fresh)
+                os.replace(fresh, path)
+            fresh.unlink(missing_ok=True)
+            n_rows += n_erased
+    return n_rows
+
+
 def _erase_from_version(snapshot: Snapshot, customer_id: str) -> bool:
     """Write a version anew without the customer; return whether they stood in it."""
-    with duckdb.connect(str(snapshot.database), read_only=True) as connection:
-        found = connection.execute("select count(*) from customers where customer_id = ?", [customer_id]).fetchone()
-    if not found or not found[0]:
+    if not _is_in(snapshot, customer_id):
         return False
 
     def write(folder: Path) -> None:
@@ -86,10 +103,50 @@ def _erase_from_version(snapshot: Snapshot, customer_id: str) -> bool:
             _delete_everywhere(connection, customer_id)
             _copy(connection, folder / snapshot.database.name)
         working.unlink()
+        for name, files in snapshot.parquet.items():
+            (folder / name).mkdir()
+            for path in files:
+                if not copy_without(path, folder / name / path.name, customer_id):
+                    shutil.copy2(path, folder / name / path.name)
 
     left = int(snapshot.manifest["customers"]) - 1
     replace_files(replace(snapshot, manifest={**snapshot.manifest, "customers": left}), write)
     return True
+
+
+def _is_in(snapshot: Snapshot, customer_id: str) -> bool:
+    """Return whether a customer stands in a version."""
+    files = snapshot.parquet.get("customers", [])
+    with duckdb.connect() if files else duckdb.connect(str(snapshot.database), read_only=True) as connection:
+        customers = f"({parquet_select(files)})" if files else "customers"
+        found = connection.execute(f"select count(*) from {customers} where customer_id = ?", [customer_id]).fetchone()
+    return bool(found and found[0])
+
+
+def copy_without(path: Path, target: Path, customer_id: str) -> int:
+    """Copy a Parquet file without a customer, a batch at a time; return the rows that were touched.
+
+    Where none is, nothing is kept at `target`. A customer's rows go; other rows that came with their id somewhere in the
+    text (unreadable ones) lose this text.
+    """
+    n_touched = 0
+    with pq.ParquetFile(path) as file:
+        if "customer_id" not in file.schema_arrow.names:
+            return 0
+        with pq.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
+            for batch in file.iter_batches():
+                kept = batch.filter(pc.fill_null(pc.not_equal(batch.column("customer_id"), customer_id), True))
+                place = kept.schema.get_field_index("raw_row")
+                if place >= 0:
+                    names = pc.fill_null(pc.match_substring(kept.column(place), customer_id), False)
+                    n_touched += pc.sum(names).as_py() or 0
+                    blank = pc.if_else(names, pa.scalar(None, kept.schema.field(place).type), kept.column(place))
+                    kept = kept.set_column(place, kept.schema.field(place), blank)
+                n_touched += batch.num_rows - kept.num_rows
+                writer.write_batch(kept)
+    if not n_touched:
+        target.unlink()
+    return n_touched
 
 
 def _delete_everywhere(connection: duckdb.DuckDBPyConnection, customer_id: str, keep: str = "") -> None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pa_parquet
 
 from customer_genome.errors import SettingsError, SnapshotError, did_you_mean
 from customer_genome.genome import Genome
+from customer_genome.snapshot import parquet_select, parquet_tables
 from customer_genome.workspace import Workspace, appearing_whole
 
 EXCEL_ROWS = 1_048_575
@@ -76,9 +77,11 @@ def _reader(genome: Genome, workspace: Workspace, table: str) -> pa.RecordBatchR
 
 def _quarantine(workspace: Workspace) -> pa.RecordBatchReader:
     """Return every refused row of the latest run."""
+    files = parquet_tables(workspace.tables).get(QUARANTINE, [])  # where the latest run was on Spark
     try:
-        with duckdb.connect(str(workspace.warehouse), read_only=True) as connection:
-            rows = connection.sql("select * from quarantine order by row_number").to_arrow_table()
+        with duckdb.connect() if files else duckdb.connect(str(workspace.warehouse), read_only=True) as connection:
+            refused = f"({parquet_select(files)})" if files else QUARANTINE
+            rows = connection.sql(f"select * from {refused} order by row_number").to_arrow_table()
     except duckdb.Error as err:
         raise SnapshotError(
             f"The quarantine of {workspace.root} cannot be read: {str(err).splitlines()[0]}. Run `genome run` again."

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from customer_genome.errors import SnapshotError, UnknownCustomerError, did_you_mean
-from customer_genome.snapshot import Snapshot, read_snapshot
+from customer_genome.snapshot import Snapshot, parquet_select, read_snapshot
 from customer_genome.workspace import Workspace
 
 UNITED_KINGDOM = frozenset({"united kingdom", "uk", "gb", "great britain"})
@@ -75,7 +75,7 @@ class Genome:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         try:
-            self._connection = duckdb.connect(str(snapshot.database), read_only=True)
+            self._connection = _opened(snapshot)
         except duckdb.Error as err:
             raise SnapshotError(
                 f"Version {snapshot.version} cannot be opened: {str(err).splitlines()[0]}. Check it with `genome doctor`, or publish again with `genome run`."
@@ -130,7 +130,9 @@ class Genome:
         """Return the names of the published tables."""
         return [
             row["table_name"]
-            for row in self.query("select table_name from information_schema.tables order by table_name").to_pylist()
+            for row in self.query(
+                "select table_name from information_schema.tables where table_catalog = current_database() order by table_name"
+            ).to_pylist()
         ]
 
     def table(self, name: str) -> pa.Table:
@@ -206,6 +208,23 @@ class Genome:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close."""
         self.close()
+
+
+def _opened(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
+    """Return a connection whose tables are the published ones: those of the file, or views of it and of Parquet files."""
+    folders = snapshot.parquet
+    if not folders:
+        return duckdb.connect(str(snapshot.database), read_only=True)
+    connection = duckdb.connect()
+    path = str(snapshot.database).replace("'", "''")
+    connection.execute(f"attach '{path}' as published (read_only)")
+    connection.execute("set parquet_metadata_cache = true")  # checked against the file's time before it is believed
+    inside = connection.execute("select table_name from duckdb_tables() where database_name = 'published'").fetchall()
+    for (name,) in inside:
+        connection.execute(f'create view "{name}" as select * from published.main."{name}"')
+    for name, files in folders.items():
+        connection.execute(f'create view "{name}" as {parquet_select(files)}')
+    return connection
 
 
 def share_name(category: str) -> str:

@@ -1,6 +1,7 @@
 """Published versions: write one whole, switch to it atomically, read it.
 
     published/v00007/snapshot.duckdb   customers, orders, daily totals, ledger, ... (read-only)
+    published/v00007/customers/*.parquet   instead of tables in that file, where a run on Spark published large ones
     published/v00007/manifest.json     what it is: data window, settings, model versions, checksums
     published/CURRENT                  the name of the version that readers open
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,26 @@ class Snapshot:
     def database(self) -> Path:
         """The read-only DuckDB file."""
         return self.folder / DATABASE
+
+    @property
+    def parquet(self) -> dict[str, list[Path]]:
+        """The tables that are folders of Parquet files, with their files in the order of their rows."""
+        return parquet_tables(self.folder)
+
+
+def parquet_tables(folder: Path) -> dict[str, list[Path]]:
+    """Return the tables in a folder that are folders of Parquet files, with their files in the order of their rows."""
+    if not folder.is_dir():
+        return {}
+    found = {path.name: sorted(path.glob("*.parquet")) for path in sorted(folder.iterdir()) if path.is_dir()}
+    return {name: files for name, files in found.items() if files and name.isidentifier()}
+
+
+def parquet_select(files: Sequence[Path]) -> str:
+    """Return DuckDB's SQL that reads Parquet files below each other; signs that patterns use stand for themselves."""
+    escaped = ("".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path)) for path in files)
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in escaped)
+    return f"select * from read_parquet([{listed}])"
 
 
 def publish(workspace: Workspace, write: Callable[[Path], None], manifest: Mapping[str, Any], keep_versions: int) -> Snapshot:
@@ -81,12 +102,14 @@ def replace_files(snapshot: Snapshot, write: Callable[[Path], None]) -> None:
 
 def _seal(folder: Path, manifest: dict[str, Any]) -> None:
     """Write manifest and checksums, and make every file durable."""
-    manifest["checksums"] = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST]
+    manifest["checksums"] = {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
     write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1, default=str) + "\n")
-    for path in folder.iterdir():
+    for path in [*paths, folder / MANIFEST]:
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    sync_folder(folder)
+    for inner in sorted({path.parent for path in paths} | {folder}):
+        sync_folder(inner)
 
 
 def versions(workspace: Workspace) -> list[str]:

@@ -2,6 +2,7 @@
 
 genome.toml  categories.toml  playbooks.toml     what the user decides (all optional)
 warehouse/warehouse.duckdb                       every input row with its class, and the marts
+warehouse/tables/                                instead, after a run on Spark: the refused rows, as Parquet
 models/                                          model versions and aliases
 published/v00001 ... CURRENT                     immutable results
 forgotten.json                                   salted digests of erased customers
@@ -33,6 +34,8 @@ class Workspace:
         self.root = root.expanduser().resolve()
         self.warehouse = self.root / "warehouse" / "warehouse.duckdb"
         self.building = self.root / "warehouse" / "building.duckdb"
+        self.tables = self.root / "warehouse" / "tables"
+        self.building_tables = self.root / "warehouse" / "building"
         self.published = self.root / "published"
         self.models = self.root / "models"
         self.tmp = self.root / "tmp"
@@ -109,7 +112,19 @@ class Workspace:
             shutil.rmtree(leftover, ignore_errors=True)
         for path in self.warehouse.parent.glob("building.duckdb*"):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.building_tables, ignore_errors=True)
         self.tmp.mkdir(parents=True, exist_ok=True)
+
+    def switch_warehouse(self) -> None:
+        """Put what a run has built in the place of the warehouse before: a DuckDB file, or tables of another engine."""
+        if self.building.exists():
+            os.replace(self.building, self.warehouse)
+            shutil.rmtree(self.tables, ignore_errors=True)
+            return
+        shutil.rmtree(self.tables, ignore_errors=True)
+        if self.building_tables.exists():
+            os.rename(self.building_tables, self.tables)
+        self.warehouse.unlink(missing_ok=True)
 
     def forgotten(self) -> tuple[str, tuple[str, ...]]:
         """Return the salt and the digests of erased customers."""
@@ -169,6 +184,12 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sha256_of(path: Path) -> str:

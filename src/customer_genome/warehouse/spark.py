@@ -28,7 +28,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from customer_genome.contracts import CsvFormat, DateOrder, SourceTable
 from customer_genome.errors import SourceError
-from customer_genome.warehouse.duckdb import text_time_expression
+from customer_genome.warehouse.duckdb import DuckDBEngine, text_time_expression
 from customer_genome.warehouse.engine import literal, quoted
 from customer_genome.warehouse.spark_functions import mapped, text_reader
 from customer_genome.warehouse.spark_session import SQL_OPTIONS, open_session
@@ -39,6 +39,10 @@ UNREADABLE = pa.schema([("row_number", pa.int64()), ("reason", pa.string()), ("r
 _FILE, _LINE = "raw__file", "raw__line"
 _PLAIN_PATH = re.compile(r"(/(?![_.])[\w.-]+)+")
 _SUFFIXES = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+_EXPORT = {
+    "compression": "zstd",
+    "parquet.block.size": str(16 * 2**20),
+}  # small row groups: one customer is found by their ranges
 _PACKED = (".gz", ".zst", ".zstd", ".bz2", ".snappy", ".lz4", ".deflate")
 
 
@@ -68,6 +72,8 @@ class SparkEngine:
         The workers' Python; it needs duckdb and pyarrow where times are read from text. Empty for this one.
     options : mapping
         Further Spark options (`spark.executor.memory`, ...), taken when Spark starts.
+    is_temporary : bool or None
+        Whether the folder goes when the engine is closed; by default one that was not given does.
 
     Raises
     ------
@@ -89,11 +95,12 @@ class SparkEngine:
         shuffle_partitions: int = 0,
         worker_python: str = "",
         options: Mapping[str, str] | None = None,
+        is_temporary: bool | None = None,
     ) -> None:
         self._session = open_session(master, memory_limit, options or {}, worker_python or sys.executable)
         SparkEngine._open += 1
         self._is_open = True
-        self._is_temporary = folder is None
+        self._is_temporary = folder is None if is_temporary is None else is_temporary
         self._folder = (folder or Path(tempfile.mkdtemp(prefix="genome-spark-"))).absolute()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._numbers = count()
@@ -297,6 +304,30 @@ class SparkEngine:
     def fetch(self, sql: str) -> pa.Table:
         """Return the rows of a query."""
         return self._guarded(lambda: self._session.sql(standard(sql)).toArrow(), sql)
+
+    def export(self, folder: Path, small: Mapping[str, str], large: Mapping[str, str]) -> None:
+        """Write large selects as folders of Parquet files, sorted, and fetch the small ones into `snapshot.duckdb`.
+
+        The workers write into the shared folder; from there the files are moved, so only this process needs to see `folder`.
+        """
+        for name, select in large.items():
+            self._export_files(select, folder / name)
+        if small:
+            file = DuckDBEngine(folder / "snapshot.duckdb", threads=1)
+            try:
+                for name, select in small.items():
+                    file.write(name, self.fetch(select), keep=True)
+            finally:
+                file.close()
+
+    def _export_files(self, select: str, target: Path) -> None:
+        """Write a select as Parquet files in order of its rows."""
+        written = self._new_path("export")
+        self._guarded(lambda: self._session.sql(standard(select)).write.options(**_EXPORT).parquet(written.as_uri()), select)
+        target.mkdir(parents=True)
+        for number, part in enumerate(sorted(written.glob("part-*.parquet"))):
+            shutil.move(part, target / f"part-{number:05d}.parquet")
+        shutil.rmtree(written)
 
     def close(self) -> None:
         """Forget the tables; stop Spark when no other engine of this process uses it."""

@@ -1,0 +1,56 @@
+"""Open the engine that the settings name.
+
+Comes in: engine settings, the file in which a warehouse on one machine is built, a folder for work files. Goes out: an
+engine. Spark is loaded only where it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from customer_genome.errors import SettingsError
+from customer_genome.settings import EngineSettings
+from customer_genome.warehouse.duckdb import DuckDBEngine
+from customer_genome.warehouse.engine import Engine
+
+
+def open_engine(settings: EngineSettings, building: Path, spill: Path) -> Engine:
+    """Return the engine of a run.
+
+    Parameters
+    ----------
+    building : Path
+        The warehouse file that DuckDB builds.
+    spill : Path
+        Folder for what does not fit in memory, and for Spark's tables where no shared folder is named.
+
+    Raises
+    ------
+    SettingsError
+        When Spark is asked for and PySpark or Java is missing.
+    EngineError
+        When the Spark master cannot be reached or has no worker.
+    """
+    if settings.name == "duckdb":
+        return DuckDBEngine(building, settings.memory_limit, settings.threads, spill)
+    if find_spec("pyspark") is None:
+        raise SettingsError(
+            "The Spark engine needs PySpark, which is not installed. Install it with `pip install 'customer-genome[spark]'`, "
+            'or run with --engine duckdb (name = "duckdb" under [engine] in genome.toml).'
+        )
+    from customer_genome.warehouse.spark import SparkEngine
+
+    shared = Path(settings.spark_folder) if settings.spark_folder else spill
+    own = shared / f"genome-{hashlib.sha256(str(building).encode()).hexdigest()[:12]}"
+    shutil.rmtree(own, ignore_errors=True)  # of a run that was killed: its workspace writes one run at a time
+    return SparkEngine(
+        own,
+        master=settings.spark_master,
+        memory_limit=settings.memory_limit,
+        worker_python=settings.worker_python,
+        options=settings.spark_options,
+        is_temporary=True,
+    )
