@@ -2,11 +2,13 @@
 
 Comes in: an engine, described sources, settings as values. Goes out: tables in the warehouse. `lines` holds every input
 row; `order_lines`, `refunds`, `order_days` and `ledger` are made from it by the texts in sql/marts, in the order below.
+What does not depend on a cutoff stays in the warehouse, so that a refresh can add new rows to it (warehouse/increment.py).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,6 +21,10 @@ from customer_genome.settings import CleaningSettings, ShopSettings
 from customer_genome.warehouse.engine import Engine, literal, quoted
 
 EARLIEST_DAY = dt.date(1970, 1, 1)
+NO_REPEATED_LINES = (
+    "select cast(null as bigint) as line_id, cast(null as string) as customer_id, cast(null as string) as row_class, "
+    "cast(null as decimal(18, 4)) as revenue where false"
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,31 @@ class NotMerchandise:
 
     product_ids: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LineRules:
+    """What decides how an order line is read and classed.
+
+    Attributes
+    ----------
+    today : date
+        Lines dated after the day that follows it are bad dates.
+    salt, forgotten : text, SHA-256 digests of salt + customer id
+        Erased customers, whose rows keep nothing but their class.
+    """
+
+    cleaning: CleaningSettings
+    shop: ShopSettings
+    today: dt.date
+    not_merchandise: NotMerchandise = NotMerchandise()
+    salt: str = ""
+    forgotten: tuple[str, ...] = ()
+
+    @property
+    def latest_time(self) -> dt.datetime:
+        """The time from which lines lie too far ahead to be true."""
+        return dt.datetime.combine(self.today + dt.timedelta(days=2), dt.time())
 
 
 def sql_text(package: str, folder: str, name: str) -> str:
@@ -59,25 +90,55 @@ def stage_lines(
     SourceError
         When customer, time or money is not mapped.
     """
-    _require_money(source)
-    _define_rules(engine, cleaning, shop, not_merchandise or NotMerchandise(), today)
-    ids = ", ".join(literal(digest) for digest in forgotten)
-    engine.define("is_forgotten", ("c",), f"digest({literal(salt)} || c) in ({ids})" if ids else "false")
-    engine.read(source, "raw_order_lines")
-    engine.create_view("source_lines", source_lines_select(engine, source, shop.timezone))
-    engine.create_table("lines", sql_text("customer_genome.warehouse", "sql/staging", "lines"), keep=True)
-    engine.write(
-        "unreadable_lines", _without_text(engine.unreadable_rows()) if forgotten else engine.unreadable_rows(), keep=True
-    )
-    engine.run("drop view source_lines")
+    rules = LineRules(cleaning, shop, today, not_merchandise or NotMerchandise(), salt, tuple(forgotten))
+    unreadable = read_lines(engine, source, rules, "lines")
+    engine.write("unreadable_lines", unreadable, keep=True)
     engine.number_rows("lines", "numbered_lines")
     _require_rows(engine, source, "lines")
-    if cleaning.drop_duplicates and {"order_id", "product_id"} <= set(source.mapping):
-        engine.create_table("repeated_lines", _mart("repeated_lines"), keep=True)
+    if finds_duplicates(source, cleaning):
+        engine.create_table("repeated_lines", mart_text("repeated_lines"), keep=True)
     else:
-        engine.create_table("repeated_lines", "select cast(null as bigint) as line_id where false", keep=True)
-    engine.create_view("order_lines", _mart("order_lines"), keep=True)
-    engine.create_table("returned_lines", _mart("returned_lines"))
+        engine.create_table("repeated_lines", NO_REPEATED_LINES, keep=True)
+    engine.create_view("order_lines", mart_text("order_lines"), keep=True)
+    engine.create_table("returned_lines", mart_text("returned_lines"), keep=True)
+
+
+def read_lines(engine: Engine, source: SourceTable, rules: LineRules, table: str, *, keep: bool = True) -> pa.Table:
+    """Read order lines once into `table`: every row typed, with its class, by the one text that says what a class is.
+
+    Returns
+    -------
+    table of row_number, reason, raw_row, row_digest
+        The rows that could not be split into columns; without their text where somebody has been erased.
+
+    Raises
+    ------
+    SourceError
+        When customer, time or money is not mapped.
+    """
+    _require_money(source)
+    define_rules(engine, rules)
+    engine.read(source, "raw_order_lines")
+    engine.create_view("source_lines", source_lines_select(engine, source, rules.shop.timezone))
+    engine.create_table(table, staging_text(), keep=keep)
+    unreadable = _with_digests(engine.unreadable_rows())
+    engine.run("drop view source_lines")
+    return _without_text(unreadable) if rules.forgotten else unreadable
+
+
+def finds_duplicates(source: SourceTable, cleaning: CleaningSettings) -> bool:
+    """Return whether equal lines are one line sent twice: only where order and product tell lines apart."""
+    return cleaning.drop_duplicates and {"order_id", "product_id"} <= set(source.mapping)
+
+
+def _with_digests(unreadable: pa.Table) -> pa.Table:
+    """Return unreadable rows with a short digest of their text, by which they are known again when they come once more.
+
+    32 bits tell rows of one shop apart and leave nothing from which an erased row could be restored.
+    """
+    texts = unreadable.column("raw_row").to_pylist()
+    digests = [hashlib.sha256((text or "").encode()).hexdigest()[:8] for text in texts]
+    return unreadable.append_column("row_digest", pa.array(digests, pa.string()))
 
 
 def _without_text(unreadable: pa.Table) -> pa.Table:
@@ -93,22 +154,33 @@ def build_marts(engine: Engine, cutoffs: pa.Table, cleaning: CleaningSettings) -
     ----------
     cutoffs : table with as_of (date) and horizon_days (int)
     """
+    build_orders(engine)
+    build_marts_of_cutoffs(engine, cutoffs, cleaning)
+
+
+def build_orders(engine: Engine) -> None:
+    """Build what knows no cutoff: orders cut by day and country, and what matching returns needs."""
+    engine.create_table("return_events", mart_text("return_events"), keep=True)
+    engine.create_table("order_totals", mart_text("order_totals"), keep=True)
+    engine.create_table("split_orders", mart_text("split_orders"))
+    engine.create_table("split_order_days", mart_text("split_order_days"), keep=True)
+    engine.create_view("order_days", mart_text("order_days"))
+
+
+def build_marts_of_cutoffs(engine: Engine, cutoffs: pa.Table, cleaning: CleaningSettings) -> None:
+    """Build refunds for the cutoffs and the ledger as of the last of them, from orders that stand."""
     engine.write("cutoffs", cutoffs)
     engine.define("nets_refunds", (), "true" if cleaning.refunds == "net" else "false")
-    engine.create_table("return_matches", _mart("return_matches"))
-    engine.create_table("refunds", _mart("refunds"))
+    engine.create_table("return_matches", mart_text("return_matches"))
+    engine.create_table("refunds", mart_text("refunds"))
     engine.create_view("refunds_now", "select * from refunds where as_of = (select max(as_of) from cutoffs)")
-    engine.create_table("order_totals", _mart("order_totals"))
-    engine.create_table("split_orders", _mart("split_orders"))
-    engine.create_table("split_order_days", _mart("split_order_days"))
-    engine.create_view("order_days", _mart("order_days"))
-    engine.create_table("ledger", _mart("ledger"))
-    engine.create_view("quarantine", _mart("quarantine"), keep=True)
+    engine.create_table("ledger", mart_text("ledger"))
+    engine.create_view("quarantine", mart_text("quarantine"), keep=True)
 
 
 def build_refund_effect(engine: Engine) -> None:
     """Build the table that says what each refund policy makes of revenue."""
-    engine.create_table("refund_effect", _mart("refund_effect"))
+    engine.create_table("refund_effect", mart_text("refund_effect"))
 
 
 def published_text(name: str) -> str:
@@ -116,7 +188,7 @@ def published_text(name: str) -> str:
     return sql_text("customer_genome.warehouse", "sql/published", name)
 
 
-def _mart(name: str) -> str:
+def mart_text(name: str) -> str:
     """Return the text of a mart."""
     return sql_text("customer_genome.warehouse", "sql/marts", name)
 
@@ -144,10 +216,16 @@ def _require_rows(engine: Engine, source: SourceTable, table: str) -> None:
         )
 
 
-def _define_rules(
-    engine: Engine, cleaning: CleaningSettings, shop: ShopSettings, not_merchandise: NotMerchandise, today: dt.date
-) -> None:
-    """Turn the cleaning rules into functions that the staging text calls."""
+def staging_text() -> str:
+    """Return the text that types and classes every input row."""
+    return sql_text("customer_genome.warehouse", "sql/staging", "lines")
+
+
+def define_rules(engine: Engine, rules: LineRules) -> None:
+    """Turn the rules into functions that the staging text calls."""
+    cleaning, not_merchandise = rules.cleaning, rules.not_merchandise
+    ids = ", ".join(literal(digest) for digest in rules.forgotten)
+    engine.define("is_forgotten", ("c",), f"digest({literal(rules.salt)} || c) in ({ids})" if ids else "false")
     statuses = ", ".join(literal(status.lower()) for status in cleaning.cancelled_statuses)
     pattern = cleaning.cancelled_order_pattern
     engine.define(
@@ -155,7 +233,7 @@ def _define_rules(
     )
     engine.define("is_cancelled_status", ("t",), f"coalesce(lower(t) in ({statuses}), false)" if statuses else "false")
     engine.define("earliest_time", (), f"timestamp '{EARLIEST_DAY.isoformat()} 00:00:00'")
-    engine.define("latest_time", (), f"timestamp '{(today + dt.timedelta(days=2)).isoformat()} 00:00:00'")
+    engine.define("latest_time", (), f"timestamp '{rules.latest_time}'")
     tests = []
     if not_merchandise.product_ids:
         tests.append(f"upper(p) in ({', '.join(literal(item.upper()) for item in not_merchandise.product_ids)})")
@@ -163,7 +241,7 @@ def _define_rules(
     engine.define("is_not_merchandise", ("p", "d"), f"coalesce({' or '.join(tests)}, false)" if tests else "false")
     rates = " ".join(
         f"when upper(c) = {literal(code.upper())} then cast({rate!r} as decimal(28, 6))"
-        for code, rate in shop.exchange_rates.items()
+        for code, rate in rules.shop.exchange_rates.items()
     )
     engine.define("exchange_rate", ("c",), f"case {rates} else 1 end" if rates else "1")
 
@@ -289,7 +367,7 @@ def stage_side_table(engine: Engine, source: SourceTable, timezone: str) -> int:
         used = {raw for names in source.mapping.values() for raw in names}
         extra = [column for column in source.columns if column.name not in used and column.type != "other"]
         parts.extend(_attribute(column.name, column.type) for column in extra)
-    engine.create_table(source.table, f"select {', '.join(parts)} from raw_{source.table}")
+    engine.create_table(source.table, f"select {', '.join(parts)} from raw_{source.table}", keep=True)
     _require_rows(engine, source, source.table)
     faults = _side_faults(engine, contract)
     if faults:

@@ -1,7 +1,7 @@
 -- What each refund policy makes of revenue at the latest cutoff, and what could not be matched to a purchase.
 with bought as (
     select cast(sum(revenue) as double) as revenue
-    from order_lines
+    from order_days
     where ordered_on < (select max(as_of) from cutoffs)
 ),
 

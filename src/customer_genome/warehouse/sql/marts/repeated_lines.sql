@@ -27,7 +27,7 @@ candidates as (
 
 ranked as (
     select
-        line_id,
+        line_id, customer_id, row_class, revenue,
         row_number() over (
             partition by
                 customer_id, order_id, product_id, description, ordered_at, quantity, price, revenue, discount, country,
@@ -38,6 +38,6 @@ ranked as (
     where line_id in (select line_id from candidates)
 )
 
-select line_id
+select line_id, customer_id, row_class, revenue
 from ranked
 where copy_number > 1

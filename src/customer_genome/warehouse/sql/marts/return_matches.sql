@@ -1,25 +1,17 @@
 -- What each return takes off which earlier purchase of the same customer and product, newest purchase first, as each
--- cutoff knew it. No loop: with S the running sum of signed quantities, the goods still held are b = S - min(0, S so far);
--- a purchase keeps what b never falls below afterwards, a return is matched as far as b falls.
-with returned as (
-    select distinct customer_id, product_id
-    from returned_lines
-    where product_id is not null
-),
-
-events as (
-    select l.line_id, l.customer_id, l.order_id, l.product_id, l.ordered_at, l.quantity, l.price, l.revenue, 0 as is_return
-    from order_lines as l
-    inner join returned as r on l.customer_id = r.customer_id and l.product_id = r.product_id
-    union all
-    select line_id, customer_id, order_id, product_id, ordered_at, quantity, cast(null as decimal(18, 4)) as price, revenue, 1 as is_return
-    from returned_lines
-    where product_id is not null
-),
-
-known as (
-    select c.as_of, e.line_id, e.customer_id, e.order_id, e.product_id, e.ordered_at, e.quantity, e.price, e.revenue, e.is_return
-    from events as e
+-- cutoff knew it; ties are broken by content, so that it does not matter which line came in first. No loop: with S the
+-- running sum of signed quantities, the goods still held are b = S - min(0, S so far); a purchase keeps what b never falls
+-- below afterwards, a return is matched as far as b falls.
+with known as (
+    select
+        c.as_of, e.line_id, e.customer_id, e.order_id, e.product_id, e.ordered_at, e.quantity, e.price, e.revenue, e.is_return,
+        row_number() over (
+            partition by c.as_of, e.customer_id, e.product_id
+            order by
+                e.ordered_at, e.is_return, e.order_id, e.quantity, e.revenue, e.price nulls last, e.country nulls last,
+                e.discount nulls last, e.category nulls last, e.description nulls last, e.line_id
+        ) as place
+    from return_events as e
     inner join cutoffs as c on e.ordered_at < c.as_of
 ),
 
@@ -28,7 +20,7 @@ summed as (
         *,
         sum(quantity) over (
             partition by as_of, customer_id, product_id
-            order by ordered_at, is_return, order_id, quantity, revenue, line_id
+            order by place
             rows between unbounded preceding and current row
         ) as running_quantity
     from known
@@ -41,7 +33,7 @@ held as (
             0,
             min(running_quantity) over (
                 partition by as_of, customer_id, product_id
-                order by ordered_at, is_return, order_id, quantity, revenue, line_id
+                order by place
                 rows between unbounded preceding and current row
             )
         ) as held_quantity
@@ -54,13 +46,13 @@ followed as (
         coalesce(
             lag(held_quantity) over (
                 partition by as_of, customer_id, product_id
-                order by ordered_at, is_return, order_id, quantity, revenue, line_id
+                order by place
             ),
             0
         ) as held_before,
         min(held_quantity) over (
             partition by as_of, customer_id, product_id
-            order by ordered_at, is_return, order_id, quantity, revenue, line_id
+            order by place
             rows between current row and unbounded following
         ) as held_at_least
     from held
