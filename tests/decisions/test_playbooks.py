@@ -93,7 +93,7 @@ def test_a_later_customer_is_judged_by_the_figures_of_the_run() -> None:
 def test_no_customers_get_no_actions() -> None:
     books = playbooks(entry("A", 1, ["n_orders >= 1"], action="{n_orders}[ {recency_days}]"))
     given = assign(books, TABLE.slice(0, 0))
-    assert [len(column) for column in given] == [0, 0, 0]
+    assert [len(column) for column in given] == [0, 0, 0, 0]
     assert [found.n_assigned for found in check(books, TABLE.slice(0, 0))] == [0, 0]
 
 

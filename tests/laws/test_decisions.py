@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_genome.decisions.conditions import OPERATORS, Average, Condition, Multiple, Quantile, parse_condition
+from customer_genome.decisions.crowd import spend_bins
 from customer_genome.decisions.findings import findings, gini_of
 from customer_genome.decisions.playbooks import KNOWN_COLUMNS, assign, check, parse_playbooks
 from customer_genome.decisions.priority import BANDS, churn_band, clv_band, clv_cuts
@@ -128,7 +129,7 @@ def test_everybody_has_exactly_one_playbook_action_and_reason(seed: int, n: int)
     table = shop(seed, n)
     given_ = assign(PLAYBOOKS, table)
     checks = check(PLAYBOOKS, table)
-    assert [len(column) for column in given_] == [n, n, n]
+    assert [len(column) for column in given_] == [n, n, n, n]
     assert not any(column.null_count for column in given_)
     taken = given_.playbook.to_pylist()
     assert all(taken.count(found.name) == found.n_assigned <= found.n_matches for found in checks)
@@ -175,9 +176,9 @@ def test_risk_bands_follow_the_probability(risk: list[float], one: float, other:
 
 @given(amounts, st.integers(0, 6))
 def test_gini_keeps_its_bounds_and_its_unit(spend: list[float], doublings: int) -> None:
-    gini = gini_of(spend)
+    gini = gini_of(spend_bins(spend))
     assert 0 <= gini < 1
-    assert gini_of(np.asarray(spend) * 2.0**doublings) == pytest.approx(gini, abs=1e-12)
+    assert gini_of(spend_bins(np.asarray(spend) * 2.0**doublings)) == pytest.approx(gini, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None)

@@ -221,21 +221,50 @@ def _scalar_text(value: Scalar) -> str:
 # --- condition to rows ------------------------------------------------------------------------------------------
 
 
-def statistics_of(conditions: Iterable[Condition], customers: Customers) -> dict[str, float]:
-    """Return the run's own figure for every rule that needs one, keyed as `Condition.statistic`."""
-    figures: dict[str, float] = {}
+@dataclass(frozen=True)
+class Figure:
+    """A figure of all customers that a rule compares with: the value at `percent` % of a column, or its mean.
+
+    Attributes
+    ----------
+    key : as `Condition.statistic`
+    percent : 0..100; None for the mean
+    is_date : whether the column holds dates; its figure is in days since 1970
+    """
+
+    key: str
+    column: str
+    percent: float | None
+    is_date: bool
+
+
+def figures_wanted(conditions: Iterable[Condition], customers: Customers) -> tuple[Figure, ...]:
+    """Return every figure the rules compare with, once; columns that say nothing need none.
+
+    Raises
+    ------
+    SettingsError
+        When the column holds another kind of value than the rule compares with.
+    """
+    wanted: dict[str, Figure] = {}
     for condition in conditions:
-        key = condition.statistic
-        if not key or key in figures or not customers.has(condition.column):
+        key, value, column = condition.statistic, condition.value, condition.column
+        if not key or key in wanted or not customers.has(column):
             continue
         _check_kind(condition, customers)
-        values = customers.numbers(condition.column)
-        if isinstance(condition.value, Quantile):
-            figures[key] = value_at(values, condition.value.percent)
-        elif isinstance(condition.value, Average):
-            known = np.sort(values[~np.isnan(values)])
-            middle = value_at(values, 50)
-            figures[key] = middle if condition.value.kind == "median" or len(known) == 0 else float(known.mean())
+        percent = value.percent if isinstance(value, Quantile) else 50.0 if value == Average("median") else None
+        wanted[key] = Figure(key, column, percent, customers.kind(column) == "date")
+    return tuple(wanted.values())
+
+
+def statistics_of(conditions: Iterable[Condition], customers: Customers) -> dict[str, float]:
+    """Return the figures of customers in memory for every rule that needs one, keyed as `Condition.statistic`."""
+    figures: dict[str, float] = {}
+    for figure in figures_wanted(conditions, customers):
+        values = customers.numbers(figure.column)
+        figures[figure.key] = (
+            float(np.sort(values[~np.isnan(values)]).mean()) if figure.percent is None else value_at(values, figure.percent)
+        )
     return figures
 
 

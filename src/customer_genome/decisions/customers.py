@@ -19,10 +19,19 @@ Kind = Literal["number", "text", "flag", "date"]
 
 
 class Customers:
-    """An Arrow table of customers; NaN counts as unknown, as null does."""
+    """An Arrow table of customers; NaN counts as unknown, as null does.
 
-    def __init__(self, table: pa.Table) -> None:
+    Parameters
+    ----------
+    table : all customers, or a batch of them
+    known : frozenset of str, optional
+        The columns that say something about at least one customer of the run. A batch cannot tell; without it the table
+        counts as all customers.
+    """
+
+    def __init__(self, table: pa.Table, known: frozenset[str] | None = None) -> None:
         self.table = table
+        self._known = known
         self._numbers: dict[str, FloatArray] = {}
         self._texts: dict[str, pa.Array] = {}
 
@@ -34,6 +43,8 @@ class Customers:
         """Return whether the column exists and says something about at least one customer."""
         if column not in self.table.column_names:
             return False
+        if self._known is not None:
+            return column in self._known
         if self.kind(column) == "text":
             return bool(self.table[column].null_count < len(self))
         return not bool(np.isnan(self.numbers(column)).all())
@@ -65,6 +76,12 @@ class Customers:
         if column not in self._texts:
             self._texts[column] = self.table[column].cast(pa.string()).combine_chunks()
         return self._texts[column]
+
+
+def known_in(table: pa.Table) -> frozenset[str]:
+    """Return the columns of customers in memory that say something about at least one of them."""
+    customers = Customers(table)
+    return frozenset(column for column in table.column_names if customers.has(column))
 
 
 def value_at(values: FloatArray, percent: float) -> float:

@@ -1,7 +1,7 @@
 """Findings: what is true of the customers at hand, computed and put into a sentence each.
 
-Comes in: an Arrow table with one row per customer, all of them or a filtered part. Goes out: `Finding` values, every figure
-in whose sentence was computed from that table. Nothing is quoted from elsewhere, nothing is assumed about the shop, and a
+Comes in: a crowd of customers, all of them or a filtered part, or an Arrow table with a row for each. Goes out: `Finding` values,
+every figure in whose sentence was computed from it. Nothing is quoted from elsewhere, nothing is assumed about the shop, and a
 finding the data cannot give says so. This module must not read files or settings.
 """
 
@@ -12,17 +12,20 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from customer_genome.decisions.customers import Customers, FloatArray, value_at
+from customer_genome.decisions.crowd import (
+    LIKELY_TO_RETURN,
+    LOW_SPEND_PERCENT,
+    MANY_ORDERS,
+    Crowd,
+    Group,
+    SpendBins,
+    crowd_of,
+)
 from customer_genome.decisions.wording import money_text
 
 Unit = Literal["share", "index", "customers", "money", ""]
-LIKELY_TO_RETURN = 0.6
-"""Probability from which a customer counts as likely to order again; the counterpart of the Low risk band (below 40 %)."""
-LOW_SPEND_PERCENT = 50.0
 SEGMENT_COLUMNS: tuple[str, ...] = ("segment_name", "rfm_segment", "playbook")
 _NAMES_OF: Mapping[str, str] = {"segment_name": "segment", "rfm_segment": "RFM segment", "playbook": "playbook"}
 _LORENZ_POINTS = 101
@@ -53,7 +56,7 @@ class Finding:
 
 
 def findings(table: pa.Table, *, currency: str = "") -> tuple[Finding, ...]:
-    """Return every finding about the customers of `table`, in reading order.
+    """Return every finding about customers in memory, in reading order.
 
     Parameters
     ----------
@@ -63,58 +66,63 @@ def findings(table: pa.Table, *, currency: str = "") -> tuple[Finding, ...]:
     currency : str
         Code of the money in sentences.
     """
-    customers = Customers(table)
+    return findings_of(crowd_of(table), currency=currency)
+
+
+def findings_of(crowd: Crowd, *, currency: str = "") -> tuple[Finding, ...]:
+    """Return every finding about a crowd, in reading order."""
     return (
-        revenue_concentration(customers, 10, currency),
-        revenue_concentration(customers, 20, currency),
-        revenue_gini(customers),
-        few_purchases(customers),
-        top_country(customers, currency),
-        hidden_potential(customers, currency),
-        *(segment_revenue(customers, column, currency) for column in SEGMENT_COLUMNS if column in table.column_names),
+        revenue_concentration(crowd, 10, currency),
+        revenue_concentration(crowd, 20, currency),
+        revenue_gini(crowd),
+        few_purchases(crowd),
+        top_country(crowd, currency),
+        hidden_potential(crowd, currency),
+        *(segment_revenue(crowd, column, currency) for column in SEGMENT_COLUMNS if column in crowd.groups),
     )
 
 
-def revenue_concentration(customers: Customers, percent: int, currency: str = "") -> Finding:
+def revenue_concentration(crowd: Crowd, percent: int, currency: str = "") -> Finding:
     """Return the share of revenue that comes from the `percent` % of customers who spent most.
 
     That is `percent` % of the customers, rounded up to whole ones.
     """
     id_, title = f"revenue_top_{percent}", f"Revenue from the top {percent} % of customers"
-    spend = np.sort(_known(customers, "total_spend"))[::-1]
-    n, total = len(spend), float(spend.sum())
+    n, total = crowd.spend.n, crowd.spend.total
     if n == 0 or total <= 0:
         return _no_finding(id_, title, "There is no revenue among these customers.", n)
     if n == 1:
         return Finding(id_, title, "There is one customer, who brings all the revenue.", 1.0, "share", 1)
     top = -(-n * percent // 100)
-    share = float(spend[:top].sum()) / total
+    revenue = crowd.spend.of_the_top(top)
+    share = revenue / total
     who = (
         f"The one customer who spent most (of {n:,})"
         if top == 1
         else f"The {top:,} customers who spent most ({_percent(top / n)} of {n:,})"
     )
     verb = "brings" if top == 1 else "bring"
-    sentence = f"{who} {verb} {_percent(share)} of the revenue: {money_text(float(spend[:top].sum()), currency)} of {money_text(total, currency)}."
+    sentence = f"{who} {verb} {_percent(share)} of the revenue: {money_text(revenue, currency)} of {money_text(total, currency)}."
     return Finding(
         id_, title, sentence, share, "share", n, {"group": (f"top {percent} %", "everybody else"), "share": (share, 1 - share)}
     )
 
 
-def revenue_gini(customers: Customers) -> Finding:
+def revenue_gini(crowd: Crowd) -> Finding:
     """Return how unevenly customers spend: the Gini coefficient, 0 = all alike, near 1 = one has it all.
 
     The chart is the Lorenz curve, customers from the lowest spend up.
     """
     id_, title = "revenue_gini", "How unevenly customers spend"
-    spend = np.sort(np.maximum(_known(customers, "total_spend"), 0.0))
-    n, total = len(spend), float(spend.sum())
+    spend = crowd.spend.without_debts()
+    n, total = spend.n, spend.total
     if n == 0 or total <= 0:
         return _no_finding(id_, title, "There is no revenue among these customers.", n)
     gini = gini_of(spend)
-    cumulative = np.concatenate([[0.0], np.cumsum(spend) / total])
+    customers = np.concatenate([[0], np.cumsum(spend.counts)]) / n
+    revenue = np.concatenate([[0.0], np.cumsum(spend.sums) / total])
     at = np.linspace(0.0, 1.0, _LORENZ_POINTS)
-    curve = np.minimum(np.interp(at, np.arange(n + 1) / n, cumulative), 1.0)
+    curve = np.minimum(np.interp(at, customers, revenue), 1.0)
     lower_half = float(np.interp(0.5, at, curve))
     how = (
         "all spend nearly alike"
@@ -139,81 +147,79 @@ def revenue_gini(customers: Customers) -> Finding:
     )
 
 
-def gini_of(values: npt.ArrayLike) -> float:
+def gini_of(spend: SpendBins) -> float:
     """Return the Gini coefficient of amounts that are not negative; 0 for none, one or equal amounts.
 
     Examples
     --------
-    >>> gini_of([5, 5, 5]), gini_of([0, 0, 0, 1])
+    >>> gini_of(SpendBins(np.array([3]), np.array([15.0]))), gini_of(SpendBins(np.array([3, 1]), np.array([0.0, 1.0])))
     (0.0, 0.75)
     """
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    n, total = len(ordered), float(ordered.sum())
+    n, total = spend.n, spend.total
     if n == 0 or total <= 0:
         return 0.0
-    ranks = np.arange(1, n + 1, dtype=np.float64)
-    return max(0.0, float(((2 * ranks - n - 1) * ordered).sum() / (n * total)))
+    before = np.cumsum(spend.counts) - spend.counts
+    return max(0.0, float(((2.0 * before + spend.counts - n) * spend.sums).sum() / (n * total)))
 
 
-def few_purchases(customers: Customers) -> Finding:
+def few_purchases(crowd: Crowd) -> Finding:
     """Return the share of customers with one or two orders; the chart counts customers by orders."""
     id_, title = "one_or_two_orders", "Customers with one or two orders"
-    orders = _known(customers, "n_orders")
-    n = len(orders)
+    n = sum(crowd.orders.values())
     if n == 0:
         return _no_finding(id_, title, "The data has no number of orders per customer.", 0)
-    one, two = int((orders == 1).sum()), int((orders == 2).sum())
+    one, two = crowd.orders.get(1, 0), crowd.orders.get(2, 0)
     share = (one + two) / n
     sentence = f"{_percent(share)} of {_customers(n)} ordered once or twice: {one:,} once, {two:,} twice."
     if n == 1:
-        sentence = f"There is one customer, with {orders[0]:,.0f} {'order' if orders[0] == 1 else 'orders'}."
-    bins = (("1", 1, 1), ("2", 2, 2), ("3", 3, 3), ("4-5", 4, 5), ("6-10", 6, 10), ("11-20", 11, 20), ("over 20", 21, np.inf))
-    counts = tuple(float(((orders >= low) & (orders <= high)).sum()) for _, low, high in bins)
+        sentence = f"There is one customer, with {crowd.most_orders:,.0f} {'order' if crowd.most_orders == 1 else 'orders'}."
+    bins = (
+        ("1", 1, 1),
+        ("2", 2, 2),
+        ("3", 3, 3),
+        ("4-5", 4, 5),
+        ("6-10", 6, 10),
+        ("11-20", 11, 20),
+        ("over 20", 21, MANY_ORDERS),
+    )
+    counts = tuple(float(sum(crowd.orders.get(number, 0) for number in range(low, high + 1))) for _, low, high in bins)
     return Finding(id_, title, sentence, share, "share", n, {"orders": tuple(name for name, _, _ in bins), "customers": counts})
 
 
-def top_country(customers: Customers, currency: str = "") -> Finding:
+def top_country(crowd: Crowd, currency: str = "") -> Finding:
     """Return the country whose customers bring most revenue, by each customer's main country."""
     id_, title = "top_country", "The strongest country"
-    if not customers.has("primary_country") or not customers.has("total_spend"):
+    groups = crowd.groups.get("primary_country", ())
+    if not groups:
         return _no_finding(id_, title, "The data names no country.", 0)
-    groups = _revenue_by(customers, "primary_country")
-    groups = [group for group in groups if group[0] != "Unknown"] or groups
-    total = float(np.nansum(customers.numbers("total_spend")))
-    if total <= 0 or groups[0][0] == "Unknown":
-        return _no_finding(id_, title, "There is no revenue with a known country among these customers.", len(customers))
-    name, count, revenue = groups[0]
-    chart: dict[str, tuple[float | str, ...]] = {
-        "country": tuple(group[0] for group in groups),
-        "customers": tuple(float(group[1]) for group in groups),
-        "revenue": tuple(group[2] for group in groups),
-    }
-    share, n = min(revenue / total, 1.0), len(customers)
+    groups = tuple(group for group in groups if group.name != "Unknown") or groups
+    first, total, n = groups[0], crowd.spend.total, crowd.n
+    if total <= 0 or first.name == "Unknown":
+        return _no_finding(id_, title, "There is no revenue with a known country among these customers.", n)
+    share = min(first.revenue / total, 1.0)
     sentence = (
-        f"Customers whose main country is {name} bring {_percent(share)} of the revenue ({money_text(revenue, currency)}); "
-        f"they are {_percent(count / n)} of {_customers(n)} in {len(groups):,} {'country' if len(groups) == 1 else 'countries'}."
+        f"Customers whose main country is {first.name} bring {_percent(share)} of the revenue ({money_text(first.revenue, currency)}); "
+        f"they are {_percent(first.n_customers / n)} of {_customers(n)} in {len(groups):,} {'country' if len(groups) == 1 else 'countries'}."
     )
-    return Finding(id_, title, sentence, share, "share", n, chart)
+    return Finding(id_, title, sentence, share, "share", n, _chart("country", groups))
 
 
-def hidden_potential(
-    customers: Customers, currency: str = "", *, likely: float = LIKELY_TO_RETURN, low_spend_percent: float = LOW_SPEND_PERCENT
-) -> Finding:
+def hidden_potential(crowd: Crowd, currency: str = "") -> Finding:
     """Return the customers who spent little so far and are likely to order again.
 
-    Little = at most the `low_spend_percent` % mark of spend among these customers; likely = a probability of an order within
-    the horizon of at least `likely`.
+    Little = at most what `LOW_SPEND_PERCENT` % of these customers spent; likely = a probability of an order within the horizon
+    of at least `LIKELY_TO_RETURN`.
     """
     id_, title = "hidden_potential", "Hidden potential: low spend, likely to return"
-    if not customers.has("churn_probability") or not customers.has("total_spend"):
+    low = crowd.low_spenders
+    if low is None:
         return _no_finding(id_, title, "The data gives no probability to return, so hidden potential cannot be told.", 0)
-    spend, returns = customers.numbers("total_spend"), 1 - customers.numbers("churn_probability")
-    known = ~np.isnan(spend) & ~np.isnan(returns)
-    n, bound = int(known.sum()), value_at(spend, low_spend_percent)
-    found = known & (spend <= bound) & (returns >= likely)
-    count = int(found.sum())
-    horizon = f" within {customers.numbers('horizon_days')[0]:,.0f} days" if customers.has("horizon_days") else ""
-    rule = f"at most {money_text(bound, currency)} so far, {low_spend_percent:.0f} % of customers spent no more; chance of another order{horizon} at least {_percent(likely)}"
+    horizon = f" within {low.horizon_days:,.0f} days" if low.horizon_days is not None else ""
+    rule = (
+        f"at most {money_text(low.bound, currency)} so far, {LOW_SPEND_PERCENT:.0f} % of customers spent no more; "
+        f"chance of another order{horizon} at least {_percent(LIKELY_TO_RETURN)}"
+    )
+    count, n = low.n_likely, low.n
     if count == 0:
         sentence = f"No customer of {n:,} combines low spend with a high chance to return ({rule})."
     else:
@@ -222,60 +228,37 @@ def hidden_potential(
             f"{_customers(count)} ({_percent(count / n)} of {n:,}) spent little and {verb} a high chance to return ({rule})."
         )
     chart: dict[str, tuple[float | str, ...]] = {
-        "return_probability": _bin_names(),
-        "customers": _binned(returns[known & (spend <= bound)]),
+        "return_probability": tuple(f"{tenth}-{tenth + 10} %" for tenth in range(0, 100, 10)),
+        "customers": tuple(float(count) for count in low.chances),
     }
     return Finding(id_, title, sentence, float(count), "customers", n, chart)
 
 
-def segment_revenue(customers: Customers, column: str, currency: str = "") -> Finding:
+def segment_revenue(crowd: Crowd, column: str, currency: str = "") -> Finding:
     """Return the segment that brings most revenue; the chart has all of them."""
     kind = _NAMES_OF.get(column, column.replace("_", " "))
     id_, title = f"top_{column}", f"The strongest {kind}"
-    if not customers.has(column) or not customers.has("total_spend"):
+    groups, n, total = crowd.groups.get(column, ()), crowd.n, crowd.spend.total
+    if not groups:
         return _no_finding(id_, title, f"These customers have no {kind}.", 0)
-    groups, n = _revenue_by(customers, column), len(customers)
-    total = float(np.nansum(customers.numbers("total_spend")))
     if total <= 0:
         return _no_finding(id_, title, "There is no revenue among these customers.", n)
-    name, count, revenue = groups[0]
-    share = min(revenue / total, 1.0)
-    sentence = f"The {kind} {name} brings {_percent(share)} of the revenue ({money_text(revenue, currency)}) with {_percent(count / n)} of {_customers(n)}."
-    chart: dict[str, tuple[float | str, ...]] = {
-        "segment": tuple(group[0] for group in groups),
-        "customers": tuple(float(group[1]) for group in groups),
-        "revenue": tuple(group[2] for group in groups),
+    first = groups[0]
+    share = min(first.revenue / total, 1.0)
+    sentence = (
+        f"The {kind} {first.name} brings {_percent(share)} of the revenue ({money_text(first.revenue, currency)}) "
+        f"with {_percent(first.n_customers / n)} of {_customers(n)}."
+    )
+    return Finding(id_, title, sentence, share, "share", n, _chart("segment", groups))
+
+
+def _chart(name: str, groups: Sequence[Group]) -> dict[str, tuple[float | str, ...]]:
+    """Return groups as columns to draw."""
+    return {
+        name: tuple(group.name for group in groups),
+        "customers": tuple(float(group.n_customers) for group in groups),
+        "revenue": tuple(group.revenue for group in groups),
     }
-    return Finding(id_, title, sentence, share, "share", n, chart)
-
-
-def _known(customers: Customers, column: str) -> FloatArray:
-    """Return the known values of a column; none where it is missing."""
-    if not customers.has(column):
-        return np.empty(0)
-    values = customers.numbers(column)
-    return np.asarray(values[~np.isnan(values)], dtype=np.float64)
-
-
-def _revenue_by(customers: Customers, column: str) -> Sequence[tuple[str, int, float]]:
-    """Return (name, customers, revenue) per known value of a text column, highest revenue first, then by name."""
-    encoded = customers.texts(column).dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    codes = np.asarray(pc.fill_null(encoded.indices, len(names)).to_numpy(zero_copy_only=False))
-    spend = np.nan_to_num(customers.numbers("total_spend"))
-    counts = np.bincount(codes, minlength=len(names) + 1)
-    revenue = np.bincount(codes, weights=spend, minlength=len(names) + 1)
-    groups = [(str(name), int(counts[place]), float(revenue[place])) for place, name in enumerate(names)]
-    return sorted(groups, key=lambda group: (-group[2], group[0]))
-
-
-def _bin_names() -> tuple[str, ...]:
-    return tuple(f"{low}-{low + 10} %" for low in range(0, 100, 10))
-
-
-def _binned(probabilities: FloatArray) -> tuple[float, ...]:
-    counts, _ = np.histogram(probabilities, bins=np.linspace(0.0, 1.0, 11))
-    return tuple(float(count) for count in counts)
 
 
 def _no_finding(id_: str, title: str, sentence: str, n: int) -> Finding:
@@ -287,15 +270,16 @@ def _customers(n: int) -> str:
 
 
 def _percent(share: float) -> str:
-    """Return a share as per cent with one decimal, never rounded to nothing or to everything that it is not.
+    """Return a share as whole per cent, with a decimal below 10 %, never rounded to nothing or to everything that it is not.
 
     Examples
     --------
-    >>> _percent(0.5), _percent(0.0001), _percent(0.9999), _percent(1.0)
-    ('50.0 %', 'under 0.1 %', 'over 99.9 %', '100 %')
+    >>> _percent(0.5), _percent(0.1), _percent(0.034), _percent(0.0001), _percent(0.9999), _percent(1.0)
+    ('50 %', '10 %', '3.4 %', 'under 0.1 %', 'over 99 %', '100 %')
     """
-    if share in (0.0, 1.0):
-        return f"{share:.0%}".replace("%", " %")
-    if share < 0.0005:
+    percent = 100 * share
+    if 0 < percent < 0.1:
         return "under 0.1 %"
-    return "over 99.9 %" if 0.9995 <= share < 1 else f"{share * 100:.1f} %"
+    if 99.5 <= percent < 100:
+        return "over 99 %"
+    return f"{percent:.1f} %" if 0 < percent < 9.95 else f"{percent:.0f} %"

@@ -7,7 +7,8 @@ The first playbook whose rules all hold takes the customer. This module must not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,8 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_genome.contracts import CUSTOMER_FACTS
-from customer_genome.decisions.conditions import Condition, Multiple, holds, parse_condition, right_side, statistics_of
-from customer_genome.decisions.customers import BoolArray, Customers, IntArray
+from customer_genome.decisions.conditions import (
+    Condition,
+    Figure,
+    Multiple,
+    figures_wanted,
+    holds,
+    parse_condition,
+    right_side,
+    statistics_of,
+)
+from customer_genome.decisions.customers import BoolArray, Customers, IntArray, known_in
 from customer_genome.decisions.wording import ACT_BY, Template, fact_text, fill, number_text, parse_template, phrase_of
 from customer_genome.errors import SettingsError, did_you_mean
 
@@ -58,6 +68,8 @@ _REQUIRED: Mapping[str, type] = {
     "cost": str,
     "action": str,
 }
+MARK = "|"
+"""Stands around every name in `Assignment.matching`."""
 NOTHING_ELSE_FITS = "no other playbook fits"
 _BOUNDS: Mapping[str, str] = {"<=": "at most ", "<": "under ", ">=": "at least ", ">": "over ", "!=": "not ", "=": "", "in": ""}
 
@@ -94,11 +106,15 @@ class Playbook:
 
 
 class Assignment(NamedTuple):
-    """Per customer: the playbook, what to do, and why; Arrow string arrays of shape (n_customers,), never null."""
+    """Per customer: the playbook, what to do, why, and every playbook that fits ("|Lapsing Customers|Keep in Touch|").
+
+    Arrow string arrays of shape (n_customers,), never null.
+    """
 
     playbook: pa.StringArray
     recommended_action: pa.StringArray
     reason: pa.StringArray
+    matching: pa.StringArray
 
 
 @dataclass(frozen=True)
@@ -203,6 +219,8 @@ def _fault_of(entry: Mapping[str, Any], key: str, type_: type) -> str:
         )
     if isinstance(value, str) and not value.strip():
         return f"{key} is empty"
+    if key == "name" and isinstance(value, str) and MARK in value:
+        return f"name = {value!r}: wanted a name without {MARK}"
     if isinstance(value, list) and not all(isinstance(item, str) and item.strip() for item in value):
         return f"{key} = {value!r}: wanted a list of texts"
     if key in ("do", "measure") and not value:
@@ -243,13 +261,26 @@ def figures_of(playbooks: Sequence[Playbook], table: pa.Table) -> dict[str, floa
     Handed to `assign`, they judge a later or single customer by the customers of this run.
     """
     customers = Customers(table)
-    figures: dict[str, float] = {}
+    conditions = [condition for playbook in playbooks for condition in playbook.when]
+    wanted_figures(playbooks, customers)
+    return statistics_of(conditions, customers)
+
+
+def wanted_figures(playbooks: Sequence[Playbook], customers: Customers) -> tuple[Figure, ...]:
+    """Return every figure of all customers that the rules compare with; a table without rows is enough to tell.
+
+    Raises
+    ------
+    SettingsError
+        When a rule compares a column with another kind of value, naming its playbook.
+    """
+    wanted: dict[str, Figure] = {}
     for playbook in playbooks:
         try:
-            figures |= statistics_of((condition for condition in playbook.when if condition.statistic not in figures), customers)
+            wanted |= {figure.key: figure for figure in figures_wanted(playbook.when, customers)}
         except SettingsError as err:
             raise SettingsError(f'playbook "{playbook.name}": {err}') from err
-    return figures
+    return tuple(wanted.values())
 
 
 def assign(
@@ -258,8 +289,11 @@ def assign(
     *,
     currency: str = "",
     figures: Mapping[str, float] | None = None,
+    known: frozenset[str] | None = None,
 ) -> Assignment:
     """Give every customer the first playbook that fits, the action in their own facts, and the reason.
+
+    With `figures` and `known` of all customers a batch of them gets what it would get among all.
 
     Parameters
     ----------
@@ -269,16 +303,18 @@ def assign(
     currency : str
         Code of the money in sentences ("GBP"); empty = bare numbers.
     figures : mapping, optional
-        From `figures_of`; by default those of `table`.
+        The figures of all customers behind p30, mean and median; by default those of `table`.
+    known : frozenset of str, optional
+        The columns that say something about at least one of all customers; by default those of `table`.
 
     Raises
     ------
     SettingsError
         When a rule or action names a column nobody knows, or compares text with a number.
     """
-    customers = Customers(table)
+    customers = Customers(table, known)
     known_figures = figures_of(playbooks, table) if figures is None else figures
-    matches, _ = _matches(playbooks, customers, known_figures)
+    matches = _matches(playbooks, customers, known_figures)
     place = _first(matches, len(customers))
     rows_of = [np.flatnonzero(place == number) for number in range(len(playbooks))]
     names, actions, reasons = [], [], []
@@ -287,54 +323,76 @@ def assign(
         actions.append(fill(playbook.action, customers, rows, currency))
         reasons.append(_reason(playbook, customers, rows, known_figures, currency))
     back = pa.array(np.argsort(np.concatenate(rows_of), kind="stable"))
-    return Assignment(
-        *(pa.concat_arrays([piece.cast(pa.string()) for piece in pieces]).take(back) for pieces in (names, actions, reasons))
+    taken, told, why = (
+        pa.concat_arrays([piece.cast(pa.string()) for piece in pieces]).take(back) for pieces in (names, actions, reasons)
     )
+    return Assignment(taken, told, why, _matching(playbooks, matches))
+
+
+def _matching(playbooks: Sequence[Playbook], matches: Sequence[BoolArray]) -> pa.StringArray:
+    """Return the names of all playbooks that fit each customer, each different set put together once."""
+    sets, place = np.unique(np.stack(matches, axis=1), axis=0, return_inverse=True)
+    names = ["".join(f"{MARK}{book.name}" for book, fits in zip(playbooks, row, strict=True) if fits) + MARK for row in sets]
+    return pa.array(names, pa.string()).take(pa.array(place.reshape(-1)))
 
 
 def check(
-    playbooks: Sequence[Playbook], table: pa.Table, figures: Mapping[str, float] | None = None
+    playbooks: Sequence[Playbook], counts: Mapping[str, int] | pa.Table, known: frozenset[str] | None = None
 ) -> tuple[PlaybookCheck, ...]:
-    """Return, per playbook, how many customers it fits and takes, which others it overlaps, and whether it is switched off."""
-    customers = Customers(table)
-    matches, off = _matches(playbooks, customers, figures_of(playbooks, table) if figures is None else figures)
-    place = _first(matches, len(customers))
+    """Return, per playbook, how many customers it fits and takes, which others it overlaps, and whether it is switched off.
+
+    Parameters
+    ----------
+    counts : mapping
+        Customers per different text of `Assignment.matching`.
+    known : frozenset of str
+        The columns that say something about at least one customer.
+    """
+    if isinstance(counts, pa.Table):
+        known = known_in(counts)
+        counts = Counter(assign(playbooks, counts).matching.to_pylist())
+    known = known or frozenset()
+    sets = [(frozenset(text.strip(MARK).split(MARK)), count) for text, count in counts.items()]
     checks = []
     for number, playbook in enumerate(playbooks):
-        others = {
-            other.name: int((matches[number] & matches[position]).sum())
-            for position, other in enumerate(playbooks)
-            if position != number and other.when and playbook.when
-        }
-        overlaps = {name: count for name, count in others.items() if count}
-        taken = int((place == number).sum())
+        fitting = [(names, count) for names, count in sets if playbook.name in names]
+        earlier = {other.name for other in playbooks[:number]}
+        others = [other.name for other in playbooks if other.when and playbook.when and other is not playbook]
+        overlaps = {name: sum(count for names, count in fitting if name in names) for name in others}
         checks.append(
             PlaybookCheck(
-                playbook.name, playbook.priority, int(matches[number].sum()), taken, overlaps, off.get(playbook.name, "")
+                playbook.name,
+                playbook.priority,
+                sum(count for _, count in fitting),
+                sum(count for names, count in fitting if not names & earlier),
+                {name: count for name, count in overlaps.items() if count},
+                switched_off(playbook, known),
             )
         )
     return tuple(checks)
 
 
-def _matches(
-    playbooks: Sequence[Playbook], customers: Customers, figures: Mapping[str, float]
-) -> tuple[list[BoolArray], dict[str, str]]:
-    """Return the rows each playbook fits, and why some are switched off."""
+def switched_off(playbook: Playbook, known: Container[str]) -> str:
+    """Return why a playbook takes no part, or an empty text."""
+    missing = [column for column in playbook.columns if column not in known]
+    return f"this data has no {' and no '.join(missing)}" if missing else ""
+
+
+def _matches(playbooks: Sequence[Playbook], customers: Customers, figures: Mapping[str, float]) -> list[BoolArray]:
+    """Return the rows each playbook fits; none for those that are switched off."""
     _refuse_unknown_columns(playbooks, customers)
-    matches, off = [], {}
+    matches = []
     for playbook in playbooks:
-        missing = [column for column in playbook.columns if not customers.has(column)]
-        fits = np.full(len(customers), not missing)
-        if missing:
-            off[playbook.name] = f"this data has no {' and no '.join(missing)}"
-        else:
+        is_on = all(customers.has(column) for column in playbook.columns)
+        fits = np.full(len(customers), is_on)
+        if is_on:
             for number, condition in enumerate(playbook.when, start=1):
                 try:
                     fits &= holds(condition, customers, figures)
                 except SettingsError as err:
                     raise SettingsError(f'playbook "{playbook.name}", rule {number}: {err}') from err
         matches.append(fits)
-    return matches, off
+    return matches
 
 
 def _refuse_unknown_columns(playbooks: Sequence[Playbook], customers: Customers) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_genome.decisions.customers import FloatArray, IntArray, value_at
+from customer_genome.decisions.customers import FloatArray, value_at
 from customer_genome.errors import SettingsError
 
 BANDS: tuple[str, str, str] = ("Low", "Medium", "High")
@@ -134,30 +135,36 @@ class HeatCell:
     expected_value_loss: float
 
 
-def heat_map(
-    clv: npt.ArrayLike, churn_probability: npt.ArrayLike, clv_bands: pa.Array, churn_bands: pa.Array
-) -> tuple[HeatCell, ...]:
+def heat_map(found: Any, n_customers: Any, clv_bands: Any = None, churn_bands: Any = None) -> tuple[HeatCell, ...]:
     """Return the nine cells, High value first and High risk first; cells without customers are there with zeros.
 
-    Customers with an unknown band are in no cell.
+    Parameters
+    ----------
+    found : mapping
+        (value band, risk band) -> customers, their expected value, and the part of it at stake. Customers with an unknown
+        band are in no cell.
+    n_customers : int
+        All customers, those in no cell too.
+
+    Examples
+    --------
+    >>> heat_map({("High", "Low"): (2, 100.0, 5.0)}, 4)[2]
+    HeatCell(clv_band='High', churn_band='Low', n_customers=2, share_of_customers=0.5, clv=100.0, expected_value_loss=5.0)
     """
-    value, loss = np.asarray(clv, dtype=np.float64), expected_value_loss(clv, churn_probability)
-    rows, columns = _codes(clv_bands), _codes(churn_bands)
-    n = len(value)
+    if clv_bands is not None:
+        value_, loss_ = np.asarray(found, dtype=np.float64), expected_value_loss(found, n_customers)
+        pairs = np.array(list(zip(_texts(clv_bands).to_pylist(), _texts(churn_bands).to_pylist(), strict=True)), dtype=object)
+        inside = {
+            (v, r): np.array([pair[0] == v and pair[1] == r for pair in pairs], dtype=np.bool_) for v in BANDS for r in BANDS
+        }
+        n_customers = len(value_)
+        found = {key: (int(rows.sum()), float(value_[rows].sum()), float(loss_[rows].sum())) for key, rows in inside.items()}
     cells = []
-    for row in (2, 1, 0):
-        for column in (2, 1, 0):
-            inside = (rows == row) & (columns == column)
-            count = int(inside.sum())
-            share = count / n if n else 0.0
-            cells.append(HeatCell(BANDS[row], BANDS[column], count, share, float(value[inside].sum()), float(loss[inside].sum())))
+    for value in reversed(BANDS):
+        for risk in reversed(BANDS):
+            count, clv, loss = found.get((value, risk), (0, 0.0, 0.0))
+            cells.append(HeatCell(value, risk, count, count / n_customers if n_customers else 0.0, clv, loss))
     return tuple(cells)
-
-
-def _codes(bands: pa.Array | pa.ChunkedArray) -> IntArray:
-    """Return 0, 1, 2 for Low, Medium, High, -1 for unknown."""
-    places = pc.fill_null(pc.index_in(_texts(bands), value_set=pa.array(BANDS)), -1)
-    return np.asarray(places.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _texts(bands: pa.Array | pa.ChunkedArray) -> pa.StringArray:

@@ -1,7 +1,6 @@
 """Names for clusters, from what their customers do: the five labels a business reads, with a reason and a strategy each.
 
-Comes in: the cluster of each customer and an Arrow table of their facts and predictions. Goes out: one `SegmentName` per
-cluster. The rules below look at a cluster beside all customers; the cluster's number plays no part. Names are
+Comes in: a small table of figures, one row per cluster and one for everybody. Goes out: one `SegmentName` per cluster. The rules below look at a cluster beside all customers; the cluster's number plays no part. Names are
 presentation only: nothing is computed from them. This module must not read files or settings.
 """
 
@@ -9,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from customer_genome.decisions.conditions import holds, parse_condition
-from customer_genome.decisions.customers import Customers, FloatArray, IntArray, value_at
+from customer_genome.decisions.customers import Customers, FloatArray, value_at
 from customer_genome.decisions.wording import money_text
 from customer_genome.errors import ContractError
 
@@ -44,6 +45,27 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (AT_RISK, ("has_churn = false", "recency_index >= 1.5")),
     (GROWING, ()),
 )
+FIGURES: Mapping[str, tuple[str, Literal["mean", "median", "sum"]]] = {
+    "mean_spend": ("total_spend", "mean"),
+    "churn_probability": ("churn_probability", "mean"),
+    "mean_orders": ("n_orders", "mean"),
+    "discount_share": ("discount_share", "mean"),
+    "median_recency_days": ("recency_days", "median"),
+    "median_order_value": ("mean_order_value", "median"),
+    "median_tenure_days": ("tenure_days", "median"),
+    "spend_last_90d": ("spend_last_90d", "sum"),
+    "spend_prior_90d": ("spend_prior_90d", "sum"),
+}
+"""What has to be known of each cluster and of everybody: the figure, of which column. A median is a value that occurs."""
+_INDICES: Mapping[str, str] = {
+    "mean_spend": "spend_index",
+    "churn_probability": "churn_index",
+    "mean_orders": "order_index",
+    "discount_share": "discount_index",
+    "median_recency_days": "recency_index",
+    "median_order_value": "order_value_index",
+    "median_tenure_days": "tenure_index",
+}
 STRATEGIES: Mapping[str, str] = {
     LOYAL: "Keep them: a loyalty programme, the best service, first access. No discounts they do not need.",
     GROWING: "Build them up: cross-sell, upsell and personal recommendations towards the next order.",
@@ -81,29 +103,35 @@ class SegmentName:
     profile: Mapping[str, float]
 
 
-def name_segments(labels: npt.ArrayLike, table: pa.Table, *, currency: str = "") -> tuple[SegmentName, ...]:
+def name_segments(
+    figures: pa.Table | npt.ArrayLike, table: pa.Table | None = None, *, currency: str = ""
+) -> tuple[SegmentName, ...]:
     """Name every cluster, by cluster number.
 
     Parameters
     ----------
-    labels : int array, shape (n_customers,)
-        The cluster of each customer.
-    table : Arrow table, one row per customer in the same order
-        Uses total_spend, churn_probability, recency_days, mean_order_value, n_orders, tenure_days, spend_last_90d,
-        spend_prior_90d and discount_share, as far as they are there.
+    figures : Arrow table, one row per cluster and one for everybody
+        cluster_kmeans (null for everybody), n_customers, and `FIGURES`: means, medians and sums over the customers of whom
+        the fact is known; null where that is nobody.
     currency : str
         Code of the money in the reasons.
 
     Raises
     ------
     ContractError
-        When labels and table differ in length.
+        When the figures have no row for everybody.
     """
-    of = np.asarray(labels, dtype=np.int64)
-    if len(of) != table.num_rows:
-        raise ContractError(f"segment names: {len(of)} cluster labels for {table.num_rows} customers. Wanted: one label per row.")
-    clusters = [int(cluster) for cluster in np.unique(of)]
-    profiles = _profiles(of, clusters, Customers(table))
+    if not isinstance(figures, pa.Table):
+        figures = figures_of_clusters(figures, table if table is not None else pa.table({}))
+    everybody = pc.is_null(figures["cluster_kmeans"])
+    if pc.sum(everybody).as_py() != 1:
+        raise ContractError(
+            f"segment names: {pc.sum(everybody).as_py() or 0} rows for everybody among {figures.num_rows}. "
+            "Wanted: one row whose cluster_kmeans is null, beside one per cluster."
+        )
+    own = figures.filter(pc.invert(everybody)).sort_by("cluster_kmeans")
+    clusters, counts = own["cluster_kmeans"].to_pylist(), own["n_customers"].to_pylist()
+    profiles = _profiles(own, figures.filter(everybody))
     given = _labels(profiles, len(clusters))
     words = _distinguishing_words(given, profiles)
     return tuple(
@@ -113,7 +141,7 @@ def name_segments(labels: npt.ArrayLike, table: pa.Table, *, currency: str = "")
             label,
             _reason({key: float(values[place]) for key, values in profiles.items()}, label, currency),
             STRATEGIES[label],
-            int((of == cluster).sum()),
+            int(counts[place]),
             {key: float(values[place]) for key, values in profiles.items()},
         )
         for place, (cluster, label) in enumerate(zip(clusters, given, strict=True))
@@ -127,46 +155,39 @@ def segment_column(labels: npt.ArrayLike, names: Sequence[SegmentName]) -> pa.St
     return pa.array([name.name for name in names], pa.string()).take(pa.array(places))
 
 
-def _profiles(of: IntArray, clusters: Sequence[int], customers: Customers) -> dict[str, FloatArray]:
+def _profiles(own: pa.Table, everybody: pa.Table) -> dict[str, FloatArray]:
     """Return what each cluster does, beside all customers; arrays of shape (n_clusters,), NaN = unknown."""
-    members = [of == cluster for cluster in clusters]
-    everybody = np.ones(len(of), dtype=np.bool_)
-
-    def both(column: str, kind: str) -> tuple[FloatArray, float]:
-        if not customers.has(column):
-            return np.full(len(members), np.nan), float("nan")
-        values = customers.numbers(column)
-        return np.array([_summary(values[rows], kind) for rows in members]), _summary(values[everybody], kind)
-
-    figures: dict[str, FloatArray] = {}
-    for key, column, kind in (
-        ("spend", "total_spend", "mean"),
-        ("churn", "churn_probability", "mean"),
-        ("order", "n_orders", "mean"),
-        ("discount", "discount_share", "mean"),
-        ("recency", "recency_days", "median"),
-        ("order_value", "mean_order_value", "median"),
-        ("tenure", "tenure_days", "median"),
-    ):
-        own, overall = both(column, kind)
-        figures[_OWN_NAMES[key]], figures[f"{key}_index"] = own, _ratio(own, np.full(len(own), overall))
-    recent, before = both("spend_last_90d", "sum"), both("spend_prior_90d", "sum")
-    figures["trend"] = _ratio(recent[0], before[0])
-    figures["trend_index"] = _ratio(
-        figures["trend"], np.full(len(members), _ratio(np.array([recent[1]]), np.array([before[1]]))[0])
-    )
-    return figures
+    profiles: dict[str, FloatArray] = {}
+    for name, index in _INDICES.items():
+        profiles[name] = _column(own, name)
+        profiles[index] = _ratio(profiles[name], np.full(own.num_rows, _column(everybody, name)))
+    profiles["trend"] = _ratio(_column(own, "spend_last_90d"), _column(own, "spend_prior_90d"))
+    overall = _ratio(_column(everybody, "spend_last_90d"), _column(everybody, "spend_prior_90d"))
+    profiles["trend_index"] = _ratio(profiles["trend"], np.full(own.num_rows, overall))
+    return profiles
 
 
-_OWN_NAMES: Mapping[str, str] = {
-    "spend": "mean_spend",
-    "churn": "churn_probability",
-    "order": "mean_orders",
-    "discount": "discount_share",
-    "recency": "median_recency_days",
-    "order_value": "median_order_value",
-    "tenure": "median_tenure_days",
-}
+def _column(figures: pa.Table, name: str) -> FloatArray:
+    """Return a column as floats, NaN where it is empty."""
+    return np.asarray(figures[name].cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def figures_of_clusters(labels: npt.ArrayLike, table: pa.Table) -> pa.Table:
+    """Return the figures of clusters of customers in memory."""
+    of = np.asarray(labels, dtype=np.int64)
+    if len(of) != table.num_rows:
+        raise ContractError(f"segment names: {len(of)} cluster labels for {table.num_rows} customers. Wanted: one label per row.")
+    customers = Customers(table)
+    members = [(int(cluster), of == cluster) for cluster in np.unique(of)]
+    members.append((-1, np.ones(len(of), dtype=np.bool_)))
+    columns: dict[str, object] = {
+        "cluster_kmeans": pa.array([cluster if cluster >= 0 else None for cluster, _ in members], pa.int64()),
+        "n_customers": [int(rows.sum()) for _, rows in members],
+    }
+    for name, (column, kind) in FIGURES.items():
+        values = customers.numbers(column) if customers.has(column) else np.full(len(of), np.nan)
+        columns[name] = pa.array([_summary(values[rows], kind) for _, rows in members], pa.float64())
+    return pa.table(columns)
 
 
 def _summary(values: FloatArray, kind: str) -> float:
