@@ -25,6 +25,7 @@ def run(
     as_of: dt.date | None = None,
     today: dt.date | None = None,
     progress: Progress = silent,
+    refit: bool = True,
 ) -> RunResult:
     """Turn order lines into a published customer genome.
 
@@ -39,6 +40,8 @@ def run(
         "tables": {"order_lines": {"columns": {"customer_id": "Client"}}}}.
     as_of : date, optional
         Exclusive cutoff; by default the day after the last kept line.
+    refit : bool
+        False scores with the models stored by the last run that fitted.
 
     Returns
     -------
@@ -63,4 +66,6 @@ def run(
     """
     folder = Path(workspace).expanduser().resolve()
     chosen = merged(read_settings(folder), settings or {})
-    return run_pipeline(chosen, lambda tmp: describe_sources(data, chosen, tmp), as_of=as_of, today=today, progress=progress)
+    return run_pipeline(
+        chosen, lambda tmp: describe_sources(data, chosen, tmp), as_of=as_of, today=today, progress=progress, refit=refit
+    )

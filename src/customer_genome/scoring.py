@@ -1,7 +1,9 @@
-"""From facts to predictions and decisions: fits the models, scores every customer, says what to do.
+"""From facts and fitted models to predictions and decisions, row by row, in batches, on the engine.
 
-Comes in: `customer_facts` as Arrow, sorted by customer, and settings as values. Goes out: `Scores`: one row per customer,
-the side tables the screens need, and the fitted models with their cards. No database, no file.
+Comes in: an engine that holds `customer_facts`, fitted models, settings as values. Goes out: the tables `valued` (facts and
+what customers will do and are worth) and `predictions` (what follows from it), and `Decided`: the side tables the screens
+need. What a row needs to know about all others (cut points, averages, names of segments) is asked in SQL and handed
+to `Valuation` and `Decision` as values, so that a batch may be any part of the customers.
 """
 
 from __future__ import annotations
@@ -10,12 +12,11 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from customer_genome.decisions.findings import findings
 from customer_genome.decisions.playbooks import Playbook, PlaybookCheck, assign, check, parse_playbooks
@@ -29,109 +30,224 @@ from customer_genome.decisions.priority import (
     priority_segment,
 )
 from customer_genome.decisions.segment_names import SegmentName, name_segments, segment_column
-from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters, fit_clusters
-from customer_genome.models.estimator import FitReport
+from customer_genome.fitting import Models, cluster_features, numbers
+from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters
 from customer_genome.models.lifetime_value import lifetime_value_interval
-from customer_genome.models.purchases import BetaGeometricNBD
 from customer_genome.models.segments import rfm_scores, significant
-from customer_genome.models.spend import GammaGamma
 from customer_genome.settings import Settings
+from customer_genome.warehouse.engine import Engine, quoted
 
 Array = npt.NDArray[np.float64]
 CLV_DAYS = 180
 DAYS_OF_MEAN_ORDERS_PER_DAY = 5.0
 """How many average purchase days a customer's own orders per day are shrunken with."""
+HISTORY_COLUMNS = (
+    "n_purchase_days",
+    "activity_days",
+    "tenure_days",
+    "mean_spend_per_day",
+    "n_orders",
+    "recency_days",
+    "total_spend",
+)
+RFM_COLUMNS: Mapping[str, str] = {"recency": "recency_days", "frequency": "n_orders", "monetary": "total_spend"}
+VALUE_SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("horizon_days", pa.int32()),
+        ("p_alive", pa.float64()),
+        ("predicted_orders", pa.float64()),
+        ("predicted_spend", pa.float64()),
+        ("clv_180d", pa.float64()),
+        ("clv_lower", pa.float64()),
+        ("clv_upper", pa.float64()),
+        ("churn_probability", pa.float64()),
+        ("next_order_on", pa.date32()),
+        ("recency_score", pa.int64()),
+        ("frequency_score", pa.int64()),
+        ("monetary_score", pa.int64()),
+        ("rfm_segment", pa.string()),
+        ("cluster_kmeans", pa.int64()),
+    ]
+)
+"""What `Valuation` makes of a customer's facts."""
+LATEST = "as_of = (select max(as_of) from cutoffs)"
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Everything that is known about customers beyond the facts."""
+class Population:
+    """What a row has to know about all customers to be valued.
 
-    predictions: pa.Table
+    Attributes
+    ----------
+    orders_per_day : float
+        Orders on a purchase day, over all purchase days.
+    rfm_cuts : name of a score -> float array of shape (4,)
+        The values that part all customers into fifths; NaN where all are alike.
+    """
+
+    orders_per_day: float
+    rfm_cuts: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, engine: Engine, table: str = "customer_facts") -> Self:
+        """Return the figures of all customers of a table as of the last cutoff."""
+        marks = [
+            f"percentile_disc({fifth / 5}) within group (order by {column}) as {name}_{fifth}"
+            for name, column in RFM_COLUMNS.items()
+            for fifth in (1, 2, 3, 4)
+        ]
+        ends = [
+            f"{function}({column}) as {name}_{function}" for name, column in RFM_COLUMNS.items() for function in ("min", "max")
+        ]
+        row = engine.fetch(
+            f"select cast(sum(n_orders) as bigint) as orders, cast(sum(n_purchase_days) as bigint) as days, "
+            f"{', '.join([*marks, *ends])} from {quoted(table)} where {LATEST}"
+        ).to_pylist()[0]
+        cuts = {name: _fifths(*(row[f"{name}_{end}"] for end in (1, 2, 3, 4, "min", "max"))) for name in RFM_COLUMNS}
+        return cls(row["orders"] / row["days"], cuts)
+
+
+def _fifths(first: float, second: float, third: float, fourth: float, lowest: float, highest: float) -> Array:
+    """Return the cut points of `models.segments.quintile_cuts` from quantiles that occur; NaN where all values are alike."""
+    low, high = significant([lowest, highest])
+    return np.full(4, np.nan) if low == high else significant([first, second, third, fourth])
+
+
+@dataclass(frozen=True)
+class Valuation:
+    """Turns facts into what customers will do and are worth, row by row.
+
+    Attributes
+    ----------
+    horizon_days : int, days
+        Of risk, orders and spend; customer value is always over 180 days.
+    as_of : date
+        The exclusive cutoff of the facts.
+    """
+
+    models: Models
+    population: Population
+    as_of: dt.date
+    horizon_days: int
+    annual_discount: float
+    margin: float
+    seed: int
+
+    def __call__(self, facts: pa.Table) -> pa.Table:
+        """Return the columns of `VALUE_SCHEMA` for any part of the customers, in the order of `facts`."""
+        columns = {"customer_id": facts.column("customer_id"), **self._value(facts), **self._rfm(facts)}
+        columns["cluster_kmeans"] = self.models.clusters.predict(cluster_features(facts), CLUSTER_FEATURES)
+        return pa.table(columns).select(VALUE_SCHEMA.names).cast(VALUE_SCHEMA)
+
+    def _value(self, facts: pa.Table) -> dict[str, Any]:
+        """Return what each customer will do and is worth; purchase days are turned into orders at the customer's own rate."""
+        purchases, spend = self.models.purchases, self.models.spend
+        n_days, n_orders = numbers(facts, "n_purchase_days"), numbers(facts, "n_orders")
+        mean_spend = significant(numbers(facts, "mean_spend_per_day"))
+        history = (n_days - 1, numbers(facts, "activity_days"), numbers(facts, "tenure_days") - 1)
+        days = purchases.expected_orders(*history, self.horizon_days)
+        prior = DAYS_OF_MEAN_ORDERS_PER_DAY
+        own_orders_per_day = (n_orders + prior * self.population.orders_per_day) / (n_days + prior)
+        value = lifetime_value_interval(
+            purchases, spend, *history, n_days, mean_spend, CLV_DAYS, self.annual_discount, self.margin, seed=self.seed
+        )
+        return {
+            "horizon_days": pa.array(np.full(len(days), self.horizon_days), pa.int32()),
+            "p_alive": purchases.probability_alive(*history),
+            "predicted_orders": days * own_orders_per_day,
+            "predicted_spend": days * spend.expected_spend(n_days, mean_spend),
+            "clv_180d": value.mean,
+            "clv_lower": value.lower,
+            "clv_upper": value.upper,
+            "churn_probability": 1 - purchases.probability_of_order(*history, self.horizon_days),
+            "next_order_on": _next_order(purchases.days_until_order(*history), self.as_of),
+        }
+
+    def _rfm(self, facts: pa.Table) -> dict[str, Any]:
+        """Return RFM scores and segment names."""
+        recency, frequency, monetary = (numbers(facts, column) for column in RFM_COLUMNS.values())
+        rfm = rfm_scores(recency, frequency, monetary, self.population.rfm_cuts)
+        return {
+            "recency_score": rfm.recency_score,
+            "frequency_score": rfm.frequency_score,
+            "monetary_score": rfm.monetary_score,
+            "rfm_segment": rfm.rfm_segment,
+        }
+
+
+def value_customers(engine: Engine, models: Models, settings: Settings, as_of: dt.date, horizon_days: int) -> None:
+    """Make `valued`: the facts of every customer as of the last cutoff, with the columns of `VALUE_SCHEMA`.
+
+    Rows with equal histories stand together, so that a batch computes what they share once.
+    """
+    valuation = Valuation(
+        models,
+        Population.of(engine),
+        as_of,
+        horizon_days,
+        settings.prediction.annual_discount,
+        settings.prediction.margin,
+        settings.prediction.seed,
+    )
+    columns = ", ".join(dict.fromkeys(("customer_id", *HISTORY_COLUMNS, *CLUSTER_FEATURES)))
+    engine.map_rows(
+        "customer_values",
+        f"select {columns} from customer_facts where {LATEST} order by n_purchase_days, tenure_days, customer_id",
+        valuation,
+        VALUE_SCHEMA,
+    )
+    values = ", ".join(f"v.{name}" for name in VALUE_SCHEMA.names if name != "customer_id")
+    engine.create_table(
+        "valued",
+        f"select f.*, {values} from customer_facts as f inner join customer_values as v on f.customer_id = v.customer_id "
+        f"where f.{LATEST}",
+    )
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What follows for the shop.
+
+    Attributes
+    ----------
+    tables : name -> small table for the screens
+    notices : what the user should know
+    """
+
     tables: Mapping[str, pa.Table]
-    models: Mapping[str, tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, Any]]]
-    fit_sentences: tuple[str, ...]
     notices: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Histories:
-    """The numbers the value models need, one entry per customer."""
-
-    frequency: Array
-    span_days: Array
-    observed_days: Array
-    n_days: Array
-    mean_spend: Array
-    n_orders: Array
-
-    @classmethod
-    def of(cls, facts: pa.Table) -> _Histories:
-        """Return the histories of customer_facts; the last day before the cutoff is the last observed one."""
-        n_days = _numbers(facts, "n_purchase_days")
-        return cls(
-            frequency=n_days - 1,
-            span_days=_numbers(facts, "activity_days"),
-            observed_days=_numbers(facts, "tenure_days") - 1,
-            n_days=n_days,
-            mean_spend=significant(_numbers(facts, "mean_spend_per_day")),
-            n_orders=_numbers(facts, "n_orders"),
-        )
-
-
-def _numbers(facts: pa.Table, name: str) -> Array:
-    """Return a column as floats, NaN where it is empty."""
-    return np.asarray(pc.cast(facts.column(name), pa.float64()).to_numpy(), dtype=np.float64)
-
-
-def score_customers(facts: pa.Table, settings: Settings, horizon_days: int, playbook_file: Mapping[str, Any]) -> Scores:
-    """Fit on all customers of `facts` and score them.
+def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, playbook_file: Mapping[str, Any]) -> Decided:
+    """Make `predictions` from `valued`: one row per customer with every prediction and decision; return the side tables.
 
     Parameters
     ----------
-    facts : customer_facts of one cutoff, sorted by customer_id
-    horizon_days : int, days
-        Of risk, orders and spend; customer value is always over 180 days.
     playbook_file : mapping
         The parsed playbook file.
-
-    Returns
-    -------
-    Scores
-        `predictions` has one row per row of `facts`, in the same order.
     """
-    histories = _Histories.of(facts)
-    purchases = BetaGeometricNBD().fit(histories.frequency, histories.span_days, histories.observed_days)
-    spend = GammaGamma().fit(histories.n_days, histories.mean_spend)
-    columns: dict[str, Any] = {"customer_id": facts.column("customer_id")}
-    columns |= _value(purchases, spend, histories, settings, horizon_days, facts.column("as_of")[0].as_py())
-    columns |= _rfm(facts)
-    clusters = _clusters(facts, settings)
-    columns["cluster_kmeans"] = clusters.labels
-    columns |= _stakes(columns, settings)
-    known = _with(facts, columns)
-    named = name_segments(clusters.labels, known, currency=settings.shop.currency)
-    columns["segment_name"] = segment_column(clusters.labels, named)
+    known = engine.fetch("select * from valued order by customer_id")
+    columns: dict[str, Any] = {name: known[name] for name in VALUE_SCHEMA.names}
+    labels = numbers(known, "cluster_kmeans").astype(np.int64)
+    columns |= _stakes(known, settings)
+    known = _with(known, columns)
+    named = name_segments(labels, known, currency=settings.shop.currency)
+    columns["segment_name"] = segment_column(labels, named)
     books = parse_playbooks(playbook_file)
-    known = _with(facts, columns)
+    known = _with(known, columns)
     assigned = assign(books, known, currency=settings.shop.currency)
     columns |= {
         "playbook": assigned.playbook,
         "recommended_action": assigned.recommended_action,
         "playbook_reason": assigned.reason,
     }
-    known = _with(facts, columns)
+    known = _with(known, columns)
     checks = check(books, known)
-    return Scores(
-        predictions=pa.table(columns),
-        tables=_side_tables(known, named, books, checks, clusters, settings.shop.currency),
-        models={
-            "purchases": (purchases.to_arrays(), _card(purchases.report_, ("frequency", "recency_days", "age_days"))),
-            "spend": (spend.to_arrays(), _card(spend.report_, ("n_purchases", "mean_spend"))),
-            "clusters": (clusters.to_arrays(), {"features": list(CLUSTER_FEATURES), "reason": clusters.reason}),
-        },
-        fit_sentences=(*purchases.report_.sentences(), *spend.report_.sentences(), clusters.reason),
-        notices=tuple(f"Playbook {found.name} is switched off: {found.switched_off}" for found in checks if found.switched_off),
+    engine.write("predictions", pa.table(columns))
+    return Decided(
+        _side_tables(known, named, books, checks, clusters, settings.shop.currency),
+        tuple(f"Playbook {found.name} is switched off: {found.switched_off}" for found in checks if found.switched_off),
     )
 
 
@@ -145,7 +261,7 @@ def _side_tables(
 ) -> dict[str, pa.Table]:
     """Return the small tables the screens read: segments, playbooks, findings, value by risk, cluster counts tried."""
     cells = heat_map(
-        _numbers(known, "clv_180d"), _numbers(known, "churn_probability"), known.column("clv_band"), known.column("churn_band")
+        numbers(known, "clv_180d"), numbers(known, "churn_probability"), known.column("clv_band"), known.column("churn_band")
     )
     found = findings(known, currency=currency)
     return {
@@ -188,7 +304,7 @@ def _sums(known: pa.Table, column: str) -> dict[str, dict[str, Any]]:
         ]
     )
     rows = {row[column]: row for row in grouped.to_pylist()}
-    recency, names = _numbers(known, "recency_days"), np.asarray(known.column(column).to_pylist(), dtype=object)
+    recency, names = numbers(known, "recency_days"), np.asarray(known.column(column).to_pylist(), dtype=object)
     for name, row in rows.items():
         row["recency_days_median"] = float(np.median(recency[names == name]))
     return rows
@@ -247,28 +363,9 @@ def _playbooks(known: pa.Table, books: Sequence[Playbook], checks: Sequence[Play
     )
 
 
-def _rfm(facts: pa.Table) -> dict[str, Any]:
-    """Return RFM scores and segment names."""
-    rfm = rfm_scores(_numbers(facts, "recency_days"), _numbers(facts, "n_orders"), _numbers(facts, "total_spend"))
-    return {
-        "recency_score": rfm.recency_score,
-        "frequency_score": rfm.frequency_score,
-        "monetary_score": rfm.monetary_score,
-        "rfm_segment": rfm.rfm_segment,
-    }
-
-
-def _clusters(facts: pa.Table, settings: Settings) -> Clusters:
-    """Fit the KMeans clusters."""
-    features = np.column_stack([significant(_numbers(facts, name)) for name in CLUSTER_FEATURES])
-    return fit_clusters(
-        features, CLUSTER_FEATURES, _numbers(facts, "total_spend"), k=settings.segments.k, seed=settings.prediction.seed
-    )
-
-
-def _stakes(columns: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+def _stakes(valued: pa.Table, settings: Settings) -> dict[str, Any]:
     """Return bands of value and risk and the money at stake."""
-    clv, risk = columns["clv_180d"], columns["churn_probability"]
+    clv, risk = numbers(valued, "clv_180d"), numbers(valued, "churn_probability")
     value_bands = clv_band(clv, settings.segments.clv_bands or clv_cuts(clv))
     risk_bands = churn_band(risk, settings.segments.churn_bands)
     return {
@@ -287,54 +384,6 @@ def _with(facts: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
         if name not in facts.column_names:
             known = known.append_column(name, values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values))
     return known
-
-
-def _card(report: FitReport, features: tuple[str, ...]) -> dict[str, Any]:
-    """Return the card of a fitted model: inputs in order, parameters, how well, what is doubtful."""
-    return {
-        "model": report.model,
-        "features": list(features),
-        "parameters": dict(report.parameters),
-        "standard_errors": dict(report.standard_errors),
-        "log_likelihood": report.log_likelihood,
-        "n_customers": report.n_customers,
-        "converged": report.converged,
-        "rung": report.rung,
-        "sentences": list(report.sentences()),
-    }
-
-
-def _value(
-    purchases: BetaGeometricNBD, spend: GammaGamma, histories: _Histories, settings: Settings, horizon_days: int, as_of: dt.date
-) -> dict[str, Any]:
-    """Return what each customer will do and is worth; purchase days are turned into orders at the customer's own rate."""
-    history = (histories.frequency, histories.span_days, histories.observed_days)
-    days = purchases.expected_orders(*history, horizon_days)
-    orders_per_day = histories.n_orders.sum() / histories.n_days.sum()
-    prior = DAYS_OF_MEAN_ORDERS_PER_DAY
-    own_orders_per_day = (histories.n_orders + prior * orders_per_day) / (histories.n_days + prior)
-    value = lifetime_value_interval(
-        purchases,
-        spend,
-        *history,
-        histories.n_days,
-        histories.mean_spend,
-        CLV_DAYS,
-        settings.prediction.annual_discount,
-        settings.prediction.margin,
-        seed=settings.prediction.seed,
-    )
-    return {
-        "horizon_days": pa.array(np.full(len(days), horizon_days), pa.int32()),
-        "p_alive": purchases.probability_alive(*history),
-        "predicted_orders": days * own_orders_per_day,
-        "predicted_spend": days * spend.expected_spend(histories.n_days, histories.mean_spend),
-        "clv_180d": value.mean,
-        "clv_lower": value.lower,
-        "clv_upper": value.upper,
-        "churn_probability": 1 - purchases.probability_of_order(*history, horizon_days),
-        "next_order_on": _next_order(purchases.days_until_order(*history), as_of),
-    }
 
 
 def _next_order(days: Array, as_of: dt.date) -> pa.Array:

@@ -49,9 +49,9 @@ def build_features(
     """
     engine.define("has_discounts", (), "true" if has_discounts else "false")
     for name in VIEWS:
-        engine.create_view(name, _text(name))
+        engine.create_view(name, feature_text(name))
     for name in ("known_orders", *THEMES):
-        engine.create_table(name, _text(name))
+        engine.create_table(name, feature_text(name))
     shares = _build_categories(engine, category_rules, category_key, most_categories) if category_key else ()
     columns = [f"{_share(name)} as {quoted(share_column(name))}" for name in shares]
     joins = ["left join category_wide as w on f.as_of = w.as_of and f.customer_id = w.customer_id"] if shares else []
@@ -61,7 +61,7 @@ def build_features(
         names = engine.fetch("select * from customers limit 0").column_names
         columns.extend(f"c.{quoted(name)}" for name in names if name != "customer_id")
         joins.append("left join customers as c on f.customer_id = c.customer_id")
-    facts = f"select {', '.join(['f.*', *columns])} from ({_text('customer_facts')}) as f {' '.join(joins)}"
+    facts = f"select {', '.join(['f.*', *columns])} from ({feature_text('customer_facts')}) as f {' '.join(joins)}"
     engine.create_table("customer_facts", facts)
     return shares
 
@@ -87,7 +87,7 @@ def share_column(category: str) -> str:
     return "category_share_" + "_".join("".join(letter if letter.isalnum() else " " for letter in category.lower()).split())
 
 
-def _text(name: str) -> str:
+def feature_text(name: str) -> str:
     """Return the SQL text of a theme."""
     return sql_text("customer_genome.features", "sql", name)
 
@@ -104,8 +104,8 @@ def _build_categories(engine: Engine, rules: CategoryRules, key: CategoryKey, mo
         engine.create_view("categorised_lines", own)
     else:
         _categorise_keys(engine, rules, key)
-        engine.create_view("categorised_lines", _text("categorised_lines"))
-    engine.create_table("customer_categories", _text("category"))
+        engine.create_view("categorised_lines", feature_text("categorised_lines"))
+    engine.create_table("customer_categories", feature_text("category"))
     names = (
         engine.fetch(
             "select category, sum(revenue) as revenue from customer_categories where as_of = (select max(as_of) from cutoffs) "
@@ -146,4 +146,4 @@ def _categorise_keys(engine: Engine, rules: CategoryRules, key: CategoryKey) -> 
     engine.define("category_key", ("product_id", "description"), key)
     nothing = "select cast(null as string) as product_id, cast(null as string) as category where false"
     engine.create_view("product_categories", "select product_id, category from products" if key == "product_id" else nothing)
-    engine.create_table("line_categories", _text("line_categories"))
+    engine.create_table("line_categories", feature_text("line_categories"))

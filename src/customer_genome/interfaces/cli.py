@@ -80,6 +80,9 @@ def run(
     clusters: Annotated[int | None, typer.Option(help="Number of clusters; by default chosen by the data.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Memory for SQL, such as 4GB; by default half of the machine.")] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit/--no-refit", help="Fit the models to these data, or score with those stored before.")
+    ] = True,
     progress: Annotated[str, typer.Option(help="bar, json (one object a line on stderr) or none.")] = "bar",
     as_json: JsonOption = False,
 ) -> None:
@@ -95,14 +98,14 @@ def run(
             "engine": {"memory_limit": memory_limit},
         },
     )
-    result = _run(settings, data, as_of, progress)
+    result = _run(settings, data, as_of, progress, refit)
     if as_json:
         _print_json(result.as_json())
     else:
         terminal.show_run(result, settings.workspace)
 
 
-def _run(settings: Settings, data: str | None, as_of: str | None, progress: str) -> RunResult:
+def _run(settings: Settings, data: str | None, as_of: str | None, progress: str, refit: bool = True) -> RunResult:
     """Run the pipeline with the wanted kind of progress."""
     from customer_genome.interfaces import terminal
     from customer_genome.pipeline import run as run_pipeline
@@ -114,7 +117,9 @@ def _run(settings: Settings, data: str | None, as_of: str | None, progress: str)
             report = stack.enter_context(terminal.progress_of(progress))
         except SettingsError as err:
             _stop(str(err), code=2)
-        return run_pipeline(settings, lambda tmp: describe_sources(data, settings, tmp), as_of=cutoff, progress=report)
+        return run_pipeline(
+            settings, lambda tmp: describe_sources(data, settings, tmp), as_of=cutoff, progress=report, refit=refit
+        )
 
 
 @app.command()

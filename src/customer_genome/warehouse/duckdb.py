@@ -7,7 +7,7 @@ Parquet itself, so a file may be larger than memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from customer_genome.contracts import DateOrder, SourceTable
 from customer_genome.errors import EngineError, SourceError
 from customer_genome.warehouse.engine import literal, quoted
 
+EXPORTED = "snapshot.duckdb"
+"""The file in which `export` writes its tables."""
 ROWS_PER_BATCH = 200_000
 """Rows that `map_rows` hands to a function at once: few enough for memory, enough to share work among equal rows."""
 _UNREADABLE = pa.schema([("row_number", pa.int64()), ("reason", pa.string()), ("raw_row", pa.string())])
@@ -154,14 +156,13 @@ class DuckDBEngine:
         except duckdb.Error as err:
             raise _engine_error(err, sql) from err
 
-    def attach(self, path: Path, name: str) -> None:
-        """Open another DuckDB file beside the warehouse under `name`."""
-        self.run(f"attach {literal(str(path))} as {quoted(name)}")
-
-    def detach(self, name: str) -> None:
-        """Write an attached file out and close it."""
-        self.run(f"checkpoint {quoted(name)}")
-        self.run(f"detach {quoted(name)}")
+    def export(self, folder: Path, small: Mapping[str, str], large: Mapping[str, str]) -> None:
+        """Write selects as the tables of one file `snapshot.duckdb`."""
+        self.run(f"attach {literal(str(folder / EXPORTED))} as published")
+        for name, select in {**large, **small}.items():
+            self.run(f"create table published.{quoted(name)} as {select}")
+        self.run("checkpoint published")
+        self.run("detach published")
 
     def close(self) -> None:
         """Close the warehouse file."""

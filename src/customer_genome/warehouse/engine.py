@@ -6,7 +6,8 @@ module speaks only of tables and of the function names of the prelude, so that o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -71,6 +72,17 @@ class Engine(Protocol):
 
     def fetch(self, sql: str) -> pa.Table:
         """Return the rows of a query."""
+        ...
+
+    def export(self, folder: Path, small: Mapping[str, str], large: Mapping[str, str]) -> None:
+        """Write selects as published tables into a folder: one file `snapshot.duckdb`, or a folder of Parquet files for
+        each large table beside it. Rows of a large table never pass through this process on an engine of many machines.
+
+        Parameters
+        ----------
+        small, large : name -> select
+            A large select ends in an order; it becomes the order of the rows in the files.
+        """
         ...
 
     def close(self) -> None:

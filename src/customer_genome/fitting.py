@@ -1,0 +1,222 @@
+"""From facts to fitted models: how often customers buy, what they spend, who behaves alike; or the models stored before.
+
+Comes in: an engine that holds `customer_facts` and `cutoffs`. Goes out: `Models`, and their versions in the registry. What is
+brought here does not grow with the customers: purchase histories as counts of distinct ones, spend and behaviour of a
+weighted sample. Nothing is scored here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from customer_genome import __version__
+from customer_genome.errors import RegistryError
+from customer_genome.features.table import feature_text
+from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters, fit_clusters
+from customer_genome.models.estimator import FitReport
+from customer_genome.models.purchase_model import PurchaseModel, purchase_model_from_arrays
+from customer_genome.models.purchases import BetaGeometricNBD
+from customer_genome.models.segments import significant
+from customer_genome.models.spend import GammaGamma
+from customer_genome.registry import load_model, prune_models, save_model, set_alias
+from customer_genome.settings import Settings
+from customer_genome.warehouse.engine import Engine
+
+Array = npt.NDArray[np.float64]
+PURCHASE_FEATURES = ("frequency", "recency_days", "age_days")
+SPEND_FEATURES = ("n_purchases", "mean_spend")
+_DIGITS = 8
+_ALL = "g"
+"""A mark above every hexadecimal digit: everybody is drawn."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """The fitted models that score customers."""
+
+    purchases: PurchaseModel
+    spend: GammaGamma
+    clusters: Clusters
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return how the models were fitted and what they say, in plain words."""
+        return (*self.purchases.report_.sentences(), *self.spend.report_.sentences(), self.clusters.reason)
+
+    def parts(self) -> dict[str, tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, Any]]]:
+        """Return the arrays and the card of every model, by kind."""
+        return {
+            "purchases": (self.purchases.to_arrays(), _card(self.purchases.report_, PURCHASE_FEATURES)),
+            "spend": (self.spend.to_arrays(), _card(self.spend.report_, SPEND_FEATURES)),
+            "clusters": (self.clusters.to_arrays(), {"features": list(CLUSTER_FEATURES), "reason": self.clusters.reason}),
+        }
+
+    @classmethod
+    def from_parts(cls, arrays: Mapping[str, Mapping[str, npt.NDArray[Any]]]) -> Self:
+        """Return the models that `parts` described; RegistryError when something else stands there."""
+        try:
+            return cls(
+                purchase_model_from_arrays(arrays["purchases"]),
+                GammaGamma.from_arrays(arrays["spend"]),
+                Clusters.from_arrays(arrays["clusters"]),
+            )
+        except KeyError as err:
+            raise RegistryError(f"Stored models: {err} is missing. Fit them again with `genome run`.") from err
+
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "purchases": PURCHASE_FEATURES,
+    "spend": SPEND_FEATURES,
+    "clusters": CLUSTER_FEATURES,
+}
+"""Every kind of model with the features it is fitted on, in order."""
+
+
+def store_models(folder: Path, models: Models, as_of: dt.date, keep_versions: int) -> dict[str, str]:
+    """Store every model as a new version and make it the champion of its kind; return the versions by kind."""
+    stored = {}
+    for kind, (arrays, card) in models.parts().items():
+        stored[kind] = save_model(folder, kind, arrays, {**card, "as_of": as_of.isoformat(), "product_version": __version__})
+        set_alias(folder, kind, "champion", stored[kind])
+        prune_models(folder, kind, keep_versions)
+    return stored
+
+
+def load_champions(folder: Path) -> tuple[Models, dict[str, str]]:
+    """Return the champions and their versions by kind.
+
+    Raises
+    ------
+    RegistryError
+        When a model is missing or damaged, or was fitted on other features than this version of the product makes.
+    """
+    found = {kind: load_model(folder, kind) for kind in KINDS}
+    for kind, wanted in KINDS.items():
+        features = tuple(found[kind].card.get("features", ()))
+        if features != wanted:
+            raise RegistryError(
+                f"Model {kind} {found[kind].version} in {folder} was fitted on {', '.join(features) or 'unnamed features'}. "
+                f"Wanted: {', '.join(wanted)}. Fit again with `genome run` (without --no-refit)."
+            )
+    return Models.from_parts({kind: model.arrays for kind, model in found.items()}), {
+        kind: model.version for kind, model in found.items()
+    }
+
+
+def fit_models(engine: Engine, settings: Settings) -> Models:
+    """Fit every model as of the last cutoff.
+
+    Parameters
+    ----------
+    engine : holding `customer_facts` and `cutoffs`
+    settings : uses `prediction` and `segments`
+    """
+    histories = purchase_histories(engine)
+    frequency, recency_days, age_days = (numbers(histories, name) for name in PURCHASE_FEATURES)
+    purchases = BetaGeometricNBD().fit(frequency, recency_days, age_days, numbers(histories, "n_customers"))
+    sample = fit_sample(engine, settings.prediction.fit_sample)
+    weights = numbers(sample, "weight")
+    spend = GammaGamma().fit(numbers(sample, "n_purchase_days"), significant(numbers(sample, "mean_spend_per_day")), weights)
+    clusters = fit_clusters(
+        cluster_features(sample),
+        CLUSTER_FEATURES,
+        numbers(sample, "total_spend"),
+        k=settings.segments.k,
+        seed=settings.prediction.seed,
+        weights=weights,
+    )
+    return Models(purchases, spend, clusters)
+
+
+def purchase_histories(engine: Engine) -> pa.Table:
+    """Return the distinct purchase histories as of the last cutoff, with the customers that share each.
+
+    Returns
+    -------
+    table with frequency, recency_days, age_days, n_customers
+    """
+    engine.create_view("histories", feature_text("histories"))
+    return engine.fetch(
+        "select frequency, recency_days, age_days, n_customers from histories where as_of = (select max(as_of) from cutoffs) "
+        "order by frequency, recency_days, age_days"
+    )
+
+
+def fit_sample(engine: Engine, most: int) -> pa.Table:
+    """Return about `most` customers as of the last cutoff, or all where there are fewer, sorted by customer.
+
+    Every stratum of purchase days gives equally many, as far as it has them: frequent customers are few and say most
+    about spend. `weight` is how many customers of the stratum each row stands for.
+    """
+    engine.create_view("customer_strata", feature_text("customer_strata"))
+    counted = engine.fetch("select stratum, count(*) as n from customer_strata group by stratum order by stratum")
+    counts = dict(zip(counted["stratum"].to_pylist(), counted["n"].to_pylist(), strict=True))
+    marks = {stratum: _mark(share) for stratum, share in shares_to_draw(counts, most).items()}
+    engine.write(
+        "fit_strata",
+        pa.table({"stratum": pa.array(list(marks), pa.int64()), "digest_below": pa.array(list(marks.values()), pa.string())}),
+    )
+    engine.create_view("fit_sample", feature_text("fit_sample"))
+    sample = engine.fetch("select * from fit_sample order by customer_id")
+    drawn = pc.value_counts(sample["stratum"].combine_chunks()).to_pylist()
+    stands_for = {row["values"]: counts[row["values"]] / row["counts"] for row in drawn}
+    weights = [stands_for[stratum] for stratum in sample["stratum"].to_pylist()]
+    return sample.append_column("weight", pa.array(weights, pa.float64()))
+
+
+def shares_to_draw(counts: Mapping[int, int], most: int) -> dict[int, float]:
+    """Return the share of each stratum that makes about `most` customers, equally many of each as far as it has them.
+
+    Examples
+    --------
+    >>> shares_to_draw({1: 900, 2: 10, 6: 100}, 110)
+    {1: 0.0555..., 2: 1.0, 6: 0.5}
+    >>> shares_to_draw({1: 900, 2: 10}, 1_000)
+    {1: 1.0, 2: 1.0}
+    """
+    shares: dict[int, float] = {}
+    left = most
+    smallest_first = sorted(counts, key=lambda stratum: (counts[stratum], stratum))
+    for place, stratum in enumerate(smallest_first):
+        fair = left / (len(smallest_first) - place)
+        shares[stratum] = min(1.0, fair / counts[stratum])
+        left -= min(counts[stratum], int(fair))
+    return {stratum: shares[stratum] for stratum in counts}
+
+
+def _mark(share: float) -> str:
+    """Return the digits below which the digests of about this share of customers lie."""
+    return _ALL if share >= 1 else f"{int(share * 16**_DIGITS):0{_DIGITS}x}"
+
+
+def cluster_features(facts: pa.Table) -> Array:
+    """Return the features of the clusters, shape (n_customers, n_features)."""
+    return np.column_stack([significant(numbers(facts, name)) for name in CLUSTER_FEATURES])
+
+
+def numbers(facts: pa.Table, name: str) -> Array:
+    """Return a column as floats, NaN where it is empty."""
+    return np.asarray(pc.cast(facts.column(name), pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _card(report: FitReport, features: tuple[str, ...]) -> dict[str, Any]:
+    """Return the card of a fitted model: inputs in order, parameters, how well, what is doubtful."""
+    return {
+        "model": report.model,
+        "features": list(features),
+        "parameters": dict(report.parameters),
+        "standard_errors": dict(report.standard_errors),
+        "log_likelihood": report.log_likelihood,
+        "n_customers": report.n_customers,
+        "converged": report.converged,
+        "rung": report.rung,
+        "sentences": list(report.sentences()),
+    }

@@ -1,0 +1,118 @@
+"""What a run leaves behind: its result in figures, and the published version that every screen reads.
+
+Comes in: an engine that holds facts, predictions and side tables as of the cutoff. Goes out: a `RunResult` and a new
+version in the workspace, to which readers are switched at once. Nothing is computed about customers here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from customer_genome import __version__
+from customer_genome.contracts import SourceTable
+from customer_genome.features.table import share_column
+from customer_genome.settings import Settings, settings_as_json
+from customer_genome.snapshot import publish
+from customer_genome.warehouse.build import published_text
+from customer_genome.warehouse.engine import Engine
+from customer_genome.workspace import Workspace
+
+PUBLISHED_TABLES = ("customers", "orders", "daily", "products")
+COPIED_TABLES = ("ledger", "refund_effect")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did; `as_json` is what `genome run --json` prints."""
+
+    version: str
+    as_of: dt.date
+    horizon_days: int
+    currency: str
+    lines: int
+    orders: int
+    customers: int
+    revenue: float
+    lines_after_as_of: int
+    ledger: Mapping[str, Mapping[str, float]]
+    refunds: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    peak_memory_mb: float
+    notices: tuple[str, ...] = ()
+    fit: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result as plain values."""
+        return asdict(self) | {"as_of": self.as_of.isoformat()}
+
+
+def totals_of(engine: Engine, as_of: dt.date) -> dict[str, Any]:
+    """Return the totals as of the last cutoff: lines, orders, customers, revenue, lines_after_as_of, ledger, refund effect."""
+    totals = engine.fetch(
+        "select count(*) as orders, count(distinct customer_id) as customers, cast(sum(n_lines) as bigint) as lines, "
+        "cast(sum(revenue) as double) as revenue from known_orders where as_of = (select max(as_of) from cutoffs)"
+    ).to_pylist()[0]
+    later = engine.fetch(f"select count(*) as n from order_lines where ordered_on >= date '{as_of.isoformat()}'")
+    return {
+        **totals,
+        "revenue": round(totals["revenue"], 4),
+        "lines_after_as_of": later.column("n")[0].as_py(),
+        "ledger": {
+            row["row_class"]: {"rows": row["n_rows"], "revenue": float(row["revenue"])}
+            for row in engine.fetch("select * from ledger").to_pylist()
+        },
+        "refunds": engine.fetch("select * from refund_effect").to_pylist()[0],
+    }
+
+
+def manifest_of(
+    result: RunResult, settings: Settings, sources: Mapping[str, SourceTable], categories: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a version says about itself; `categories` are those with a share column."""
+    manifest = {
+        **result.as_json(),
+        "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "product_version": __version__,
+        "sources": {
+            name: {"label": source.label, "mapping": {k: list(v) for k, v in source.mapping.items()}}
+            for name, source in sources.items()
+        },
+        "settings": settings_as_json(settings),
+        "has_suppressions": "suppressions" in sources,
+        "category_shares": [{"category": name, "column": share_column(name)} for name in categories],
+    }
+    del manifest["version"]
+    return manifest
+
+
+def publish_version(
+    engine: Engine, workspace: Workspace, tables: Mapping[str, pa.Table], manifest: Mapping[str, Any], keep_versions: int
+) -> str:
+    """Write a version, put the new warehouse in place, switch readers over; return the version. The engine is closed.
+
+    Parameters
+    ----------
+    tables : name -> small table, published beside the large ones
+    manifest : from `manifest_of`
+    """
+    for name, rows in tables.items():
+        engine.write(name, rows)
+    small = {name: f"select * from {name}" for name in (*COPIED_TABLES, *tables)}
+    large = {name: published_text(name) for name in PUBLISHED_TABLES}
+
+    def write(folder: Path) -> None:
+        engine.export(folder, small, large)
+        engine.close()
+        workspace.switch_warehouse()
+
+    version = publish(workspace, write, manifest, keep_versions).version
+    shutil.rmtree(workspace.tmp, ignore_errors=True)
+    return version
