@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
 from customer_genome.models.purchases import BetaGeometricNBD
 
 # Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2), table 2 (weeks as the unit).
@@ -65,6 +66,19 @@ def test_at_78_weeks_the_note_stops_its_series_after_150_terms(fitted):
     shortened = (a + b - 1) / (a - 1) * (1 - (alpha / (alpha + 78)) ** r * (1 + terms.sum()))
     assert round(shortened, 4) == 1.8576
     assert round(fitted.expected_orders_of_new_customer([78])[0], 4) == 1.8580
+
+
+# lifetimes 0.11.3, tests/test_estimation.py, TestModifiedBetaGammaFitter (CDNOW in weeks, fitted by another implementation).
+def test_mbg_nbd_parameters_agree_with_another_implementation(cdnow):
+    report = ModifiedBetaGeometricNBD().fit(*cdnow.weeks).report_
+    assert {name: round(value, 3) for name, value in report.parameters.items()} == {
+        "r": 0.525,
+        "alpha": 6.183,
+        "a": 0.891,
+        "b": 1.614,
+    }
+    assert report.rung == "maximum likelihood"
+    assert report.notices == ()
 
 
 def test_a_purchase_day_is_the_event_and_not_a_week_with_purchases(cdnow_days, fitted):

@@ -9,7 +9,7 @@ import pytest
 
 from customer_genome.models.estimator import Array
 from customer_genome.models.histories import Histories
-from customer_genome.models.purchase_likelihood import _loss as purchase_loss
+from customer_genome.models.purchase_likelihood import purchase_loss
 from customer_genome.models.purchases import BetaGeometricNBD
 from customer_genome.models.spend import GammaGamma, _Spend
 from customer_genome.models.spend import _loss as spend_loss

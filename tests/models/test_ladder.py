@@ -9,6 +9,8 @@ from customer_genome.errors import ConvergenceError
 from customer_genome.models import ladder, purchase_likelihood, spend
 from customer_genome.models.histories import Histories, collapse
 from customer_genome.models.ladder import Likelihood, climb, maximise
+from customer_genome.models.purchase_fit import as_likelihood
+from customer_genome.models.purchase_likelihood import beta_geometric_form
 from customer_genome.models.purchases import BetaGeometricNBD
 from customer_genome.models.spend import GammaGamma
 
@@ -122,7 +124,7 @@ def test_the_gradient_of_the_purchase_likelihood_is_its_slope(seed):
     age = rng.uniform(0.01, 3, 50)
     frequency = np.where(rng.random(50) < 0.4, 0, rng.integers(1, 200, 50)).astype(float)
     histories = Histories(frequency, np.where(frequency > 0, age * rng.random(50), 0), age)
-    _assert_gradient(purchase_likelihood._loss(histories, rng.uniform(0.1, 5, 50)), rng.normal(0, 2, 4))
+    _assert_gradient(purchase_likelihood.purchase_loss(histories, rng.uniform(0.1, 5, 50)), rng.normal(0, 2, 4))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -146,7 +148,7 @@ def test_choosing_a_start_on_a_part_of_the_data_finds_the_same_optimum():
     on = np.cumsum(rng.exponential(size=(n, 60)) / rate[:, None], axis=1)
     seen = (on <= age[:, None]) & (np.arange(1, 61) <= rng.geometric(stop)[:, None])
     histories, counts = collapse(seen.sum(axis=1), np.max(on * seen, axis=1), age)
-    with_scout = purchase_likelihood._likelihood(histories, counts)
+    with_scout = as_likelihood(beta_geometric_form("BG/NBD", 0), histories, counts, 400.0)
     assert with_scout.scout is not None
     without = Likelihood(**{**with_scout.__dict__, "scout": None})
     np.testing.assert_allclose(maximise(with_scout).point, maximise(without).point, atol=1e-6)

@@ -8,8 +8,10 @@ here fits or predicts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,8 @@ from customer_genome.errors import ContractError
 from customer_genome.models.estimator import Array
 
 Indices = npt.NDArray[np.intp]
+
+_SHORT_TABLE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,33 @@ def report_faults(table: str, faults: list[tuple[str, npt.NDArray[np.bool_]]], w
         raise ContractError(f"{table}: {'; '.join(found)}. {wanted}")
 
 
+@dataclass(frozen=True)
+class Coded:
+    """A column as places in a short table of values, so that a function of it is computed once per value."""
+
+    values: Array
+    place: Indices
+
+
+def code(column: Array) -> Coded:
+    """Return the column as places in a table: of all days up to the largest for whole numbers, of the distinct values otherwise."""
+    whole = _as_whole(column)
+    if whole is not None and len(whole) and int(whole.max()) <= max(_SHORT_TABLE, len(whole)):
+        return Coded(np.arange(int(whole.max()) + 1, dtype=np.float64), whole.astype(np.intp))
+    values, place = np.unique(column, return_inverse=True)
+    return Coded(values, place)
+
+
+def weigh(coded: Coded, weight: Array) -> Array:
+    """Return the sum of the weights of the rows with each value of the table."""
+    return np.bincount(coded.place, weights=weight, minlength=len(coded.values)).astype(np.float64)
+
+
+def dot(one: Array, other: Array) -> float:
+    """Return the sum of products; unlike a BLAS dot product it is the same whatever the number of threads, and never waits for them."""
+    return float(np.einsum("i,i->", one, other))
+
+
 def distinct_rows(*columns: Array) -> DistinctRows:
     """Return the distinct rows of `columns`, sorted by the first column, then the second and so on.
 
@@ -132,8 +163,12 @@ def distinct_rows(*columns: Array) -> DistinctRows:
     """
     packed = _pack(columns)
     if packed is not None:
-        _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-        return DistinctRows(tuple(column[first] for column in columns), inverse)
+        if packed.capacity <= max(_SHORT_TABLE, 4 * len(packed.keys)):
+            there = np.zeros(packed.capacity, dtype=bool)
+            there[packed.keys] = True
+            return DistinctRows(packed.unpack(np.flatnonzero(there)), (np.cumsum(there) - 1)[packed.keys])
+        keys, inverse = np.unique(packed.keys, return_inverse=True)
+        return DistinctRows(packed.unpack(keys), inverse)
     order = np.lexsort(columns[::-1])
     new_row = np.zeros(len(order), dtype=bool)
     new_row[:1] = True
@@ -167,6 +202,10 @@ def collapse(
     >>> histories.frequency.tolist(), counts.tolist()
     ([0.0, 2.0], [2.0, 1.0])
     """
+    if weights is None:
+        counted = _count_equal(frequency, recency_days, age_days)
+        if counted is not None:
+            return counted
     histories = check_histories(frequency, recency_days, age_days)
     weight = check_weights(weights, len(histories))
     rows = distinct_rows(histories.frequency, histories.recency_days, histories.age_days)
@@ -184,19 +223,64 @@ def once_per_distinct(compute: Callable[..., Array], *columns: Array) -> Array:
     return values
 
 
-def _pack(columns: tuple[Array, ...]) -> npt.NDArray[np.int64] | None:
-    """Return one integer per row that sorts like the columns, or None where they are not moderate whole numbers >= 0."""
-    if len(columns[0]) == 0:
+def _count_equal(
+    frequency: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: npt.ArrayLike
+) -> tuple[Histories, Array] | None:
+    """Return distinct histories and their counts by sorting packed integers; None where that is not possible or a row is faulty."""
+    columns = as_column(frequency, "frequency"), as_column(recency_days, "recency_days"), as_column(age_days, "age_days")
+    packed = _pack(columns) if len({len(column) for column in columns}) == 1 else None
+    if packed is None:
         return None
-    capacity = 1.0
+    keys = np.sort(packed.keys)
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    x, t_x, age = packed.unpack(keys[starts])
+    if np.any(t_x > age) or np.any((x == 0) & (t_x > 0)):
+        return None
+    return Histories(x, t_x, age), np.diff(np.append(starts, len(keys))).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """One integer per row that sorts like the columns, which hold whole numbers below `sizes`."""
+
+    keys: npt.NDArray[Any]
+    sizes: tuple[int, ...]
+
+    @property
+    def capacity(self) -> int:
+        """Return how many different rows there could be."""
+        return math.prod(self.sizes)
+
+    def unpack(self, keys: npt.NDArray[Any]) -> tuple[Array, ...]:
+        """Return the columns of some keys."""
+        columns: list[Array] = []
+        for size in self.sizes[:0:-1]:
+            keys, column = np.divmod(keys, keys.dtype.type(size))
+            columns.append(column.astype(np.float64))
+        return (keys.astype(np.float64), *columns[::-1])
+
+
+def _as_whole(column: Array) -> npt.NDArray[np.int64] | None:
+    """Return the column as integers, or None where it holds anything but moderate whole numbers >= 0."""
+    if len(column) == 0 or not (float(column.min()) >= 0 and float(column.max()) < 2**40):
+        return None
+    whole = column.astype(np.int64)
+    return whole if np.array_equal(whole, column) else None
+
+
+def _pack(columns: tuple[Array, ...]) -> _Packed | None:
+    """Return one integer per row, or None where the columns are not moderate whole numbers >= 0."""
+    whole, sizes = [], []
     for column in columns:
-        largest = float(column.max())
-        if not (float(column.min()) >= 0 and largest < 2**40 and np.array_equal(column, np.floor(column))):
+        values = _as_whole(column)
+        if values is None:
             return None
-        capacity *= largest + 1
+        whole.append(values)
+        sizes.append(int(values.max()) + 1)
+    capacity = math.prod(sizes)
     if capacity >= 2**62:
         return None
-    packed = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        packed = packed * (int(column.max()) + 1) + column.astype(np.int64)
-    return packed
+    keys = whole[0]
+    for values, size in zip(whole[1:], sizes[1:], strict=True):
+        keys = keys * size + values
+    return _Packed(keys.astype(np.uint32) if capacity < 2**32 else keys, tuple(sizes))

@@ -27,6 +27,7 @@ from customer_genome.models.histories import Histories, as_column, check_histori
 
 PURCHASE_MODELS: dict[str, tuple[str, str]] = {
     "BG/NBD": ("customer_genome.models.purchases", "BetaGeometricNBD"),
+    "MBG/NBD": ("customer_genome.models.modified_beta_geometric", "ModifiedBetaGeometricNBD"),
 }
 """Name of a model -> the module and the class that hold it. A new model adds a line."""
 
@@ -71,9 +72,9 @@ class PurchaseModel(ABC):
 
     # --- what a model defines ----------------------------------------------------------------------------------------
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def reading_of(values: Mapping[str, float]) -> tuple[str, ...]:
+    def reading_of(cls, values: Mapping[str, float]) -> tuple[str, ...]:
         """Return what the parameters mean, in plain words."""
 
     @abstractmethod

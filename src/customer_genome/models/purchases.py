@@ -22,65 +22,61 @@ import numpy as np
 from customer_genome.models.dropout import NO_DROPOUT, at_least_while_active, expected_while_active
 from customer_genome.models.estimator import Array, FitReport
 from customer_genome.models.histories import Histories, collapse
-from customer_genome.models.purchase_likelihood import PARAMETERS, fit_histories, reading
+from customer_genome.models.purchase_fit import fit_purchases
+from customer_genome.models.purchase_likelihood import PARAMETERS, beta_geometric_form, reading
 from customer_genome.models.purchase_model import PurchaseModel, check_horizon
 
 __all__ = ["BetaGeometricNBD", "check_horizon", "collapse"]
 
 
-class BetaGeometricNBD(PurchaseModel):
-    """The BG/NBD model of repeat purchases.
+class BetaGeometricFamily(PurchaseModel):
+    """Models of customers who may stop after a purchase: the rate is Gamma(r, alpha), the chance to stop Beta(a, b).
 
-    While active, a customer buys at random with a rate of their own; after each repeat purchase they stop for good with a chance of
-    their own. Rates vary over customers as Gamma(r, alpha), chances as Beta(a, b). A customer without a repeat purchase has had no
-    occasion to stop and counts as active: read their `probability_of_order` rather than `probability_alive`.
-
-    Examples
-    --------
-    >>> model = BetaGeometricNBD.from_parameters(r=0.243, alpha=4.414, a=0.793, b=2.426)
-    >>> model.expected_orders([2], [30.43], [38.86], horizon_days=39).round(3).tolist()
-    [1.226]
+    `first_chance` is 0 when the first chance to stop comes with the first repeat purchase, 1 when it comes with the first purchase.
     """
 
-    name: ClassVar[str] = "BG/NBD"
     parameter_names: ClassVar[tuple[str, ...]] = PARAMETERS
     zero_allowed: ClassVar[frozenset[str]] = frozenset({"a"})
+    first_chance: ClassVar[int]
 
     @classmethod
     def from_parameters(cls, r: float, alpha: float, a: float, b: float) -> Self:
         """Return a model with the given parameters; `alpha` in the unit of time that will be used (a = 0: nobody stops)."""
         return cls.from_values({"r": r, "alpha": alpha, "a": a, "b": b})
 
-    @staticmethod
-    def reading_of(values: Mapping[str, float]) -> tuple[str, ...]:
+    @classmethod
+    def reading_of(cls, values: Mapping[str, float]) -> tuple[str, ...]:
         """Return what the parameters mean, in plain words."""
-        return reading(values)
+        return reading(values, cls.first_chance)
 
     def _fit_distinct(self, histories: Histories, counts: Array) -> FitReport:
-        """Fit by eq. 6 of the paper and its Appendix. Checked: tests/golden/test_purchases.py."""
-        return fit_histories(self.name, histories, counts)
+        """Fit on the ladder. Checked: tests/golden/test_purchases.py."""
+        return fit_purchases(beta_geometric_form(self.name, self.first_chance), histories, counts)
 
     def _alive(self, histories: Histories) -> Array:
-        """Fader, Hardie & Lee (2008), Computing P(alive) Using the BG/NBD Model; exactly 1 where frequency is 0."""
+        """Fader, Hardie & Lee (2008), Computing P(alive) Using the BG/NBD Model; 1 where there was no occasion to stop."""
         from scipy.special import expit
 
         r, alpha, a, b = self.parameters_
         x = histories.frequency
         if a < NO_DROPOUT:
             return np.ones(len(x))
+        occasions = x + self.first_chance
         silence = np.log1p((histories.age_days - histories.recency_days) / (alpha + histories.recency_days))
-        stopped = np.log(a) - np.log(b + np.maximum(x, 1.0) - 1.0) + (r + x) * silence
+        stopped = np.log(a) - np.log(b + np.maximum(occasions, 1.0) - 1.0) + (r + x) * silence
         alive: Array = expit(-stopped)
-        return np.where(x == 0, 1.0, alive)
+        return np.where(occasions == 0, 1.0, alive)
 
     def _expected_if_active(self, frequency: Array, age_days: Array, horizons_days: Array) -> Array:
-        """Eq. 9 and 10 of the paper, in the form of `dropout`. Checked: tests/golden/test_purchases.py."""
+        """Eq. 9 and 10 of Fader, Hardie & Lee (2005), in the form of `dropout`. Checked: tests/golden/test_purchases.py."""
         r, alpha, a, b = self.parameters_
-        return expected_while_active(r + frequency, a, b + frequency, horizons_days / (alpha + age_days)[:, None])
+        beta = b + self.first_chance + frequency
+        return expected_while_active(r + frequency, a, beta, horizons_days / (alpha + age_days)[:, None])
 
     def _at_least_if_active(self, n_orders: Array, frequency: Array, age_days: Array, horizon_days: Array) -> Array:
         r, alpha, a, b = self.parameters_
-        return at_least_while_active(n_orders, r + frequency, a, b + frequency, horizon_days / (alpha + age_days))
+        beta = b + self.first_chance + frequency
+        return at_least_while_active(n_orders, r + frequency, a, beta, horizon_days / (alpha + age_days))
 
     def _days_until_chance(self, frequency: Array, age_days: Array, chance: Array) -> Array:
         r, alpha, _, _ = self.parameters_
@@ -96,8 +92,26 @@ class BetaGeometricNBD(PurchaseModel):
         rate = rng.gamma(r + x, 1.0, shape) / (alpha + age_days)[:, None]
         bought = rng.poisson(np.minimum(rate * horizon_days, 1e15)).astype(np.float64)
         if a >= NO_DROPOUT:
-            stop = rng.beta(a, b + x, shape)
+            stop = rng.beta(a, b + self.first_chance + x, shape)
             tiny = np.finfo(np.float64).tiny
             last = np.ceil(np.log(np.maximum(rng.random(shape), tiny)) / np.log1p(-np.clip(stop, tiny, 1 - 1e-16)))
             bought = np.minimum(bought, np.maximum(last, 1.0))
         return bought
+
+
+class BetaGeometricNBD(BetaGeometricFamily):
+    """The BG/NBD model of repeat purchases.
+
+    While active, a customer buys at random with a rate of their own; after each repeat purchase they stop for good with a chance of
+    their own. Rates vary over customers as Gamma(r, alpha), chances as Beta(a, b). A customer without a repeat purchase has had no
+    occasion to stop and counts as active: read their `probability_of_order` rather than `probability_alive`.
+
+    Examples
+    --------
+    >>> model = BetaGeometricNBD.from_parameters(r=0.243, alpha=4.414, a=0.793, b=2.426)
+    >>> model.expected_orders([2], [30.43], [38.86], horizon_days=39).round(3).tolist()
+    [1.226]
+    """
+
+    name: ClassVar[str] = "BG/NBD"
+    first_chance: ClassVar[int] = 0
