@@ -133,15 +133,17 @@ def copy_without(path: Path, target: Path, customer_id: str) -> int:
     with pq.ParquetFile(path) as file:
         if "customer_id" not in file.schema_arrow.names:
             return 0
-        with pq.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
-            for batch in file.iter_batches():
+        schema = pa.schema([field.with_nullable(True) for field in file.schema_arrow], file.schema_arrow.metadata)
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+            for rows in file.iter_batches():
+                batch = pa.RecordBatch.from_arrays(rows.columns, schema=schema)
                 kept = batch.filter(pc.fill_null(pc.not_equal(batch.column("customer_id"), customer_id), True))
                 place = kept.schema.get_field_index("raw_row")
                 if place >= 0:
                     names = pc.fill_null(pc.match_substring(kept.column(place), customer_id), False)
                     n_touched += pc.sum(names).as_py() or 0
-                    blank = pc.if_else(names, pa.scalar(None, kept.schema.field(place).type), kept.column(place))
-                    kept = kept.set_column(place, kept.schema.field(place), blank)
+                    blank = pc.if_else(names, pa.scalar(None, schema.field(place).type), kept.column(place))
+                    kept = kept.set_column(place, schema.field(place), blank)
                 n_touched += batch.num_rows - kept.num_rows
                 writer.write_batch(kept)
     if not n_touched:
