@@ -110,6 +110,9 @@ def publish_version(
 
     def write(folder: Path) -> None:
         engine.export(folder, small, large)
+        if not engine.keeps_tables:
+            refused = {"quarantine": "select * from quarantine order by row_number"}
+            engine.export(workspace.building_tables, {}, refused)
         engine.close()
         workspace.switch_warehouse()
 

@@ -83,6 +83,13 @@ def run(
     refit: Annotated[
         bool, typer.Option("--refit/--no-refit", help="Fit the models to these data, or score with those stored before.")
     ] = True,
+    engine: Annotated[str | None, typer.Option(help="duckdb: this machine. spark: a cluster, or many cores.")] = None,
+    spark_master: Annotated[
+        str | None, typer.Option(help="Where Spark runs: local[*] (this machine), spark://host:7077, yarn or k8s://...")
+    ] = None,
+    spark_folder: Annotated[
+        Path | None, typer.Option(help="Folder for Spark's tables that every worker sees under the same path.")
+    ] = None,
     progress: Annotated[str, typer.Option(help="bar, json (one object a line on stderr) or none.")] = "bar",
     as_json: JsonOption = False,
 ) -> None:
@@ -95,7 +102,12 @@ def run(
             "prediction": {"horizon_days": horizon_days, "seed": seed},
             "cleaning": {"refunds": refunds},
             "segments": {"k": clusters},
-            "engine": {"memory_limit": memory_limit},
+            "engine": {
+                "name": engine,
+                "memory_limit": memory_limit,
+                "spark_master": spark_master,
+                "spark_folder": str(spark_folder.expanduser().resolve()) if spark_folder else None,
+            },
         },
     )
     result = _run(settings, data, as_of, progress, refit)

@@ -41,6 +41,7 @@ class DuckDBEngine:
     """
 
     name = "duckdb"
+    keeps_tables = True
 
     def __init__(self, path: Path | None = None, memory_limit: str = "", threads: int = 0, spill: Path | None = None) -> None:
         self._connection = duckdb.connect(str(path) if path else ":memory:")

@@ -19,6 +19,8 @@ class Engine(Protocol):
     """What the warehouse, the features and the pipeline need from a place where SQL runs."""
 
     name: str
+    keeps_tables: bool
+    """Whether tables stored with `keep` outlive the engine, in the warehouse file of the workspace."""
 
     def read(self, source: SourceTable, view: str) -> None:
         """Make a described source readable under the name `view`, with the columns it came with."""

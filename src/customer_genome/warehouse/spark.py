@@ -84,6 +84,7 @@ class SparkEngine:
     """
 
     name = "spark"
+    keeps_tables = False
     _open: ClassVar[int] = 0
 
     def __init__(
