@@ -108,6 +108,8 @@ def _medians(engine: Engine, table: str, columns: set[str]) -> dict[tuple[str, s
 def playbook_figures(engine: Engine, table: str, playbooks: Sequence[Playbook]) -> dict[str, float]:
     """Return the figures of all customers that rules compare with ("recency_days p30" -> 17.0).
 
+    The table has to hold every column that rules may name, bands and segment names too.
+
     Raises
     ------
     SettingsError
@@ -123,7 +125,8 @@ def playbook_figures(engine: Engine, table: str, playbooks: Sequence[Playbook]) 
         for figure in wanted
     }
     quantiles = [Quantile(figure.key, number_of[figure.key], figure.percent) for figure in wanted if figure.percent is not None]
-    figures = {name: value for (name, _), value in values_at(engine, table, quantiles).items()}
+    figures = {figure.key: float("nan") for figure in wanted}
+    figures |= {name: value for (name, _), value in values_at(engine, table, quantiles).items()}
     means = [figure.key for figure in wanted if figure.percent is None]
     if means:
         parts = (

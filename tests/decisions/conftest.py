@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from customer_genome.decisions.playbooks import Playbook, parse_playbooks
+from customer_genome.decisions.priority import churn_band
 from customer_genome.models import BetaGeometricNBD, GammaGamma, lifetime_value
 
 ONLINE_RETAIL = """
@@ -88,6 +89,7 @@ def shop() -> pa.Table:
             ),
             "is_home_country": chance.uniform(0, 1, n) < 0.5,
             "churn_probability": churn,
+            "churn_band": churn_band(churn),
             "clv_180d": spend * (1 - churn) * 0.7,
             "horizon_days": pa.array(np.full(n, 180), pa.int32()),
         }
@@ -109,9 +111,11 @@ def online_retail(genome_data: Path) -> pa.Table:
     lately, before = numbers("spend_last_90d"), numbers("spend_prior_90d")
     trend = np.divide(lately - before, lately + before, out=np.full(len(lately), np.nan), where=lately + before > 0)
     value = lifetime_value(purchases, spend, *history, numbers("n_purchase_days"), numbers("mean_spend_per_day"), 180)
+    churn = 1 - purchases.probability_of_order(*history, 180)
     predicted = {
         "spend_trend": pa.array(trend, from_pandas=True),
-        "churn_probability": pa.array(1 - purchases.probability_of_order(*history, 180)),
+        "churn_probability": pa.array(churn),
+        "churn_band": churn_band(churn),
         "clv_180d": pa.array(value),
         "horizon_days": pa.array(np.full(len(lately), 180), pa.int32()),
     }

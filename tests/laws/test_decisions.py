@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import re
 import tomllib
+from collections import Counter
 from importlib.resources import files
 
 import numpy as np
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 
 from customer_genome.decisions.conditions import OPERATORS, Average, Condition, Multiple, Quantile, parse_condition
 from customer_genome.decisions.crowd import spend_bins
+from customer_genome.decisions.customers import known_in
 from customer_genome.decisions.findings import findings, gini_of
-from customer_genome.decisions.playbooks import KNOWN_COLUMNS, assign, check, parse_playbooks
+from customer_genome.decisions.playbooks import KNOWN_COLUMNS, Assignment, assign, check, figures_of, parse_playbooks
 from customer_genome.decisions.priority import BANDS, churn_band, clv_band, clv_cuts
 from customer_genome.decisions.wording import parse_template
 from customer_genome.errors import SettingsError
@@ -89,7 +91,7 @@ def test_a_misspelt_column_is_refused_with_the_name_that_was_meant(column: str, 
         }
     )
     with pytest.raises(SettingsError, match=f'no column {misspelt}.*Did you mean .*"') as caught:
-        assign(books, pa.table({"n_orders": [1]}))
+        assign(books, pa.table({"n_orders": [1]}), figures={}, known=frozenset({"n_orders"}))
     assert column in str(caught.value)
 
 
@@ -100,7 +102,7 @@ def shop(seed: int, n: int) -> pa.Table:
     def holes(values: np.ndarray) -> pa.Array:
         return pa.array(values, mask=chance.uniform(0, 1, n) < chance.choice([0, 0.2, 1], p=[0.6, 0.3, 0.1]))
 
-    orders = chance.geometric(0.4, n)
+    orders, churn = chance.geometric(0.4, n), chance.uniform(0, 1, n)
     spend = np.round(orders * chance.lognormal(3, 1, n), 2)
     return pa.table(
         {
@@ -113,11 +115,17 @@ def shop(seed: int, n: int) -> pa.Table:
             "mean_gap_days": holes(chance.uniform(1, 100, n)),
             "spend_trend": holes(chance.uniform(-1, 1, n)),
             "discount_share": holes(chance.uniform(0, 1, n)),
-            "churn_probability": holes(chance.uniform(0, 1, n)),
+            "churn_probability": holes(churn),
+            "churn_band": holes(np.array(BANDS, dtype=object)[np.searchsorted([0.4, 0.7], churn, side="right")]),
             "clv_180d": holes(np.round(spend * chance.uniform(0, 1, n), 2)),
             "primary_country": holes(np.array(["A", "B"], dtype=object)[chance.integers(0, 2, n)]),
         }
     )
+
+
+def assigned(table: pa.Table) -> Assignment:
+    """Return what the packaged playbooks give customers among themselves."""
+    return assign(PLAYBOOKS, table, figures=figures_of(PLAYBOOKS, table), known=known_in(table))
 
 
 seeds = st.integers(0, 2**32 - 1)
@@ -127,8 +135,8 @@ seeds = st.integers(0, 2**32 - 1)
 @given(seeds, st.integers(0, 60))
 def test_everybody_has_exactly_one_playbook_action_and_reason(seed: int, n: int) -> None:
     table = shop(seed, n)
-    given_ = assign(PLAYBOOKS, table)
-    checks = check(PLAYBOOKS, table)
+    given_ = assigned(table)
+    checks = check(PLAYBOOKS, Counter(given_.matching.to_pylist()), known_in(table))
     assert [len(column) for column in given_] == [n, n, n, n]
     assert not any(column.null_count for column in given_)
     taken = given_.playbook.to_pylist()
@@ -141,9 +149,22 @@ def test_everybody_has_exactly_one_playbook_action_and_reason(seed: int, n: int)
 def test_customers_in_another_order_get_the_same_playbooks(seed: int, n: int) -> None:
     table = shop(seed, n)
     shuffled = np.random.default_rng(seed).permutation(n)
-    there = assign(PLAYBOOKS, table.take(pa.array(shuffled)))
-    for here, column in zip(assign(PLAYBOOKS, table), there, strict=True):
+    there = assigned(table.take(pa.array(shuffled)))
+    for here, column in zip(assigned(table), there, strict=True):
         assert column.equals(here.take(pa.array(shuffled)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.integers(1, 60), st.lists(st.integers(0, 60), max_size=6))
+def test_any_split_into_batches_gives_the_same_playbooks(seed: int, n: int, cuts: list[int]) -> None:
+    table = shop(seed, n)
+    figures, known, whole = figures_of(PLAYBOOKS, table), known_in(table), assigned(table)
+    edges = sorted({0, n, *(cut % n for cut in cuts)})
+    batches = [
+        assign(PLAYBOOKS, table.slice(low, high - low), figures=figures, known=known) for low, high in itertools.pairwise(edges)
+    ]
+    for place, column in enumerate(whole):
+        assert pa.concat_arrays([batch[place] for batch in batches]).equals(column)
 
 
 @settings(max_examples=40, deadline=None)
@@ -153,7 +174,7 @@ def test_the_unit_of_money_changes_no_packaged_playbook(seed: int, n: int, facto
     there = table
     for name in ("total_spend", "clv_180d"):
         there = there.set_column(there.column_names.index(name), name, pa.compute.multiply(there[name], factor))
-    assert assign(PLAYBOOKS, there).playbook.equals(assign(PLAYBOOKS, table).playbook)
+    assert assigned(there).playbook.equals(assigned(table).playbook)
 
 
 amounts = st.lists(st.integers(0, 10**8).map(lambda cents: cents / 100), min_size=1, max_size=60)

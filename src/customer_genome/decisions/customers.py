@@ -31,7 +31,7 @@ class Customers:
 
     def __init__(self, table: pa.Table, known: frozenset[str] | None = None) -> None:
         self.table = table
-        self._known = known
+        self.known = known
         self._numbers: dict[str, FloatArray] = {}
         self._texts: dict[str, pa.Array] = {}
 
@@ -43,8 +43,8 @@ class Customers:
         """Return whether the column exists and says something about at least one customer."""
         if column not in self.table.column_names:
             return False
-        if self._known is not None:
-            return column in self._known
+        if self.known is not None:
+            return column in self.known
         if self.kind(column) == "text":
             return bool(self.table[column].null_count < len(self))
         return not bool(np.isnan(self.numbers(column)).all())

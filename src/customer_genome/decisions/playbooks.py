@@ -29,7 +29,7 @@ from customer_genome.decisions.conditions import (
 )
 from customer_genome.decisions.customers import BoolArray, Customers, IntArray, known_in
 from customer_genome.decisions.wording import ACT_BY, Template, fact_text, fill, number_text, parse_template, phrase_of
-from customer_genome.errors import SettingsError, did_you_mean
+from customer_genome.errors import ContractError, SettingsError, did_you_mean
 
 PREDICTED_COLUMNS: tuple[str, ...] = (
     "horizon_days",
@@ -305,15 +305,20 @@ def assign(
     figures : mapping, optional
         The figures of all customers behind p30, mean and median; by default those of `table`.
     known : frozenset of str, optional
-        The columns that say something about at least one of all customers; by default those of `table`.
+        The columns that say something about at least one of all customers, bands and segment names among them; by default those
+        of `table`.
 
     Raises
     ------
     SettingsError
         When a rule or action names a column nobody knows, or compares text with a number.
+    ContractError
+        When figures or known columns are not those of all customers.
     """
     customers = Customers(table, known)
+    _refuse_contradictions(playbooks, customers)
     known_figures = figures_of(playbooks, table) if figures is None else figures
+    _refuse_missing_figures(playbooks, customers, known_figures)
     matches = _matches(playbooks, customers, known_figures)
     place = _first(matches, len(customers))
     rows_of = [np.flatnonzero(place == number) for number in range(len(playbooks))]
@@ -413,6 +418,28 @@ def _refuse_unknown_columns(playbooks: Sequence[Playbook], customers: Customers)
         )
     if faults:
         raise SettingsError("Playbooks name columns that do not exist:\n" + "\n".join(f"- {fault}" for fault in faults))
+
+
+def _refuse_contradictions(playbooks: Sequence[Playbook], customers: Customers) -> None:
+    """Raise where a batch has values in a column that was said to be empty: its playbooks would be switched off for nothing."""
+    needed = {column for playbook in playbooks for column in (*playbook.columns, *playbook.action.columns)}
+    wrong = sorted(
+        known_in(customers.table.select(sorted(needed & set(customers.table.column_names) - (customers.known or needed))))
+    )
+    if wrong:
+        raise ContractError(
+            f"playbooks: {', '.join(wrong)} has values in this batch and is not among the known columns. "
+            "Wanted: the columns of the table that holds bands and segment names too."
+        )
+
+
+def _refuse_missing_figures(playbooks: Sequence[Playbook], customers: Customers, figures: Mapping[str, float]) -> None:
+    """Raise where a rule compares with a figure that was not handed in: it would never hold."""
+    missing = [figure.key for figure in wanted_figures(playbooks, customers) if figure.key not in figures]
+    if missing:
+        raise ContractError(
+            f"playbooks: no figure for {', '.join(missing)}. Wanted: the figures of all customers for these playbooks."
+        )
 
 
 def _is_known(column: str, known: Sequence[str]) -> bool:

@@ -64,6 +64,7 @@ PHRASES: Mapping[str, str] = {
     "unique_products": "{} tried",
     "clv_180d": "expected value {}",
     "churn_probability": "risk of not coming back {}",
+    "churn_band": "risk band {}",
     "p_alive": "{} likely still active",
     "discount_share": "{} of spend at a discount",
     "predicted_orders": "{} expected",
