@@ -179,6 +179,16 @@ def previous_version(workspace: Workspace, version: str) -> str | None:
     return max((name for name in versions(workspace) if name < version), default=None)
 
 
+def compare_with_previous(genome: Genome, *, group: str = "segment_name", most: int = 10) -> Comparison | None:
+    """Return what changed since the version published before an open one; None where there is none."""
+    workspace = Workspace(genome.snapshot.folder.parent.parent)
+    older = previous_version(workspace, genome.snapshot.version)
+    if older is None:
+        return None
+    with Genome.open(workspace, older) as before:
+        return compare(before, genome, group=group, most=most)
+
+
 def compare(before: Genome, after: Genome, *, group: str = "segment_name", most: int = 10) -> Comparison:
     """Compare two open versions.
 

@@ -110,7 +110,30 @@ DAYS = pa.Table.from_pylist(
 MONTHS = periods(
     ("2024-01-01", 500, 40, False), ("2024-02-01", 900, 70, True), ("2024-03-01", 800, 80, True), ("2024-04-01", 2000, 90, False)
 )
+FLOWS = pa.Table.from_pylist(
+    [
+        {"source": "Loyal", "target": "Loyal", "customers": 300, "clv_before": 900.0, "clv_after": 950.0},
+        {"source": "Loyal", "target": NAUGHTY, "customers": 12_345, "clv_before": 500.0, "clv_after": 200.0},
+        {"source": "(new)", "target": "Loyal", "customers": 1, "clv_before": 0.0, "clv_after": 20.0},
+        {"source": "Loyal", "target": "(gone)", "customers": 2, "clv_before": 30.0, "clv_after": 0.0},
+    ]
+)
+REASONS = pa.Table.from_pylist(
+    [
+        {"reason": "New customers", "meaning": "won", "customers": 1, "clv_before": 0.0, "clv_after": 20.0, "change": 20.0},
+        {
+            "reason": "No order since",
+            "meaning": "quiet",
+            "customers": 900,
+            "clv_before": 500.0,
+            "clv_after": 200.0,
+            "change": -300.0,
+        },
+    ]
+)
 DRAWINGS = {
+    "migration": (charts.migration, FLOWS),
+    "value_reasons": (charts.value_reasons, REASONS),
     "revenue_over_time": (charts.revenue_over_time, MONTHS),
     "customers_over_time": (charts.customers_over_time, MONTHS),
     "customer_timeline": (charts.customer_timeline, DAYS),
@@ -292,3 +315,19 @@ def test_the_timeline_names_cutoff_and_next_order():
     assert heading_of(chart)[0] == "3 orders since 3 Jan 2024, £110.00 in all"
     far = charts.customer_timeline(DAYS, LOOK, next_order_on=dt.date(2034, 1, 1))
     assert not any("2034" in text for text in texts(svg(far))), "a date in ten years would squeeze the past"
+
+
+def test_the_migration_names_the_largest_move_and_outlines_who_stayed():
+    chart = charts.migration(FLOWS, LOOK)
+    assert heading_of(chart)[0].startswith("12,345 of 12,645 customers moved to another segment, most of them from Loyal to ")
+    rows = [row for row in data_of(chart) if "figure" in row]
+    assert {row["figure"] for row in rows} == {"300", "12k", "1", "2"}
+    assert [row["source"] for row in rows if row["stays"]] == ["Loyal"]
+    assert LIGHT.second in svg(chart), "those who stayed are outlined"
+
+
+def test_a_fall_of_value_is_told_from_a_rise_without_colour():
+    chart = charts.value_reasons(REASONS, LOOK)
+    assert heading_of(chart)[0] == "The value of all customers fell by 56 %: £280 less"
+    drawn = svg(chart)
+    assert 'stroke-dasharray="3,2"' in drawn and {"+£20 · 1 customer", "-£300 · 900 customers"} <= set(texts(drawn))

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner, Result
 
 from customer_genome.comparison import compare, previous_version, two_versions
@@ -15,6 +16,8 @@ from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces import changes
 from customer_genome.interfaces.cli import app
+from customer_genome.interfaces.report import render_report
+from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
 from customer_genome.workspace import Workspace
 from published_shops import SETTINGS, publish_rows
 
@@ -117,3 +120,45 @@ def test_programs_read_json_that_adds_up(shop):
 def test_impossible_wishes_are_a_usage_error(shop, words):
     asked = genome(shop, *words)
     assert asked.exit_code == 2 and "Wanted:" in asked.output
+
+
+def test_the_report_says_what_changed_since_the_version_before(shop):
+    with Genome.open(shop, "v00002") as newer, Genome.open(shop, "v00001") as older:
+        page, first = render_report(newer), render_report(older)
+    assert "What changed since v00001" in page and 'id="migration"' in page and 'id="value_reasons"' in page
+    assert "1 order more, £40.00; last on 1 Mar 2024, before 9 Jan 2024" in page
+    assert "What changed since" not in first and "This is the only version" in first
+    assert 'id="migration"' not in first
+
+
+def test_a_damaged_older_version_is_said_and_does_not_stop_the_report(tmp_path):
+    publish_rows(tmp_path, EARLY)
+    publish_rows(tmp_path, LATE)
+    (tmp_path / "published" / "v00001" / "snapshot.duckdb").write_bytes(b"not a database")
+    with Genome.open(tmp_path) as genome_:
+        page = render_report(genome_)
+    assert "Version v00001 cannot be opened" in page
+
+
+def page_of(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page Changes, as a new visitor sees it."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))
+    app = AppTest.from_file(APP, default_timeout=60).run().switch_page("changes.py").run()
+    assert not app.exception and not app.error
+    return app
+
+
+def test_the_page_counts_as_sets_do_and_follows_the_groups(shop, monkeypatch):
+    app = page_of(shop, monkeypatch)
+    cards = {metric.label: metric.value for metric in app.metric}
+    assert (cards["New"], cards["Gone"], cards["Spend so far"]) == ("1", "1", "£110.00")
+    assert "1 customer is new, 1 is gone" in "".join(mark.value for mark in app.markdown)
+    assert any("prediction" in box.value for box in app.info), "a changed setting is said above the figures"
+    app.selectbox(key="change_groups").set_value("rfm_segment").run()
+    assert not app.exception and "another RFM segment" in "".join(mark.value for mark in app.markdown)
+
+
+def test_the_page_without_an_older_version_says_what_to_run(tmp_path, monkeypatch):
+    publish_rows(tmp_path, EARLY)
+    app = page_of(tmp_path, monkeypatch)
+    assert "v00001 is the oldest version" in app.info[0].value and "genome run" in app.code[0].value

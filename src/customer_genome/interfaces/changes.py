@@ -6,10 +6,13 @@ Comes in: a `Comparison`. Goes out: sentences and rows of figures that are still
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from customer_genome.comparison import Comparison, Move
+from customer_genome.interfaces.charts.moves import GONE, NEW
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share
 
 MEASURE_WORDS: Mapping[str, str] = {
@@ -45,7 +48,6 @@ GROUP_WORDS: Mapping[str, str] = {
     "playbook": "playbook",
     "priority_segment": "priority segment",
 }
-NEW, GONE = "(new)", "(gone)"
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,25 @@ def reason_rows(comparison: Comparison) -> list[dict[str, Any]]:
         }
         for row in comparison.reasons
     ]
+
+
+def flow_table(comparison: Comparison) -> pa.Table:
+    """Return the migration as `charts.migration` takes it: source, target, customers, clv_before, clv_after."""
+    columns = [
+        ("source", pa.string()),
+        ("target", pa.string()),
+        ("customers", pa.int64()),
+        ("clv_before", pa.float64()),
+        ("clv_after", pa.float64()),
+    ]
+    return pa.Table.from_pylist([asdict(flow) for flow in flows(comparison)], schema=pa.schema(columns))
+
+
+def reason_table(comparison: Comparison) -> pa.Table:
+    """Return why value moved as `charts.value_reasons` takes it: reason, meaning, customers, clv_before, clv_after, change."""
+    columns = [("reason", pa.string()), ("meaning", pa.string()), ("customers", pa.int64())]
+    columns += [(name, pa.float64()) for name in ("clv_before", "clv_after", "change")]
+    return pa.Table.from_pylist(reason_rows(comparison), schema=pa.schema(columns))
 
 
 def _arrow(before: str, after: str) -> str:

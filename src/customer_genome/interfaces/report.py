@@ -19,6 +19,7 @@ from customer_genome.contracts import ORDER_LINES
 from customer_genome.errors import WorkspaceError
 from customer_genome.genome import Genome
 from customer_genome.interfaces import overview
+from customer_genome.interfaces.change_section import change_section
 from customer_genome.interfaces.charts.look import DARK, LIGHT, Palette
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share
 from customer_genome.interfaces.pictures import pictures_of
@@ -74,13 +75,15 @@ def render_report(genome: Genome) -> str:
         "quantity": quantity,
     }
     totals = overview.totals(genome)
+    change_pictures, changed = change_section(genome)
     return environment.get_template("report.html.j2").render(
         light=_variables(LIGHT),
         dark=_variables(DARK),
         head=_head(genome, totals),
         totals=totals,
         kpis=_kpis(genome, totals),
-        pictures=pictures_of(genome),
+        pictures=pictures_of(genome) | change_pictures,
+        changed=changed,
         actions=_actions(genome),
         customers=[row | {"returns": _returns(row, genome.currency)} for row in overview.act_now(genome, most=MOST_CUSTOMERS)],
         products=overview.products(genome),

@@ -12,6 +12,7 @@ from customer_genome.interfaces.charts.bars import (
 from customer_genome.interfaces.charts.curves import concentration
 from customer_genome.interfaces.charts.heat import recency_frequency, spend_value, value_at_risk
 from customer_genome.interfaces.charts.look import NARROW, WIDE, Look, Mode, heading_of, theme, untitled
+from customer_genome.interfaces.charts.moves import migration, value_reasons
 from customer_genome.interfaces.charts.periods import customer_timeline, customers_over_time, revenue_over_time
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "customer_timeline",
     "customers_over_time",
     "heading_of",
+    "migration",
     "order_counts",
     "recency_frequency",
     "revenue_by_category",
@@ -36,4 +38,5 @@ __all__ = [
     "theme",
     "untitled",
     "value_at_risk",
+    "value_reasons",
 ]

@@ -76,6 +76,10 @@ class Hall:
                 self._open.pop(next(iter(self._open)))[1].close()
         return Visit(opened[1], f"{version} {stamp}")
 
+    def key(self, version: str) -> str:
+        """Return what names a version and its files, without opening it."""
+        return f"{version} {self._stamp(version)}"
+
     def _stamp(self, version: str) -> str:
         """Return a mark of the version's files."""
         try:

@@ -1,0 +1,177 @@
+"""The page Changes: what became of customers and their value since an older version, for everybody in both."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import suppress
+from functools import partial
+
+import pyarrow as pa
+import streamlit as st
+
+from customer_genome.comparison import Comparison, Move, compare
+from customer_genome.errors import SnapshotError
+from customer_genome.genome import Genome
+from customer_genome.interfaces import changes, charts
+from customer_genome.interfaces.dashboard.customer_list import table_as_csv
+from customer_genome.interfaces.dashboard.drawing import draw
+from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.session import Visit, hall, visit, workspace_root
+from customer_genome.interfaces.figures import count, day
+from customer_genome.snapshot import read_snapshot, versions
+from customer_genome.workspace import Workspace
+
+MOST_MOVES = 10
+
+
+@st.cache_data(max_entries=8, show_spinner="Comparing the two versions …")
+def compared(_seen: Visit, older: str, older_key: str, newer_key: str, group: str) -> Comparison:
+    """Return the comparison of an older version with the one on show; kept until a file of either changes."""
+    with Genome.open(Workspace(workspace_root()), older) as before:
+        return compare(before, _seen.genome, group=group, most=MOST_MOVES)
+
+
+def show() -> None:
+    """Show the page."""
+    seen = visit()
+    newer = seen.genome.snapshot.version
+    place = Workspace(workspace_root())
+    older = _older(place, newer)
+    st.title("What changed", anchor=False)
+    if not older:
+        st.info(f"{newer} is the oldest version that is kept, so there is nothing to compare it with.")
+        st.markdown("When there are new data, publish again; then this page says who is new, who moved, and why:")
+        st.code(f"genome run --workspace {workspace_root()}", language="bash")
+        return
+    chosen, group = _choose(older)
+    found = compared(seen, chosen, hall(str(workspace_root())).key(chosen), seen.key, group)
+    _show_head(found)
+    _show_cards(seen, found)
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw(seen, lambda look: charts.migration(changes.flow_table(found), look, group=changes.GROUP_WORDS[group]))
+    with right:
+        draw(seen, lambda look: charts.value_reasons(changes.reason_table(found), look))
+    _show_totals(found)
+    _show_moves(seen, found)
+
+
+def _older(place: Workspace, newer: str) -> dict[str, dt.date]:
+    """Return the older versions that can be read, the newest first, each with its cutoff."""
+    found = {}
+    for name in reversed(versions(place)):
+        with suppress(SnapshotError):
+            if name < newer:
+                found[name] = dt.date.fromisoformat(read_snapshot(place, name).manifest["as_of"])
+    return found
+
+
+def _choose(older: dict[str, dt.date]) -> tuple[str, str]:
+    """Let the visitor choose the older version and how customers are grouped."""
+    left, right = st.columns(2)
+    chosen = left.selectbox(
+        "Compared with", list(older), format_func=lambda name: f"{name}, as of {day(older[name])}", key="compared_with"
+    )
+    group = right.selectbox(
+        "Groups", list(changes.GROUP_WORDS), format_func=lambda name: changes.GROUP_WORDS[name], key="change_groups"
+    )
+    return chosen, group
+
+
+def _show_head(found: Comparison) -> None:
+    """Show the finding, and what makes figures move beside the data."""
+    before, after = found.before, found.after
+    st.markdown(
+        aside(
+            f"{before.version}, as of {day(before.as_of)} → {after.version}, as of {day(after.as_of)} · all customers; the filters of other pages do not apply"
+        )
+    )
+    st.markdown(f"**{plain(changes.headline(found))}** {plain(changes.value_sentence(found))}")
+    cautions = changes.cautions(found)
+    if cautions:
+        st.info("  \n".join(plain(sentence) for sentence in cautions))
+
+
+def _show_cards(seen: Visit, found: Comparison) -> None:
+    """Show who came, left and moved, and what became of value and risk."""
+    cards = st.grid(3, min_column_width=148, gap="small")
+    for label, status, meaning in (
+        ("New", "new", "Customers of the newer version only."),
+        ("Gone", "gone", "Customers of the older version only: corrected away, everything taken back, or an earlier cutoff."),
+        ("Moved", "moved", "Customers of both versions who are in another group now."),
+    ):
+        cards.metric(label, count(found.customers(status)), border=True, help=meaning)
+    for label, measure, meaning in (
+        ("Spend so far", "total_spend", "Money of all orders, new customers included."),
+        ("Value, 180 days", "clv_180d", "Value of all customers over the next 180 days."),
+        ("Value at risk", "expected_value_loss", "Sum of value times risk."),
+    ):
+        line = found.total(measure)
+        change = seen.money(float(line["after"] - line["before"]), short=True)
+        cards.metric(
+            label,
+            money_in_markdown(seen.money(float(line["after"]), short=True)),
+            money_in_markdown(f"{change if change.startswith('-') else '+' + change} since {found.before.version}"),
+            delta_color="off",
+            border=True,
+            help=meaning,
+        )
+
+
+def _show_totals(found: Comparison) -> None:
+    """Show the totals of both versions and the parts between them."""
+    with st.expander("Totals that add up"):
+        rows = changes.total_rows(found)
+        st.table(
+            {
+                "": [row["measure"] for row in rows],
+                "Before": [money_in_markdown(row["before"]) for row in rows],
+                "+ new": [money_in_markdown(row["new"]) for row in rows],
+                "− gone": [money_in_markdown(row["gone"]) for row in rows],
+                "+ rose": [money_in_markdown(row["rose"]) for row in rows],
+                "+ fell": [money_in_markdown(row["fell"]) for row in rows],
+                "= after": [money_in_markdown(row["after"]) for row in rows],
+            }
+        )
+        st.markdown(aside("Rose and fell: customers of both versions."))
+
+
+def _show_moves(seen: Visit, found: Comparison) -> None:
+    """Show the customers who moved most, each with the facts behind it."""
+    st.header("Who moved most", anchor=False)
+    lists: dict[str, tuple[Move, ...]] = {
+        "Value gained": tuple(found.value_up),
+        "Value lost": tuple(found.value_down),
+        "Risk rose": tuple(found.risk_up),
+        "Risk fell": tuple(found.risk_down),
+    }
+    for tab, (name, moves) in zip(st.tabs(list(lists)), lists.items(), strict=True):
+        with tab:
+            if not moves:
+                st.markdown("Nobody.")
+                continue
+            rows = pa.Table.from_pylist(changes.move_rows(moves, seen.genome.currency))
+            st.dataframe(
+                rows,
+                hide_index=True,
+                height="content",
+                column_config={
+                    "customer_id": "Customer",
+                    "value": "Value, 180 days",
+                    "risk": "Risk",
+                    "group": changes.GROUP_WORDS[found.group].capitalize(),
+                    "facts": "What happened",
+                },
+            )
+            st.download_button(
+                "Download (CSV)", partial(table_as_csv, rows), file_name=f"{name.lower().replace(' ', '_')}.csv",
+                mime="text/csv", on_click="ignore", key=f"moves_{name}",
+            )  # fmt: skip
+    st.markdown(
+        aside(
+            "Risk is ranked by its change times the larger of both values, so that customers worth nothing do not fill the list."
+        )
+    )
+
+
+show()
