@@ -1,32 +1,29 @@
 """From facts and fitted models to predictions and decisions, row by row, in batches, on the engine.
 
-Comes in: an engine that holds `customer_facts`, fitted models, settings as values. Goes out: the tables `valued` (facts and
-what customers will do and are worth) and `predictions` (what follows from it), and `Decided`: the side tables the screens
-need. What a row needs to know about all others (cut points, averages, names of segments) is asked in SQL and handed
-to `Valuation` and `Decision` as values, so that a batch may be any part of the customers.
+Comes in: an engine that holds `customer_facts`, fitted models, settings as values. Goes out: `scored_customers`, facts with
+every prediction and decision, and `Decided`, the small tables the screens need. What a row has to know about all others
+(cut points, averages, names of segments) is asked in SQL and handed to `Valuation` and `Decision` as values, so that a
+batch may be any part of the customers and no process holds them all.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from customer_genome.decisions.findings import findings
-from customer_genome.decisions.playbooks import Playbook, PlaybookCheck, assign, check, parse_playbooks
+from customer_genome.decisions.playbooks import Playbook, assign, parse_playbooks
 from customer_genome.decisions.priority import (
+    CLV_PERCENTS,
     churn_band,
     clv_band,
-    clv_cuts,
     confidence_score,
     expected_value_loss,
-    heat_map,
     priority_segment,
 )
 from customer_genome.decisions.segment_names import SegmentName, name_segments, segment_column
@@ -35,7 +32,9 @@ from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters
 from customer_genome.models.lifetime_value import lifetime_value_interval
 from customer_genome.models.segments import rfm_scores, significant
 from customer_genome.settings import Settings
+from customer_genome.summaries import cluster_figures, known_columns, playbook_figures, side_tables
 from customer_genome.warehouse.engine import Engine, quoted
+from customer_genome.warehouse.quantiles import Quantile, values_at
 
 Array = npt.NDArray[np.float64]
 CLV_DAYS = 180
@@ -68,9 +67,40 @@ VALUE_SCHEMA = pa.schema(
         ("monetary_score", pa.int64()),
         ("rfm_segment", pa.string()),
         ("cluster_kmeans", pa.int64()),
+        ("churn_band", pa.string()),
+        ("confidence_score", pa.float64()),
+        ("expected_value_loss", pa.float64()),
     ]
 )
 """What `Valuation` makes of a customer's facts."""
+DECISION_SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("clv_band", pa.string()),
+        ("priority_segment", pa.string()),
+        ("segment_name", pa.string()),
+        ("playbook", pa.string()),
+        ("recommended_action", pa.string()),
+        ("playbook_reason", pa.string()),
+        ("matching", pa.string()),
+    ]
+)
+"""What `Decision` makes of a customer's facts and values; `matching` names every playbook that fits."""
+NAMES_TO_COME = ("clv_band", "priority_segment", "segment_name")
+"""Decisions that playbooks may have rules about; they are text."""
+SCORE_COLUMNS = (
+    *(
+        name
+        for name in VALUE_SCHEMA.names
+        if name not in ("customer_id", "churn_band", "confidence_score", "expected_value_loss")
+    ),
+    "clv_band",
+    "churn_band",
+    "confidence_score",
+    "expected_value_loss",
+    *(name for name in DECISION_SCHEMA.names if name not in ("customer_id", "clv_band", "matching")),
+)
+"""Every prediction and decision, in the order in which it is published."""
 LATEST = "as_of = (select max(as_of) from cutoffs)"
 
 
@@ -90,28 +120,27 @@ class Population:
     rfm_cuts: Mapping[str, Array]
 
     @classmethod
-    def of(cls, engine: Engine, table: str = "customer_facts") -> Self:
-        """Return the figures of all customers of a table as of the last cutoff."""
-        marks = [
-            f"percentile_disc({fifth / 5}) within group (order by {column}) as {name}_{fifth}"
-            for name, column in RFM_COLUMNS.items()
-            for fifth in (1, 2, 3, 4)
-        ]
-        ends = [
+    def of(cls, engine: Engine) -> Self:
+        """Return the figures of all customers as of the last cutoff."""
+        names = ", ".join(dict.fromkeys(RFM_COLUMNS.values()))
+        engine.create_view("latest_facts", f"select {names}, n_purchase_days from customer_facts where {LATEST}")
+        ends = ", ".join(
             f"{function}({column}) as {name}_{function}" for name, column in RFM_COLUMNS.items() for function in ("min", "max")
-        ]
+        )
         row = engine.fetch(
-            f"select cast(sum(n_orders) as bigint) as orders, cast(sum(n_purchase_days) as bigint) as days, "
-            f"{', '.join([*marks, *ends])} from {quoted(table)} where {LATEST}"
+            "select cast(sum(n_orders) as bigint) as orders, cast(sum(n_purchase_days) as bigint) as days, "
+            f"{ends} from latest_facts"
         ).to_pylist()[0]
-        cuts = {name: _fifths(*(row[f"{name}_{end}"] for end in (1, 2, 3, 4, "min", "max"))) for name in RFM_COLUMNS}
+        wanted = [
+            Quantile(f"{name} {fifth}", column, 20.0 * fifth) for name, column in RFM_COLUMNS.items() for fifth in (1, 2, 3, 4)
+        ]
+        found = values_at(engine, "latest_facts", wanted)
+        cuts = {}
+        for name in RFM_COLUMNS:
+            lowest, highest = significant([row[f"{name}_min"], row[f"{name}_max"]])
+            fifths = significant([found[f"{name} {fifth}", ""] for fifth in (1, 2, 3, 4)])
+            cuts[name] = np.full(4, np.nan) if lowest == highest else fifths
         return cls(row["orders"] / row["days"], cuts)
-
-
-def _fifths(first: float, second: float, third: float, fourth: float, lowest: float, highest: float) -> Array:
-    """Return the cut points of `models.segments.quintile_cuts` from quantiles that occur; NaN where all values are alike."""
-    low, high = significant([lowest, highest])
-    return np.full(4, np.nan) if low == high else significant([first, second, third, fourth])
 
 
 @dataclass(frozen=True)
@@ -133,11 +162,18 @@ class Valuation:
     annual_discount: float
     margin: float
     seed: int
+    churn_cuts: tuple[float, float]
 
     def __call__(self, facts: pa.Table) -> pa.Table:
         """Return the columns of `VALUE_SCHEMA` for any part of the customers, in the order of `facts`."""
         columns = {"customer_id": facts.column("customer_id"), **self._value(facts), **self._rfm(facts)}
         columns["cluster_kmeans"] = self.models.clusters.predict(cluster_features(facts), CLUSTER_FEATURES)
+        clv, risk = columns["clv_180d"], columns["churn_probability"]
+        columns |= {
+            "churn_band": churn_band(risk, self.churn_cuts),
+            "confidence_score": confidence_score(risk),
+            "expected_value_loss": expected_value_loss(clv, risk),
+        }
         return pa.table(columns).select(VALUE_SCHEMA.names).cast(VALUE_SCHEMA)
 
     def _value(self, facts: pa.Table) -> dict[str, Any]:
@@ -189,6 +225,7 @@ def value_customers(engine: Engine, models: Models, settings: Settings, as_of: d
         settings.prediction.annual_discount,
         settings.prediction.margin,
         settings.prediction.seed,
+        _two(settings.segments.churn_bands),
     )
     columns = ", ".join(dict.fromkeys(("customer_id", *HISTORY_COLUMNS, *CLUSTER_FEATURES)))
     engine.map_rows(
@@ -206,6 +243,47 @@ def value_customers(engine: Engine, models: Models, settings: Settings, as_of: d
 
 
 @dataclass(frozen=True)
+class Decision:
+    """Turns facts and values into what follows from them, row by row.
+
+    Attributes
+    ----------
+    clv_cuts : (money, money)
+        A customer above the first is at least Medium, above the second High.
+    named : the segments by cluster
+    figures, known : figures behind the rules, and the columns that say something, of all customers
+    currency : code of the money in sentences
+    """
+
+    clv_cuts: tuple[float, float]
+    named: tuple[SegmentName, ...]
+    playbooks: tuple[Playbook, ...]
+    figures: Mapping[str, float]
+    known: frozenset[str]
+    currency: str
+
+    def __call__(self, valued: pa.Table) -> pa.Table:
+        """Return the columns of `DECISION_SCHEMA` for any part of the customers, in the order of `valued`."""
+        bands = clv_band(numbers(valued, "clv_180d"), self.clv_cuts)
+        columns: dict[str, Any] = {
+            "clv_band": bands,
+            "priority_segment": priority_segment(bands, valued.column("churn_band")),
+            "segment_name": segment_column(valued.column("cluster_kmeans").to_numpy(), self.named),
+        }
+        for name, values in columns.items():
+            valued = valued.append_column(name, values)
+        assigned = assign(self.playbooks, valued, currency=self.currency, figures=self.figures, known=self.known)
+        columns |= {
+            "customer_id": valued.column("customer_id"),
+            "playbook": assigned.playbook,
+            "recommended_action": assigned.recommended_action,
+            "playbook_reason": assigned.reason,
+            "matching": assigned.matching,
+        }
+        return pa.table(columns).select(DECISION_SCHEMA.names).cast(DECISION_SCHEMA)
+
+
+@dataclass(frozen=True)
 class Decided:
     """What follows for the shop.
 
@@ -220,170 +298,63 @@ class Decided:
 
 
 def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, playbook_file: Mapping[str, Any]) -> Decided:
-    """Make `predictions` from `valued`: one row per customer with every prediction and decision; return the side tables.
+    """Make `scored_customers` from `valued`: every fact, prediction and decision; return the tables of all customers.
 
     Parameters
     ----------
+    clusters : those that gave cluster_kmeans
     playbook_file : mapping
         The parsed playbook file.
+
+    Raises
+    ------
+    SettingsError
+        When a playbook names a column nobody knows, or compares text with a number.
     """
-    known = engine.fetch("select * from valued order by customer_id")
-    columns: dict[str, Any] = {name: known[name] for name in VALUE_SCHEMA.names}
-    labels = numbers(known, "cluster_kmeans").astype(np.int64)
-    columns |= _stakes(known, settings)
-    known = _with(known, columns)
-    named = name_segments(labels, known, currency=settings.shop.currency)
-    columns["segment_name"] = segment_column(labels, named)
-    books = parse_playbooks(playbook_file)
-    known = _with(known, columns)
-    assigned = assign(books, known, currency=settings.shop.currency)
-    columns |= {
-        "playbook": assigned.playbook,
-        "recommended_action": assigned.recommended_action,
-        "playbook_reason": assigned.reason,
-    }
-    known = _with(known, columns)
-    checks = check(books, known)
-    engine.write("predictions", pa.table(columns))
-    return Decided(
-        _side_tables(known, named, books, checks, clusters, settings.shop.currency),
-        tuple(f"Playbook {found.name} is switched off: {found.switched_off}" for found in checks if found.switched_off),
+    playbooks, currency = parse_playbooks(playbook_file), settings.shop.currency
+    nameless = ", ".join(f"'' as {name}" for name in NAMES_TO_COME)
+    engine.create_view("nameless_customers", f"select v.*, {nameless} from valued as v")
+    known = known_columns(engine, "nameless_customers")
+    named = name_segments(cluster_figures(engine, "valued"), currency=currency)
+    figures = playbook_figures(engine, "nameless_customers", playbooks)
+    decision = Decision(_clv_cuts(engine, settings), named, playbooks, figures, known, currency)
+    facts = engine.fetch("select * from valued limit 0")
+    decision(facts)  # names every fault of the playbooks before the work begins
+    used = {column for book in playbooks for column in (*book.columns, *book.action.columns)}
+    needed = [name for name in facts.column_names if name in used | DECISION_NEEDS]
+    engine.map_rows("predictions", f"select {', '.join(map(quoted, needed))} from valued", decision, DECISION_SCHEMA)
+    columns = [f"f.{quoted(name)}" for name in facts.column_names if name not in SCORE_COLUMNS]
+    columns += [f"{'p' if name in DECISION_SCHEMA.names else 'f'}.{name}" for name in SCORE_COLUMNS]
+    joined = "from valued as f inner join predictions as p on f.customer_id = p.customer_id"
+    engine.create_view("scored_customers", f"select {', '.join(columns)} {joined}")
+    engine.create_view("matched_customers", f"select {', '.join(columns)}, p.matching {joined}")
+    tables = side_tables(
+        engine, "matched_customers", named=named, playbooks=playbooks, known=known, clusters=clusters, currency=currency
     )
+    off = [row for row in tables["playbooks"].select(["playbook", "switched_off"]).to_pylist() if row["switched_off"]]
+    return Decided(tables, tuple(f"Playbook {row['playbook']} is switched off: {row['switched_off']}" for row in off))
 
 
-def _side_tables(
-    known: pa.Table,
-    named: Sequence[SegmentName],
-    books: Sequence[Playbook],
-    checks: Sequence[PlaybookCheck],
-    clusters: Clusters,
-    currency: str,
-) -> dict[str, pa.Table]:
-    """Return the small tables the screens read: segments, playbooks, findings, value by risk, cluster counts tried."""
-    cells = heat_map(
-        numbers(known, "clv_180d"), numbers(known, "churn_probability"), known.column("clv_band"), known.column("churn_band")
-    )
-    found = findings(known, currency=currency)
-    return {
-        "segments": _segments(known, named),
-        "playbooks": _playbooks(known, books, checks),
-        "findings": pa.table(
-            {
-                "id": pa.array([one.id for one in found], pa.string()),
-                "title": pa.array([one.title for one in found], pa.string()),
-                "sentence": pa.array([one.sentence for one in found], pa.string()),
-                "value": pa.array([one.value for one in found], pa.float64()),
-                "unit": pa.array([one.unit for one in found], pa.string()),
-                "n_customers": pa.array([one.n for one in found], pa.int64()),
-                "chart": pa.array([json.dumps(dict(one.chart)) for one in found], pa.string()),
-            }
-        ),
-        "heat_map": pa.Table.from_pylist([asdict(cell) for cell in cells]),
-        "cluster_counts": pa.table(
-            {
-                "k": pa.array([tried.k for tried in clusters.tried], pa.int64()),
-                "silhouette": pa.array([tried.silhouette for tried in clusters.tried], pa.float64()),
-                "inertia": pa.array([tried.inertia for tried in clusters.tried], pa.float64()),
-                "smallest_share": pa.array([tried.smallest_share for tried in clusters.tried], pa.float64()),
-                "is_chosen": pa.array([tried.k == clusters.k for tried in clusters.tried], pa.bool_()),
-            }
-        ),
-    }
+DECISION_NEEDS = frozenset({"customer_id", "as_of", "clv_180d", "churn_band", "cluster_kmeans", "mean_gap_days"})
+"""Columns that `Decision` reads whatever the playbooks name."""
 
 
-def _sums(known: pa.Table, column: str) -> dict[str, dict[str, Any]]:
-    """Return customers, money and risk per value of a text column."""
-    grouped = known.group_by(column).aggregate(
-        [
-            ("customer_id", "count"),
-            ("total_spend", "sum"),
-            ("clv_180d", "sum"),
-            ("expected_value_loss", "sum"),
-            ("churn_probability", "mean"),
-            ("n_orders", "mean"),
-        ]
-    )
-    rows = {row[column]: row for row in grouped.to_pylist()}
-    recency, names = numbers(known, "recency_days"), np.asarray(known.column(column).to_pylist(), dtype=object)
-    for name, row in rows.items():
-        row["recency_days_median"] = float(np.median(recency[names == name]))
-    return rows
+def _clv_cuts(engine: Engine, settings: Settings) -> tuple[float, float]:
+    """Return the bounds of Medium and High value: those of the settings, or by counting customers."""
+    if settings.segments.clv_bands:
+        return _two(settings.segments.clv_bands)
+    ends = engine.fetch("select min(clv_180d) as lowest, max(clv_180d) as highest from valued").to_pylist()[0]
+    if ends["lowest"] == ends["highest"]:
+        return (-np.inf, np.inf)
+    found = values_at(engine, "valued", [Quantile(str(percent), "clv_180d", percent) for percent in CLV_PERCENTS])
+    low, high = (found[str(percent), ""] for percent in CLV_PERCENTS)
+    return (low, high)
 
 
-def _totals(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one group's totals under their published names; zeros for a group without customers."""
-    return {
-        "customers": row.get("customer_id_count", 0),
-        "total_spend": row.get("total_spend_sum", 0.0),
-        "clv_180d": row.get("clv_180d_sum", 0.0),
-        "expected_value_loss": row.get("expected_value_loss_sum", 0.0),
-        "churn_probability": row.get("churn_probability_mean"),
-        "median_recency_days": row.get("recency_days_median"),
-        "mean_orders": row.get("n_orders_mean"),
-    }
-
-
-def _segments(known: pa.Table, named: Sequence[SegmentName]) -> pa.Table:
-    """Return one row per named segment: totals, why it is called so, what to do."""
-    sums = _sums(known, "segment_name")
-    return pa.Table.from_pylist(
-        [
-            {
-                "segment_name": one.name,
-                "label": one.label,
-                "cluster_kmeans": one.cluster,
-                "reason": one.reason,
-                "strategy": one.strategy,
-            }
-            | _totals(sums.get(one.name, {}))
-            for one in named
-        ]
-    )
-
-
-def _playbooks(known: pa.Table, books: Sequence[Playbook], checks: Sequence[PlaybookCheck]) -> pa.Table:
-    """Return one row per playbook: who, what to do, what to measure, and how many customers it takes."""
-    sums = _sums(known, "playbook")
-    return pa.Table.from_pylist(
-        [
-            {
-                "playbook": book.name,
-                "priority": book.priority,
-                "who": book.who,
-                "do": " ".join(book.do),
-                "measure": "; ".join(book.measure),
-                "channel": book.channel,
-                "cost": book.cost,
-                "matches": found.n_matches,
-                "switched_off": found.switched_off,
-            }
-            | _totals(sums.get(book.name, {}))
-            for book, found in zip(books, checks, strict=True)
-        ]
-    )
-
-
-def _stakes(valued: pa.Table, settings: Settings) -> dict[str, Any]:
-    """Return bands of value and risk and the money at stake."""
-    clv, risk = numbers(valued, "clv_180d"), numbers(valued, "churn_probability")
-    value_bands = clv_band(clv, settings.segments.clv_bands or clv_cuts(clv))
-    risk_bands = churn_band(risk, settings.segments.churn_bands)
-    return {
-        "clv_band": value_bands,
-        "churn_band": risk_bands,
-        "confidence_score": confidence_score(risk),
-        "expected_value_loss": expected_value_loss(clv, risk),
-        "priority_segment": priority_segment(value_bands, risk_bands),
-    }
-
-
-def _with(facts: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
-    """Return facts and predictions side by side."""
-    known = facts
-    for name, values in columns.items():
-        if name not in facts.column_names:
-            known = known.append_column(name, values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values))
-    return known
+def _two(cuts: tuple[float, ...]) -> tuple[float, float]:
+    """Return two bounds, of which the settings have checked that they are two."""
+    low, high = cuts
+    return (low, high)
 
 
 def _next_order(days: Array, as_of: dt.date) -> pa.Array:
