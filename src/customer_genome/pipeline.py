@@ -28,7 +28,7 @@ from customer_genome.fitting import Models, fit_models, load_champions, store_mo
 from customer_genome.publishing import RunResult as RunResult
 from customer_genome.publishing import manifest_of, publish_version, totals_of
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
-from customer_genome.scoring import decide_customers, value_customers
+from customer_genome.scoring import Decided, decide_customers, value_customers
 from customer_genome.settings import Settings
 from customer_genome.warehouse.build import NotMerchandise, build_marts, build_refund_effect, stage_lines, stage_side_table
 from customer_genome.warehouse.checks import check_customer_facts, check_identities
@@ -154,13 +154,35 @@ def finish(job: Job, as_of: dt.date | None, *, refit: bool) -> RunResult:
         cutoff, horizon_days = build_tables(job, as_of)
     with clock.stage("facts", "facts about every customer"):
         categories = build_facts(job)
-    with clock.stage("score", "fitting models and scoring every customer" if refit else "scoring every customer"):
+    predicted = predict(job, cutoff, horizon_days, refit=refit)
+    return conclude(job, cutoff, horizon_days, categories, predicted)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What stands beside the table `predictions`: the models, their stored versions (none yet where fitted now), decisions."""
+
+    models: Models
+    versions: Mapping[str, str]
+    decided: Decided
+
+
+def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool) -> Predicted:
+    """Fit or load the models, and build `predictions`: value, risk and next action of every customer."""
+    with job.clock.stage("score", "fitting models and scoring every customer" if refit else "scoring every customer"):
         models, versions = fit_or_load(job, refit)
         value_customers(job.engine, models, job.settings, cutoff, horizon_days)
         decided = decide_customers(job.engine, models.clusters, job.settings, read_playbooks(job.settings.segments.playbooks))
         job.notices.extend(decided.notices)
+    return Predicted(models, versions, decided)
+
+
+def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str, ...], predicted: Predicted) -> RunResult:
+    """Store the models and publish a version; the engine is closed."""
+    clock, models = job.clock, predicted.models
     with clock.stage("publish", "publishing"):
         totals = totals_of(job.engine, cutoff)
+        stored = predicted.versions or store_models(job.workspace.models, models, cutoff, job.settings.publish.keep_versions)
         result = RunResult(
             **totals | {"refunds": {"policy": job.settings.cleaning.refunds, **totals["refunds"]}},
             version="",
@@ -171,10 +193,11 @@ def finish(job: Job, as_of: dt.date | None, *, refit: bool) -> RunResult:
             peak_memory_mb=peak_memory_mb(),
             notices=tuple(job.notices),
             fit=models.sentences(),
-            models=versions or store_models(job.workspace.models, models, cutoff, job.settings.publish.keep_versions),
+            models=stored,
         )
         manifest = manifest_of(result, job.settings, job.sources, categories)
-        version = publish_version(job.engine, job.workspace, decided.tables, manifest, job.settings.publish.keep_versions)
+        keep_versions = job.settings.publish.keep_versions
+        version = publish_version(job.engine, job.workspace, predicted.decided.tables, manifest, keep_versions)
     clock.progress("publish", 1.0, f"published {version}")
     seconds = clock.seconds | {"total": round(sum(clock.seconds.values()), 3)}
     return replace(result, version=version, seconds=seconds, peak_memory_mb=peak_memory_mb())
