@@ -17,17 +17,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from customer_genome.genome import Genome
     from customer_genome.library import run
+    from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
+    from customer_genome.models.pareto import ParetoNBD
     from customer_genome.models.purchases import BetaGeometricNBD
     from customer_genome.models.spend import GammaGamma
     from customer_genome.sources.synthetic import simulate
 
 __version__ = "0.1.0"
-__all__ = ["BetaGeometricNBD", "GammaGamma", "Genome", "__version__", "run", "simulate"]
+__all__ = ["BetaGeometricNBD", "GammaGamma", "Genome", "ModifiedBetaGeometricNBD", "ParetoNBD", "__version__", "run", "simulate"]
 
 _HOMES = {
     "BetaGeometricNBD": "models.purchases",
     "GammaGamma": "models.spend",
     "Genome": "genome",
+    "ModifiedBetaGeometricNBD": "models.modified_beta_geometric",
+    "ParetoNBD": "models.pareto",
     "run": "library",
     "simulate": "sources.synthetic",
 }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from customer_genome.errors import ContractError, NotFittedError, RegistryError
-from customer_genome.models import BetaGeometricNBD, Estimator, FitReport, GammaGamma
+from customer_genome.models import BetaGeometricNBD, Estimator, FitReport, GammaGamma, ModifiedBetaGeometricNBD, ParetoNBD
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def _spenders() -> tuple[np.ndarray, ...]:
 
 
 CASES = {
-    "purchases": Case(
-        BetaGeometricNBD, _purchase_histories(), (np.array([2.0]), np.array([14.0]), np.array([60.0])), {"horizon_days": 180}
-    ),
+    make.name: Case(make, _purchase_histories(), (np.array([2.0]), np.array([14.0]), np.array([60.0])), {"horizon_days": 180})
+    for make in (BetaGeometricNBD, ModifiedBetaGeometricNBD, ParetoNBD)
+} | {
     "spend": Case(GammaGamma, _spenders(), (np.array([3.0]), np.array([20.0])), {}),
 }
 

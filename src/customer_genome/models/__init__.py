@@ -2,6 +2,9 @@
 
 from customer_genome.models.estimator import Estimator, FitReport
 from customer_genome.models.lifetime_value import ValueInterval, lifetime_value, lifetime_value_interval
+from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
+from customer_genome.models.pareto import ParetoNBD
+from customer_genome.models.purchase_model import PurchaseModel, purchase_model_from_arrays
 from customer_genome.models.purchases import BetaGeometricNBD, collapse
 from customer_genome.models.spend import GammaGamma
 
@@ -10,8 +13,12 @@ __all__ = [
     "Estimator",
     "FitReport",
     "GammaGamma",
+    "ModifiedBetaGeometricNBD",
+    "ParetoNBD",
+    "PurchaseModel",
     "ValueInterval",
     "collapse",
     "lifetime_value",
     "lifetime_value_interval",
+    "purchase_model_from_arrays",
 ]

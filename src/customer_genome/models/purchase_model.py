@@ -28,6 +28,7 @@ from customer_genome.models.histories import Histories, as_column, check_histori
 PURCHASE_MODELS: dict[str, tuple[str, str]] = {
     "BG/NBD": ("customer_genome.models.purchases", "BetaGeometricNBD"),
     "MBG/NBD": ("customer_genome.models.modified_beta_geometric", "ModifiedBetaGeometricNBD"),
+    "Pareto/NBD": ("customer_genome.models.pareto", "ParetoNBD"),
 }
 """Name of a model -> the module and the class that hold it. A new model adds a line."""
 
