@@ -161,8 +161,20 @@ class Valuation:
     horizon_days: int
     annual_discount: float
     margin: float
-    seed: int
     churn_cuts: tuple[float, float]
+
+    @classmethod
+    def of(cls, engine: Engine, models: Models, settings: Settings, as_of: dt.date, horizon_days: int) -> Self:
+        """Return the valuation of all customers of `customer_facts` as of the last cutoff."""
+        return cls(
+            models,
+            Population.of(engine),
+            as_of,
+            horizon_days,
+            settings.prediction.annual_discount,
+            settings.prediction.margin,
+            _two(settings.segments.churn_bands),
+        )
 
     def __call__(self, facts: pa.Table) -> pa.Table:
         """Return the columns of `VALUE_SCHEMA` for any part of the customers, in the order of `facts`."""
@@ -186,7 +198,7 @@ class Valuation:
         prior = DAYS_OF_MEAN_ORDERS_PER_DAY
         own_orders_per_day = (n_orders + prior * self.population.orders_per_day) / (n_days + prior)
         value = lifetime_value_interval(
-            purchases, spend, *history, n_days, mean_spend, CLV_DAYS, self.annual_discount, self.margin, seed=self.seed
+            purchases, spend, *history, n_days, mean_spend, CLV_DAYS, self.annual_discount, self.margin
         )
         return {
             "horizon_days": pa.array(np.full(len(days), self.horizon_days), pa.int32()),
@@ -217,16 +229,7 @@ def value_customers(engine: Engine, models: Models, settings: Settings, as_of: d
 
     Rows with equal histories stand together, so that a batch computes what they share once.
     """
-    valuation = Valuation(
-        models,
-        Population.of(engine),
-        as_of,
-        horizon_days,
-        settings.prediction.annual_discount,
-        settings.prediction.margin,
-        settings.prediction.seed,
-        _two(settings.segments.churn_bands),
-    )
+    valuation = Valuation.of(engine, models, settings, as_of, horizon_days)
     columns = ", ".join(dict.fromkeys(("customer_id", *HISTORY_COLUMNS, *CLUSTER_FEATURES)))
     engine.map_rows(
         "customer_values",
