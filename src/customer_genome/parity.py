@@ -1,7 +1,9 @@
 """Whether two engines make the same tables: equal keys, integers, decimals, texts and times; doubles within 1e-9.
 
 Comes in: two engines and described sources. Goes out: a report that names every table and column that was compared and
-every difference. Rows are matched by key, never by their order. Nothing is published.
+every difference: marts, facts, labels, collapsed histories, predictions and, where a folder is given for two versions, what
+was published. Each engine fits its own models. Rows are matched by key, never by their order. What is compared is held in
+memory, so this is for shops of some millions of lines.
 """
 
 from __future__ import annotations
@@ -9,8 +11,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +21,26 @@ import pyarrow.compute as pc
 
 from customer_genome.contracts import INPUT_TABLES, SourceTable
 from customer_genome.errors import ContractError
-from customer_genome.features.table import build_features, category_key_of
-from customer_genome.rules import read_category_rules, read_not_merchandise
+from customer_genome.features.labels import build_labels
+from customer_genome.features.table import category_key_of
+from customer_genome.genome import Genome
+from customer_genome.pipeline import (
+    Clock,
+    Job,
+    Predicted,
+    Progress,
+    build_facts,
+    conclude,
+    longest_horizon,
+    predict,
+    silent,
+    stage_sources,
+    with_currency,
+)
 from customer_genome.settings import Settings
-from customer_genome.warehouse.build import NotMerchandise, build_marts, build_refund_effect, stage_lines, stage_side_table
+from customer_genome.warehouse.build import build_marts, build_refund_effect
 from customer_genome.warehouse.engine import Engine, quoted
+from customer_genome.workspace import Workspace
 
 TOLERANCE = 1e-9
 MOST_EXAMPLES = 3
@@ -33,6 +51,7 @@ MARTS: Mapping[str, tuple[str, ...]] = {
     "repeated_lines": ("line_id",),
     "returned_lines": ("line_id",),
     "order_lines": ("line_id",),
+    "return_events": ("line_id", "is_return"),
     "return_matches": ("as_of", "line_id"),
     "refunds": ("as_of", "line_id"),
     "order_days": ("customer_id", "order_id", "ordered_on", "country"),
@@ -50,12 +69,31 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
     "customer_categories": ("as_of", "customer_id", "category"),
     "category_wide": ("as_of", "customer_id"),
     "customer_facts": ("customer_id", "as_of"),
+    "labels": ("as_of", "customer_id"),
 }
 """Facts as of the cutoffs, theme by theme and together."""
 
+PREDICTIONS: Mapping[str, tuple[str, ...]] = {
+    "histories": ("as_of", "frequency", "recency_days", "age_days"),
+    "customer_strata": ("customer_id",),
+    "valued": ("customer_id",),
+    "predictions": ("customer_id",),
+}
+"""What models learn from, and what they say about each customer."""
+
+PUBLISHED: Mapping[str, tuple[str, ...]] = {
+    "customers": ("customer_id",),
+    "orders": ("customer_id", "order_id"),
+    "daily": ("ordered_on", "country", "segment_name"),
+    "products": ("product_id",),
+    "ledger": ("row_class",),
+    "refund_effect": (),
+}
+"""Published tables with their keys; small tables not named here are matched by everything in them that is no double."""
+
 _EXACT = pa.decimal256(50, 8)  # whole numbers too: a sum of them is a decimal on one engine and an integer on another
 _CATEGORY_TABLES = frozenset({"customer_categories", "category_wide"})
-_JSON_COLUMNS = frozenset({"raw_row"})
+_JSON_COLUMNS = frozenset({"raw_row", "chart"})
 
 
 @dataclass(frozen=True)
@@ -115,6 +153,48 @@ class ParityReport:
         }
 
 
+class Tables(Protocol):
+    """A place that answers queries: an engine, or a published version."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a report."""
+        ...
+
+    def fetch(self, sql: str) -> pa.Table:
+        """Return the rows of a query."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A published version as a place that answers queries."""
+
+    name: str
+    genome: Genome
+
+    def fetch(self, sql: str) -> pa.Table:
+        """Return the rows of a query."""
+        return self.genome.query(sql)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One engine with everything built on it, ready to be published."""
+
+    job: Job
+    as_of: dt.date
+    horizon_days: int
+    categories: tuple[str, ...]
+    predicted: Predicted
+
+    def publish(self) -> Genome:
+        """Publish to the workspace of the job, which closes the engine; return what was published."""
+        self.job.workspace.prepare()
+        conclude(self.job, self.as_of, self.horizon_days, self.categories, self.predicted)
+        return Genome.open(self.job.workspace)
+
+
 def prove_parity(
     engine_a: Engine,
     engine_b: Engine,
@@ -123,46 +203,72 @@ def prove_parity(
     *,
     as_ofs: Sequence[dt.date] | None = None,
     today: dt.date | None = None,
+    folder: Path | None = None,
+    progress: Progress = silent,
 ) -> ParityReport:
-    """Build everything from staged lines to customer facts on two engines, and compare it.
+    """Build everything from staged lines to decisions on two engines, and compare it.
 
     Parameters
     ----------
     as_ofs : dates, optional
-        Exclusive cutoffs; by default in the middle of the purchases, at three quarters, and the day after the last.
+        Exclusive cutoffs; by default in the middle of the purchases, at three quarters, and the day after the last. Customers
+        are scored as of the latest.
+    folder : Path, optional
+        Two workspaces are made in it, one for each engine; what they publish is compared too, and the engines are closed.
     """
     day = today or dt.date.today()
-    tables = build_tables(engine_a, sources, settings, as_ofs, today=day)
-    build_tables(engine_b, sources, settings, as_ofs, today=day)
-    return compare(engine_a, engine_b, tables)
+    a, b = (_built(engine, sources, settings, as_ofs, day, folder, progress) for engine in (engine_a, engine_b))
+    progress("score", 0.9, "comparing")
+    report = compare(engine_a, engine_b, tables_of(sources, settings))
+    if folder is None:
+        return report
+    with a.publish() as one, b.publish() as other:
+        keys = {name: PUBLISHED[name] if name in PUBLISHED else _matching_columns(one, name) for name in one.tables()}
+        published = compare(_Version(engine_a.name, one), _Version(engine_b.name, other), keys)
+    renamed = tuple(replace(table, table=f"published.{table.table}") for table in published.tables)
+    return replace(report, tables=report.tables + renamed)
 
 
-def build_tables(
-    engine: Engine, sources: Mapping[str, SourceTable], settings: Settings, as_ofs: Sequence[dt.date] | None, *, today: dt.date
-) -> Mapping[str, tuple[str, ...]]:
-    """Build everything from staged lines to customer facts for the cutoffs; return the tables with their keys."""
-    lines = sources["order_lines"]
-    rules = NotMerchandise(*read_not_merchandise(settings.cleaning.not_merchandise))
-    stage_lines(engine, lines, settings.cleaning, settings.shop, today=today, not_merchandise=rules)
-    side = {name: source for name, source in sources.items() if name != "order_lines"}
-    for source in side.values():
-        stage_side_table(engine, source, settings.shop.timezone)
-    days = as_ofs or _usual_cutoffs(engine)
-    horizons = pa.array([settings.prediction.horizon_days] * len(days), pa.int32())
-    build_marts(engine, pa.table({"as_of": pa.array(days, pa.date32()), "horizon_days": horizons}), settings.cleaning)
-    build_refund_effect(engine)
-    key = category_key_of(sources)
-    build_features(
-        engine,
-        read_category_rules(settings.features.categories) if key == "description" else (),
-        category_key=key,
-        has_customers="customers" in sources,
-        has_discounts="discount" in lines.mapping,
-        most_categories=settings.features.most_categories,
-        home_country=settings.shop.home_country,
+def _matching_columns(genome: Genome, name: str) -> tuple[str, ...]:
+    """Return the columns of a published table that are no doubles and no drawings."""
+    schema = genome.query(f"select * from {quoted(name)} limit 0").schema
+    return tuple(field.name for field in schema if not pa.types.is_floating(field.type) and field.name not in _JSON_COLUMNS)
+
+
+def tables_of(sources: Mapping[str, SourceTable], settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    """Return the tables that an engine holds before publication, with their keys."""
+    has_categories = category_key_of(sources) is not None
+    features = {name: columns for name, columns in FEATURES.items() if has_categories or name not in _CATEGORY_TABLES}
+    side = {name: INPUT_TABLES[name].key for name in sources if name != "order_lines"}
+    return {**side, **MARTS, **features, **PREDICTIONS}
+
+
+def _built(
+    engine: Engine,
+    sources: Mapping[str, SourceTable],
+    settings: Settings,
+    as_ofs: Sequence[dt.date] | None,
+    today: dt.date,
+    folder: Path | None,
+    progress: Progress,
+) -> _Side:
+    """Build everything up to the decisions on one engine, by the steps of a run."""
+    place = Workspace((folder or settings.workspace) / engine.name)
+    job = Job(
+        engine, place, settings, sources, Clock(lambda stage, share, text: progress(stage, share, f"{engine.name}: {text}"))
     )
-    features = {name: columns for name, columns in FEATURES.items() if key or name not in _CATEGORY_TABLES}
-    return {**{name: INPUT_TABLES[name].key for name in side}, **MARTS, **features}
+    with job.clock.stage("clean", "reading and classing"):
+        stage_sources(job, today)
+        job = with_currency(job)
+        days = as_ofs or _usual_cutoffs(engine)
+        horizon_days = settings.prediction.horizon_days or longest_horizon(engine, max(days))
+        horizons = pa.array([horizon_days] * len(days), pa.int32())
+        build_marts(engine, pa.table({"as_of": pa.array(days, pa.date32()), "horizon_days": horizons}), settings.cleaning)
+        build_refund_effect(engine)
+    with job.clock.stage("facts", "facts about every customer"):
+        categories = build_facts(job)
+        build_labels(engine, nets_refunds=settings.cleaning.refunds == "net")
+    return _Side(job, max(days), horizon_days, categories, predict(job, max(days), horizon_days, refit=True))
 
 
 def _usual_cutoffs(engine: Engine) -> list[dt.date]:
@@ -176,7 +282,7 @@ def _usual_cutoffs(engine: Engine) -> list[dt.date]:
     return sorted({row["first_day"] + dt.timedelta(days=max(1, n_days * part // 4)) for part in (2, 3, 4)})
 
 
-def compare(engine_a: Engine, engine_b: Engine, tables: Mapping[str, Sequence[str]]) -> ParityReport:
+def compare(engine_a: Tables, engine_b: Tables, tables: Mapping[str, Sequence[str]]) -> ParityReport:
     """Return how the tables of two engines compare.
 
     Parameters
@@ -188,7 +294,7 @@ def compare(engine_a: Engine, engine_b: Engine, tables: Mapping[str, Sequence[st
     return ParityReport((engine_a.name, engine_b.name), found)
 
 
-def _compare_table(engine_a: Engine, engine_b: Engine, name: str, key: tuple[str, ...]) -> TableParity:
+def _compare_table(engine_a: Tables, engine_b: Tables, name: str, key: tuple[str, ...]) -> TableParity:
     """Return how one table compares."""
     tables = [_sorted(engine.fetch(f"select * from {quoted(name)}"), key) for engine in (engine_a, engine_b)]
     a, b = tables
@@ -253,7 +359,7 @@ def _compare_column(a: pa.Array, b: pa.Array, is_json: bool) -> tuple[np.ndarray
         return _compare_doubles(a, b)
     if is_json:
         pairs = zip(a.to_pylist(), b.to_pylist(), strict=True)
-        return np.array([x != y and _json_values(x) != _json_values(y) for x, y in pairs], dtype=bool), 0.0
+        return np.array([x != y and not _same_json(_json_values(x), _json_values(y)) for x, y in pairs], dtype=bool), 0.0
     if pa.types.is_null(a.type):
         return np.zeros(len(a), dtype=bool), 0.0
     unequal = pc.fill_null(pc.not_equal(a, b), False).to_numpy(zero_copy_only=False)
@@ -282,6 +388,17 @@ def _json_values(text: str | None) -> object:
         return json.loads(text, parse_int=float, parse_constant=str)
     except ValueError:
         return text
+
+
+def _same_json(x: Any, y: Any) -> bool:
+    """Return whether two values from JSON are the same, numbers within the tolerance."""
+    if isinstance(x, float) and isinstance(y, float):
+        return abs(x - y) <= TOLERANCE * max(abs(x), abs(y))
+    if isinstance(x, dict) and isinstance(y, dict):
+        return x.keys() == y.keys() and all(_same_json(x[key], y[key]) for key in x)
+    if isinstance(x, list) and isinstance(y, list):
+        return len(x) == len(y) and all(_same_json(one, other) for one, other in zip(x, y, strict=True))
+    return type(x) is type(y) and bool(x == y)
 
 
 def _example(a: pa.Table, b: pa.Table, key: Sequence[str], column: str, place: int) -> str:

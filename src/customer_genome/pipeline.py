@@ -207,7 +207,7 @@ def build_tables(job: Job, as_of: dt.date | None) -> tuple[dt.date, int]:
     """Build the marts as of the cutoff; return the cutoff and the horizon in days."""
     cutoff = cutoff_of(job.engine, as_of)
     job.notices.extend(_far_cutoff(job.engine, cutoff))
-    horizon_days = job.settings.prediction.horizon_days or _longest_horizon(job.engine, cutoff)
+    horizon_days = job.settings.prediction.horizon_days or longest_horizon(job.engine, cutoff)
     cutoffs = pa.table({"as_of": pa.array([cutoff], pa.date32()), "horizon_days": pa.array([horizon_days], pa.int32())})
     build_marts(job.engine, cutoffs, job.settings.cleaning)
     build_refund_effect(job.engine)
@@ -344,7 +344,7 @@ def _far_cutoff(engine: Engine, cutoff: dt.date) -> Iterator[str]:
         yield f"The cutoff {cutoff} lies {silent_days:,} days after the last purchase ({last_day}): every customer looks quiet for at least as long."
 
 
-def _longest_horizon(engine: Engine, cutoff: dt.date) -> int:
+def longest_horizon(engine: Engine, cutoff: dt.date) -> int:
     """Return the longest horizon of which the history holds at least two."""
     first_day = engine.fetch("select min(ordered_on) as day from order_lines").column("day")[0].as_py()
     history_days = (cutoff - first_day).days

@@ -99,13 +99,18 @@ def test_skewed_and_single_order_customers_come_out_right(local_spark):
     """One customer with a tenth of all lines, and thousands with one order each."""
     from shops import TODAY, line, source_of
 
-    from customer_genome.parity import build_tables
-    from customer_genome.settings import Settings
+    from customer_genome.features.table import build_features
+    from customer_genome.settings import CleaningSettings, ShopSettings
+    from customer_genome.warehouse.build import build_marts, stage_lines
 
     rows = [line("whale", f"w{n % 70}", f"2024-01-{1 + n % 28:02d}", f"P{n}") for n in range(300)]
     rows += [line(f"once {n}", f"o{n}", "2024-02-01", "P") for n in range(2_700)]
     engine = local_spark()
-    build_tables(engine, {"order_lines": source_of(rows)}, Settings("."), [dt.date(2024, 3, 1)], today=TODAY)
+    stage_lines(engine, source_of(rows), CleaningSettings(), ShopSettings(), today=TODAY)
+    cutoff = {"as_of": pa.array([dt.date(2024, 3, 1)]), "horizon_days": pa.array([30], pa.int32())}
+    build_marts(engine, pa.table(cutoff), CleaningSettings())
+    plain = {"category_key": None, "has_customers": False, "has_discounts": False, "most_categories": 5, "home_country": ""}
+    build_features(engine, (), **plain)
     found = engine.fetch(
         "select n_orders, count(*) as n, sum(n_lines) as n_lines from customer_facts group by n_orders order by 1"
     )

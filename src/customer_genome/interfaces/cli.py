@@ -20,6 +20,7 @@ from customer_genome.interfaces.cli_golden import golden
 from customer_genome.interfaces.cli_options import DEFAULT_WORKSPACE, JsonOption, VersionOption, WorkspaceOption
 from customer_genome.interfaces.cli_options import print_json as _print_json
 from customer_genome.interfaces.cli_options import stop as _stop
+from customer_genome.interfaces.cli_parity import parity
 
 if TYPE_CHECKING:
     from customer_genome.pipeline import RunResult
@@ -359,6 +360,7 @@ def _day(text: str) -> dt.date:
 
 app.command("diff")(diff)
 app.command("golden")(golden)
+app.command("parity")(parity)
 
 
 if __name__ == "__main__":
