@@ -73,10 +73,11 @@ def golden(
 
 def _fits(weeks: tuple[Any, Any, Any], mean_spend: Any) -> dict[str, FitReport]:
     """Return the report of every model fitted to the sample; the unit of time is the week."""
-    from customer_genome.models import BetaGeometricNBD, GammaGamma
+    from customer_genome.models import GammaGamma
+    from customer_genome.models.purchase_model import purchase_model_class
 
-    return {
-        "bg_nbd": BetaGeometricNBD().fit(*weeks).report_,
+    purchases = {name: purchase_model_class(PUBLISHED[name].title)() for name in PUBLISHED if name != "gamma_gamma"}
+    return {name: model.fit(*weeks).report_ for name, model in purchases.items()} | {
         "gamma_gamma": GammaGamma().fit(weeks[0], mean_spend).report_,
     }
 
