@@ -95,3 +95,21 @@ def test_a_discount_that_is_no_share_is_refused(discount):
 def test_a_negative_margin_turns_the_interval_around():
     interval = lifetime_value_interval(PURCHASES, SPEND, [25], [480], [500], [26], [300.0], 180, margin=-0.2)
     assert interval.lower[0] < interval.mean[0] < interval.upper[0] <= 0
+
+
+def test_a_customer_is_worth_the_same_whoever_else_is_asked_for():
+    """Engines hand over customers in batches of their own; not a digit may depend on them."""
+    random = np.random.default_rng(3)
+    n = 900
+    frequency = random.geometric(0.3, n) - 1.0
+    age = random.uniform(1.0, 700.0, n).round()
+    recency = np.where(frequency > 0, (age * random.uniform(0.05, 1.0, n)).round(), 0.0)
+    mean = random.lognormal(3.5, 0.8, n).round(2)
+    purchases = BetaGeometricNBD().fit(frequency, recency, age)  # fitted: uncertain parameters are mixed
+    spend = GammaGamma().fit(frequency + 1, mean)
+    columns = (frequency, recency, age, frequency + 1, mean)
+    whole = lifetime_value_interval(purchases, spend, *columns, 180, 0.1, 1.0)
+    for start, end in ((0, 1), (1, 40), (40, 600), (600, n)):
+        part = lifetime_value_interval(purchases, spend, *(column[start:end] for column in columns), 180, 0.1, 1.0)
+        for name in ("mean", "lower", "upper"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[start:end])

@@ -74,18 +74,19 @@ def mixed_quantiles(members: list[Member], row: npt.NDArray[np.intp], tail: floa
 def _solved(surplus: Callable[[Array], Array], low: Array, high: Array) -> Array:
     """Return the root of a falling function between low and high by regula falsi that halves a side that stays (Illinois)."""
     at_low, at_high = surplus(low), surplus(high)
-    side = np.zeros(len(low))
+    side, done = np.zeros(len(low)), np.zeros(len(low), dtype=bool)
     for _ in range(_ROUNDS):
         slope = at_low - at_high
         share = np.clip(np.divide(at_low, slope, out=np.full_like(low, 0.5), where=slope > 0), 0.02, 0.98)
         middle = low + share * (high - low)
         value = surplus(middle)
-        above = value > 0
-        at_high = np.where(above, np.where(side == 1, at_high / 2, at_high), value)
-        at_low = np.where(above, value, np.where(side == -1, at_low / 2, at_low))
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-        side = np.where(above, 1, -1)
-        if np.all((high - low < _ACCURACY) | (value == 0)):
+        above, below = ~done & (value > 0), ~done & ~(value > 0)  # a solved row stays: no row depends on how long others take
+        at_high = np.where(above & (side == 1), at_high / 2, np.where(below, value, at_high))
+        at_low = np.where(below & (side == -1), at_low / 2, np.where(above, value, at_low))
+        low, high = np.where(above, middle, low), np.where(below, middle, high)
+        side = np.where(above, 1, np.where(below, -1, side))
+        done |= (high - low < _ACCURACY) | (value == 0)
+        if done.all():
             break
     answer: Array = np.where(
         at_low - at_high > 0, low + (high - low) * np.clip(at_low / np.maximum(at_low - at_high, 1e-300), 0, 1), low
