@@ -22,15 +22,24 @@ from pathlib import Path
 import pyarrow as pa
 
 from customer_genome.contracts import SourceTable
+from customer_genome.deliveries import Delivery, history_of, marks_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
 from customer_genome.features.table import build_features, category_key_of
 from customer_genome.fitting import Models, fit_models, load_champions, store_models
+from customer_genome.outlook import outlook_tables
 from customer_genome.publishing import RunResult as RunResult
 from customer_genome.publishing import manifest_of, publish_version, totals_of
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.scoring import Decided, decide_customers, value_customers
 from customer_genome.settings import Settings
-from customer_genome.warehouse.build import NotMerchandise, build_marts, build_refund_effect, stage_lines, stage_side_table
+from customer_genome.warehouse.build import (
+    NotMerchandise,
+    build_marts_of_cutoffs,
+    build_orders,
+    build_refund_effect,
+    stage_lines,
+    stage_side_table,
+)
 from customer_genome.warehouse.checks import check_customer_facts, check_identities
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.opening import open_engine
@@ -60,7 +69,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class Job:
-    """What every step of one run works with. `notices` collects what the user should be told."""
+    """What every step of one run works with. `notices` collects what the user should be told.
+
+    `delivery` is what was read. With `orders_stand` the warehouse holds the orders already, as after a refresh.
+    """
 
     engine: Engine
     workspace: Workspace
@@ -68,6 +80,8 @@ class Job:
     sources: Mapping[str, SourceTable]
     clock: Clock
     notices: list[str] = field(default_factory=list)
+    delivery: Delivery = field(default_factory=Delivery)
+    orders_stand: bool = False
 
 
 def silent(stage: str, fraction: float, message: str) -> None:
@@ -112,8 +126,8 @@ def run(
             job = Job(engine, workspace, settings, sources, clock)
             label = sources["order_lines"].label if "order_lines" in sources else ""
             with clock.stage("clean", f"reading and classing {label}" if label else "reading"):
-                stage_sources(job, today or dt.date.today())
-            return finish(job, as_of, refit=refit)
+                delivery = stage_sources(job, today or dt.date.today())
+            return finish(replace(job, delivery=delivery), as_of, refit=refit)
         finally:
             engine.close()
 
@@ -174,7 +188,8 @@ def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool) -> Pre
         value_customers(job.engine, models, job.settings, cutoff, horizon_days)
         decided = decide_customers(job.engine, models.clusters, job.settings, read_playbooks(job.settings.segments.playbooks))
         job.notices.extend(decided.notices)
-    return Predicted(models, versions, decided)
+        outlook = outlook_tables(job.engine, models, cutoff, horizon_days, job.settings.prediction.seed)
+    return Predicted(models, versions, replace(decided, tables={**decided.tables, **outlook}))
 
 
 def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str, ...], predicted: Predicted) -> RunResult:
@@ -185,6 +200,7 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
         stored = predicted.versions or store_models(job.workspace.models, models, cutoff, job.settings.publish.keep_versions)
         result = RunResult(
             **totals | {"refunds": {"policy": job.settings.cleaning.refunds, **totals["refunds"]}},
+            **job.delivery.figures(),
             version="",
             as_of=cutoff,
             horizon_days=horizon_days,
@@ -197,7 +213,8 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
         )
         manifest = manifest_of(result, job.settings, job.sources, categories)
         keep_versions = job.settings.publish.keep_versions
-        version = publish_version(job.engine, job.workspace, predicted.decided.tables, manifest, keep_versions)
+        history = {"deliveries": history_of(job.engine)} if job.delivery.label else {}
+        version = publish_version(job.engine, job.workspace, {**predicted.decided.tables, **history}, manifest, keep_versions)
     clock.progress("publish", 1.0, f"published {version}")
     seconds = clock.seconds | {"total": round(sum(clock.seconds.values()), 3)}
     return replace(result, version=version, seconds=seconds, peak_memory_mb=peak_memory_mb())
@@ -209,7 +226,9 @@ def build_tables(job: Job, as_of: dt.date | None) -> tuple[dt.date, int]:
     job.notices.extend(_far_cutoff(job.engine, cutoff))
     horizon_days = job.settings.prediction.horizon_days or longest_horizon(job.engine, cutoff)
     cutoffs = pa.table({"as_of": pa.array([cutoff], pa.date32()), "horizon_days": pa.array([horizon_days], pa.int32())})
-    build_marts(job.engine, cutoffs, job.settings.cleaning)
+    if not job.orders_stand:
+        build_orders(job.engine)
+    build_marts_of_cutoffs(job.engine, cutoffs, job.settings.cleaning)
     build_refund_effect(job.engine)
     return cutoff, horizon_days
 
@@ -224,8 +243,8 @@ def fit_or_load(job: Job, refit: bool) -> tuple[Models, dict[str, str]]:
     return models, versions
 
 
-def stage_sources(job: Job, today: dt.date) -> None:
-    """Stage order lines and side tables.
+def stage_sources(job: Job, today: dt.date) -> Delivery:
+    """Stage order lines and side tables, and remember what was loaded; return what was read.
 
     Raises
     ------
@@ -238,11 +257,13 @@ def stage_sources(job: Job, today: dt.date) -> None:
             "No order lines to read. Give a file to `genome run FILE`, or set [tables.order_lines] path in genome.toml."
         )
     lines = sources["order_lines"]
+    marks = marks_of(lines)
     salt, digests = job.workspace.forgotten()
     rules = NotMerchandise(*read_not_merchandise(settings.cleaning.not_merchandise))
     stage_lines(engine, lines, settings.cleaning, settings.shop, today=today, not_merchandise=rules, salt=salt, forgotten=digests)
     refuse_bad_rows(engine, settings, lines)
     stage_side_tables(job)
+    return remember_run(engine, settings, sources, marks)
 
 
 def stage_side_tables(job: Job) -> None:

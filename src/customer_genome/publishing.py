@@ -30,7 +30,10 @@ COPIED_TABLES = ("ledger", "refund_effect")
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did; `as_json` is what `genome run --json` prints."""
+    """What a run or a refresh did; `as_json` is what `genome run --json` prints.
+
+    `is_new` is False where a refresh found nothing new, so that the version current before was left as it is.
+    """
 
     version: str
     as_of: dt.date
@@ -48,6 +51,12 @@ class RunResult:
     notices: tuple[str, ...] = ()
     fit: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
+    rows_read: int = 0
+    rows_added: int = 0
+    rows_seen: int = 0
+    files_read: tuple[str, ...] = ()
+    files_skipped: tuple[str, ...] = ()
+    is_new: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as plain values."""
@@ -96,7 +105,10 @@ def manifest_of(
 def publish_version(
     engine: Engine, workspace: Workspace, tables: Mapping[str, pa.Table], manifest: Mapping[str, Any], keep_versions: int
 ) -> str:
-    """Write a version, put the new warehouse in place, switch readers over; return the version. The engine is closed.
+    """Write a version, switch readers over, put the new warehouse in place; return the version. The engine is closed.
+
+    The warehouse comes last: where a run is killed between the two, the one before stands, and a refresh adds the same rows
+    to it once more.
 
     Parameters
     ----------
@@ -114,8 +126,8 @@ def publish_version(
             refused = {"quarantine": "select * from quarantine order by row_number"}
             engine.export(workspace.building_tables, {}, refused)
         engine.close()
-        workspace.switch_warehouse()
 
     version = publish(workspace, write, manifest, keep_versions).version
+    workspace.switch_warehouse()
     shutil.rmtree(workspace.tmp, ignore_errors=True)
     return version

@@ -108,6 +108,8 @@ class SourceTable:
         Code of its money, where the source is known to be in one (public data).
     expected_rows : int, optional
         How many rows the source is known to have (public data); another number stops the run.
+    origins : tuple of str
+        The files behind the source as the user knows them; `paths` may be clean copies. Empty for databases and Arrow.
     """
 
     table: str
@@ -124,6 +126,7 @@ class SourceTable:
     notices: tuple[str, ...] = ()
     currency: str = ""
     expected_rows: int | None = None
+    origins: tuple[str, ...] = ()
 
     def raw_type(self, name: str) -> str:
         """Return the type of the raw column called `name`."""

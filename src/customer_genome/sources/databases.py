@@ -24,7 +24,7 @@ import pyarrow as pa
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SourceError, did_you_mean
 from customer_genome.settings import TableSettings
-from customer_genome.sources.files import contract_named, describe_arrow
+from customer_genome.sources.files import Look, contract_named, describe_look, look_at_arrow
 
 _SCHEMES: Final = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite"}
 _USER_AND_PASSWORD: Final = re.compile(r"^([^:]+://[^:/?#@]*):(.*)@")
@@ -115,13 +115,18 @@ def describe_database(uri: str, table_name: str, settings: TableSettings) -> Sou
     SourceError
         Driver missing, database unreachable, table unknown or empty, columns that cannot be matched.
     """
+    return describe_look(look_at_database(uri, table_name, settings), table_name, settings)
+
+
+def look_at_database(uri: str, table_name: str, settings: TableSettings) -> Look:
+    """Return a table or query found readable, with a sample of its values."""
     contract_named(table_name)
     database = _database(uri)
     label, names, plan = _planned(database, table_name, settings)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SourceError(f"{label}: the column {repeated[0]!r} comes twice. Give each column of the query a name of its own.")
-    return describe_arrow(plan.batches, table_name, settings, label=label)
+    return look_at_arrow(plan.batches, table_name, label)
 
 
 @dataclass(frozen=True)

@@ -80,13 +80,19 @@ def look_at_path(path: str | Path, table_name: str, settings: TableSettings, wor
     """Return a file, folder or glob found readable, with a sample of its values."""
     contract_named(table_name)
     files = files_at(path)
-    label = label_of(path, files)
+    return look_at_files(files, label_of(path, files), table_name, settings, workspace_tmp)
+
+
+def look_at_files(files: Sequence[Path], label: str, table_name: str, settings: TableSettings, workspace_tmp: Path) -> Look:
+    """Return files of one kind found readable as one table, with a sample of its values."""
     kind = one_kind(files)
     if kind == "parquet":
-        return _look_at_parquet(files, label, table_name)
-    if kind == "excel":
-        return _look_at_excel(files, label, table_name, settings, workspace_tmp)
-    return _look_at_text(files, label, table_name, settings, workspace_tmp)
+        look = _look_at_parquet(files, label, table_name)
+    elif kind == "excel":
+        look = _look_at_excel(files, label, table_name, settings, workspace_tmp)
+    else:
+        look = _look_at_text(files, label, table_name, settings, workspace_tmp)
+    return Look(look.sample, replace(look.table, origins=tuple(str(file.absolute()) for file in files)))
 
 
 def describe_look(look: Look, table_name: str, settings: TableSettings) -> SourceTable:
@@ -141,17 +147,19 @@ def describe_arrow(
     SourceError, AskError
         As for files.
     """
-    settings = settings or TableSettings()
     contract_named(table_name)
+    return describe_look(look_at_arrow(data, table_name, label, workspace_tmp), table_name, settings or TableSettings())
+
+
+def look_at_arrow(data: Any, table_name: str, label: str = "the table given", workspace_tmp: Path | None = None) -> Look:
+    """Return data handed over from Python found readable, with a sample of its values."""
     if isinstance(data, pa.RecordBatchReader) and workspace_tmp is not None:
         kept = _kept(data, workspace_tmp / f"given-{uuid.uuid4().hex[:12]}.parquet", label)
-        look = _look_at_parquet([kept], label, table_name)
-    elif callable(data) and not hasattr(data, "__arrow_c_stream__"):
-        look = _look_at_batches(data, label, table_name)
-    else:
-        table = as_arrow(data)
-        look = _look_at_table(table, table.to_reader, label, table_name)
-    return describe_look(look, table_name, settings)
+        return _look_at_parquet([kept], label, table_name)
+    if callable(data) and not hasattr(data, "__arrow_c_stream__"):
+        return _look_at_batches(data, label, table_name)
+    table = as_arrow(data)
+    return _look_at_table(table, table.to_reader, label, table_name)
 
 
 def as_arrow(data: Any) -> pa.Table:
