@@ -1,0 +1,301 @@
+"""The whole shop's outlook and how far to trust it: forecasts by month and cohort, and actual against expected.
+
+Comes in: an engine that holds `customer_facts`, `known_orders` and `cutoffs`, and fitted models. Goes out: small tables that are
+published for the screens. What is brought here are histories and days that customers share, with counts, never one row per
+customer. Nothing is scored here.
+
+How well the model fits is judged out of time: the purchase model is fitted once more on what was known some weeks before the
+cutoff, and held against what happened in them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from customer_genome.features.table import feature_text
+from customer_genome.fitting import Models, numbers
+from customer_genome.models.estimator import Array
+from customer_genome.models.purchase_model import PurchaseModel
+from customer_genome.models.totals import SharedHistories, TotalForecast, forecast_totals, rest_of_first_days
+from customer_genome.models.tracking import (
+    MOST_REPEATS,
+    alive_matrix,
+    by_frequency,
+    expected_after,
+    expected_by_frequency,
+    expected_histogram,
+    expected_repeats,
+    tracking_error,
+)
+from customer_genome.warehouse.engine import Engine
+
+History = tuple[Array, Array, Array]
+"""Frequency, recency_days and age_days of shared histories."""
+N_MONTHS, N_WEEKS = 24, 26
+FIRST_YEAR_DAYS = 365
+WEEK = 7
+LEAST_HISTORY_DAYS = 42
+"""Shorter histories are not split: neither part would say anything."""
+QUIET_DAYS = (1, 7, 14, 30, 60, 90, 180, 365, 730)
+REPEATS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
+_MONEY_AND_DAYS = tuple(
+    (f"{name}{end}", pa.float64()) for name in ("purchase_days", "revenue") for end in ("", "_lower", "_upper")
+)
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "forecast": pa.schema(
+        [("period", pa.string()), ("starts_on", pa.date32()), ("ends_on", pa.date32()), ("is_complete", pa.bool_()), *_MONEY_AND_DAYS]
+    ),
+    "cohort_forecast": pa.schema(
+        [
+            ("cohort", pa.date32()), ("customers", pa.int64()), ("spend_so_far", pa.float64()), ("first_year_known", pa.float64()),
+            ("first_year_expected", pa.float64()), *_MONEY_AND_DAYS,
+        ]
+    ),
+    "tracking": pa.schema(
+        [
+            ("starts_on", pa.date32()), ("ends_on", pa.date32()), ("is_holdout", pa.bool_()), ("is_complete", pa.bool_()),
+            ("actual", pa.int64()), ("expected", pa.float64()), ("actual_total", pa.int64()), ("expected_total", pa.float64()),
+        ]
+    ),
+    "tracking_error": pa.schema(
+        [
+            ("model", pa.string()), ("calibration_on", pa.date32()), ("holdout_days", pa.int64()), ("customers", pa.int64()),
+            ("actual", pa.float64()), ("expected", pa.float64()), ("error_of_total", pa.float64()), ("error_of_weeks", pa.float64()),
+        ]
+    ),
+    "frequency_fit": pa.schema(
+        [
+            ("repeats", pa.int64()), ("is_or_more", pa.bool_()), ("customers", pa.int64()), ("expected_customers", pa.float64()),
+            ("holdout_days", pa.int64()), ("expected_holdout_days", pa.float64()),
+        ]
+    ),
+    "alive_matrix": pa.schema([("repeats", pa.int64()), ("quiet_days", pa.int64()), ("age_days", pa.int64()), ("p_alive", pa.float64())]),
+}  # fmt: skip
+"""Every table of this module; a shop too young for one has it without rows."""
+
+
+def outlook_tables(engine: Engine, models: Models, as_of: dt.date, horizon_days: int, seed: int) -> dict[str, pa.Table]:
+    """Return the tables of SCHEMAS.
+
+    Parameters
+    ----------
+    as_of : date
+        The exclusive cutoff of `customer_facts`.
+    horizon_days : int, days
+        The model is held against at most this many last days, and at most a third of the history.
+    """
+    found = _forecasts(engine, models, as_of, seed) | _fit(engine, models.purchases, as_of, horizon_days)
+    return {name: _table(name, found.get(name, ())) for name in SCHEMAS}
+
+
+def month_ends(as_of: dt.date, n_months: int = N_MONTHS) -> list[dt.date]:
+    """Return the exclusive ends of the rest of this month, where one is left, and of the whole months after it.
+
+    Examples
+    --------
+    >>> [str(day) for day in month_ends(dt.date(2011, 12, 10), 2)]
+    ['2012-01-01', '2012-02-01', '2012-03-01']
+    >>> [str(day) for day in month_ends(dt.date(2012, 1, 1), 2)]
+    ['2012-02-01', '2012-03-01']
+    """
+    whole = n_months if as_of.day == 1 else n_months + 1
+    months = [as_of.month + step for step in range(1, whole + 1)]
+    return [dt.date(as_of.year + (month - 1) // 12, (month - 1) % 12 + 1, 1) for month in months]
+
+
+def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return rows under the schema of a table."""
+    return pa.Table.from_pylist(list(rows), schema=SCHEMAS[name])
+
+
+# --- what is expected -------------------------------------------------------------------------------------------------
+
+
+def _forecasts(engine: Engine, models: Models, as_of: dt.date, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of `forecast` and `cohort_forecast`."""
+    engine.create_view("valued_histories", feature_text("valued_histories"))
+    shared = engine.fetch("select * from valued_histories order by frequency, recency_days, age_days")
+    engine.create_view("cohorts", feature_text("cohorts"))
+    cohorts = engine.fetch("select * from cohorts order by cohort").to_pylist()
+    place = {row["cohort"]: number for number, row in enumerate(cohorts)}
+    first_days = [as_of - dt.timedelta(days=1 + int(age)) for age in shared.column("age_days").to_pylist()]
+    names = ("frequency", "recency_days", "age_days", "n_customers", "spend", "squared_spend")
+    x, t_x, age, counts, spend, squares = (numbers(shared, name) for name in names)
+    groups = [place[day.replace(day=1)] for day in first_days]
+    histories = SharedHistories.of(x, t_x, age, counts, spend, squares, groups)
+    months, weeks = month_ends(as_of), [as_of + dt.timedelta(days=WEEK * week) for week in range(1, N_WEEKS + 1)]
+    rows = []
+    for period, ends in (("month", months), ("week", weeks)):
+        total = forecast_totals(models.purchases, models.spend, histories, [(end - as_of).days for end in ends], seed=seed)
+        starts = [as_of, *ends[:-1]]
+        for column, (start, end, figures) in enumerate(zip(starts, ends, _figures(total.in_all()), strict=True)):
+            is_whole = period == "week" or column > 0 or as_of.day == 1
+            rows.append({"period": period, "starts_on": start, "ends_on": end, "is_complete": is_whole, **figures})
+    year = forecast_totals(models.purchases, models.spend, histories, [FIRST_YEAR_DAYS], seed=seed)
+    _, rest = rest_of_first_days(models.purchases, models.spend, histories, FIRST_YEAR_DAYS - 1)
+    by_cohort = [
+        row | {"first_year_expected": float(rest[number])} | figures
+        for number, (row, figures) in enumerate(zip(cohorts, _figures_by_group(year), strict=True))
+    ]
+    return {"forecast": rows, "cohort_forecast": by_cohort}
+
+
+def _figures(total: TotalForecast) -> list[dict[str, float]]:
+    """Return expectation and interval of every period of all customers together."""
+    columns = {"purchase_days": (total.orders, *total.orders_interval()), "revenue": (total.revenue, *total.revenue_interval())}
+    return [
+        {
+            f"{name}{end}": float(figures[0, period])
+            for name, three in columns.items()
+            for end, figures in zip(("", "_lower", "_upper"), three, strict=True)
+        }
+        for period in range(total.orders.shape[1])
+    ]
+
+
+def _figures_by_group(total: TotalForecast) -> list[dict[str, float]]:
+    """Return expectation and interval of the one period of every group."""
+    columns = {"purchase_days": (total.orders, *total.orders_interval()), "revenue": (total.revenue, *total.revenue_interval())}
+    return [
+        {
+            f"{name}{end}": float(figures[group, 0])
+            for name, three in columns.items()
+            for end, figures in zip(("", "_lower", "_upper"), three, strict=True)
+        }
+        for group in range(total.orders.shape[0])
+    ]
+
+
+# --- how well the model fits ------------------------------------------------------------------------------------------
+
+
+def _fit(engine: Engine, champion: PurchaseModel, as_of: dt.date, horizon_days: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of the tables that hold a model of the champion's kind against what happened."""
+    engine.create_table("purchase_days", feature_text("purchase_days"))
+    first_day: dt.date = engine.fetch("select min(first_on) as day from purchase_days").column("day")[0].as_py()
+    history_days = (as_of - first_day).days
+    found = {"alive_matrix": _alive_rows(champion, history_days - 1)}
+    holdout_days = min(horizon_days, history_days // 3) // WEEK * WEEK
+    if history_days < LEAST_HISTORY_DAYS or holdout_days < WEEK:
+        return found
+    calibration_on = as_of - dt.timedelta(days=holdout_days)
+    engine.write("calibration", pa.table({"calibration_on": pa.array([calibration_on], pa.date32())}))
+    engine.create_view("split_histories", feature_text("split_histories"))
+    known = engine.fetch("select * from split_histories order by frequency, recency_days, age_days")
+    engine.create_view("repeat_days", feature_text("repeat_days"))
+    repeats = engine.fetch("select ordered_on, n_repeats from repeat_days order by ordered_on")
+    history = (numbers(known, "frequency"), numbers(known, "recency_days"), numbers(known, "age_days"))
+    counts = numbers(known, "n_customers")
+    model = type(champion)().fit(*history, counts)
+    tracking = _tracking_rows(model, history, counts, repeats, first_day, calibration_on, as_of)
+    return found | {
+        "tracking": tracking,
+        "tracking_error": [_error_row(model, tracking, calibration_on, holdout_days, int(counts.sum()))],
+        "frequency_fit": _frequency_rows(model, history, counts, numbers(known, "n_after"), holdout_days),
+    }
+
+
+def _tracking_rows(
+    model: PurchaseModel,
+    history: History,
+    counts: Array,
+    repeats: pa.Table,
+    first_day: dt.date,
+    calibration_on: dt.date,
+    as_of: dt.date,
+) -> list[dict[str, Any]]:
+    """Return actual and expected repeat purchase days per week; weeks meet on the day of calibration.
+
+    Up to it the model says what it expects of customers of whom only the first day is known; from it on what it expects of
+    each given their history.
+    """
+    before = (calibration_on - first_day).days
+    early = list(range(before % WEEK, before + 1, WEEK))
+    edges = np.array([*([] if early[0] == 0 else [0]), *early], dtype=np.float64)
+    later = np.arange(WEEK, (as_of - calibration_on).days + 1, WEEK, dtype=np.float64)
+    first_days, place = np.unique(before - 1 - history[2], return_inverse=True)
+    expected = np.concatenate(
+        [
+            expected_repeats(model, first_days, np.bincount(place, weights=counts), edges) if len(edges) > 1 else np.zeros(0),
+            expected_after(model, *history, counts, later),
+        ]
+    )
+    edges = np.concatenate([edges, before + later])
+    days = np.array([(day - first_day).days for day in repeats.column("ordered_on").to_pylist()], dtype=np.float64)
+    actual, _ = np.histogram(days, bins=edges - 0.5, weights=numbers(repeats, "n_repeats"))
+    return [
+        {
+            "starts_on": first_day + dt.timedelta(days=int(start)),
+            "ends_on": first_day + dt.timedelta(days=int(end)),
+            "is_holdout": bool(start >= before),
+            "is_complete": bool(end - start == WEEK),
+            "actual": round(was),
+            "expected": float(would),
+            "actual_total": round(was_total),
+            "expected_total": float(would_total),
+        }
+        for start, end, was, would, was_total, would_total in zip(
+            edges[:-1], edges[1:], actual, expected, np.cumsum(actual), np.cumsum(expected), strict=True
+        )
+    ]
+
+
+def _error_row(
+    model: PurchaseModel, tracking: Sequence[Mapping[str, Any]], calibration_on: dt.date, holdout_days: int, customers: int
+) -> dict[str, Any]:
+    """Return how far the forecast of the last weeks was off."""
+    held = [row for row in tracking if row["is_holdout"]]
+    error = tracking_error([row["actual"] for row in held], [row["expected"] for row in held])
+    return {
+        "model": model.name,
+        "calibration_on": calibration_on,
+        "holdout_days": holdout_days,
+        "customers": customers,
+        "actual": error.actual,
+        "expected": error.expected,
+        "error_of_total": error.of_total if np.isfinite(error.of_total) else None,
+        "error_of_weeks": error.of_periods if np.isfinite(error.of_periods) else None,
+    }
+
+
+def _frequency_rows(
+    model: PurchaseModel, history: History, counts: Array, after: Array, holdout_days: int
+) -> list[dict[str, Any]]:
+    """Return customers by repeats before the day of calibration, and purchase days after it, actual and expected."""
+    columns = zip(
+        by_frequency(history[0], counts),
+        expected_histogram(model, history[2], counts),
+        by_frequency(history[0], after),
+        expected_by_frequency(model, *history, counts, holdout_days),
+        strict=True,
+    )
+    return [
+        {
+            "repeats": repeats,
+            "is_or_more": repeats == MOST_REPEATS,
+            "customers": round(customers),
+            "expected_customers": float(expected),
+            "holdout_days": round(did),
+            "expected_holdout_days": float(would),
+        }
+        for repeats, (customers, expected, did, would) in enumerate(columns)
+    ]
+
+
+def _alive_rows(model: PurchaseModel, age_days: int) -> list[dict[str, Any]]:
+    """Return P(active) by repeats and days since the last purchase, of customers first seen at the start of the data."""
+    quiet = [days for days in QUIET_DAYS if days < age_days]
+    if not quiet:
+        return []
+    found = alive_matrix(model, REPEATS, quiet, age_days)
+    return [
+        {"repeats": repeats, "quiet_days": days, "age_days": age_days, "p_alive": float(found[row, column])}
+        for row, repeats in enumerate(REPEATS)
+        for column, days in enumerate(quiet)
+        if np.isfinite(found[row, column])
+    ]
