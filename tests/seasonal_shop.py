@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from customer_genome.models.purchase_choice import Trial
 from customer_genome.models.season import week_of_year
 from customer_genome.models.season_fit import DatedHistories
 
@@ -42,6 +43,21 @@ class SeasonalShop:
         )  # fmt: skip
         return Known(ids, (n_days - 1).astype(float), (last - first).astype(float), (as_of - 1 - first).astype(float), histories)
 
+    def trial(self, as_of: int, horizon_days: int) -> Trial:
+        """Return what was known before `as_of` with the purchase days of each customer in the horizon after it."""
+        known = self.known_at(as_of)
+        inside = (self.day >= as_of) & (self.day < as_of + horizon_days) & np.isin(self.customer, known.ids)
+        after = np.bincount(np.searchsorted(known.ids, self.customer[inside]), minlength=len(known.ids)).astype(float)
+        first = (as_of - 1 - known.age_days).astype(np.int64)
+        each = replace(
+            known.histories,
+            frequency=known.frequency,
+            first_day=first,
+            last_day=first + known.recency_days.astype(np.int64),
+            counts=np.ones(len(first)),
+        )
+        return Trial(each, after, horizon_days)
+
     def days_bought(self, ids: Days, begin: int, n_days: int) -> float:
         """Return how many purchase days these customers really had in [begin, begin + n_days)."""
         inside = (self.day >= begin) & (self.day < begin + n_days) & np.isin(self.customer, ids)
@@ -67,6 +83,7 @@ def seasonal_shop(
     older_days: int = 0,
     seed: int = 1,
     level_after: tuple[int, float] = (0, 1.0),
+    lost_at_once: float = 0.0,
 ) -> SeasonalShop:
     """Return a shop of customers acquired evenly from `older_days` before START on.
 
@@ -74,6 +91,7 @@ def seasonal_shop(
     ----------
     december : multiplier of the purchase rate from mid November to Christmas; the rest of the year is lower, so that the mean is 1
     level_after : (day number after START, multiplier from then on)
+    lost_at_once : share of customers who never come back after the first purchase
     """
     rng = np.random.default_rng(seed)
     peak = np.zeros(52, dtype=bool)
@@ -85,7 +103,7 @@ def seasonal_shop(
     passed = np.cumsum(rate)
     first = rng.integers(0, older_days + n_days, n_customers)
     buys, stops = rng.gamma(0.9, 1 / 60.0, n_customers), rng.beta(0.6, 5.0, n_customers)
-    now, active, rows = passed[first], np.ones(n_customers, dtype=bool), [(np.arange(n_customers), first)]
+    now, active, rows = passed[first], rng.random(n_customers) >= lost_at_once, [(np.arange(n_customers), first)]
     while active.any():
         who = np.flatnonzero(active)
         now[who] = now[who] + rng.exponential(1.0, len(who)) / buys[who]

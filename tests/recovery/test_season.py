@@ -24,7 +24,7 @@ def level_error(shop: SeasonalShop, known: Known, as_of: int, clock: Clock) -> f
     return float(np.log(predicted / shop.days_bought(known.ids, as_of, HALF_YEAR)))
 
 
-@pytest.mark.parametrize("as_of", [START + 640, START + 730])
+@pytest.mark.parametrize("as_of", [START + 640, START + 730])  # over eight seeds: -.04 and .05 learned, -.34 and .47 plain
 def test_a_forecast_made_in_autumn_or_at_new_year_knows_the_season(as_of: int) -> None:
     shop = seasonal_shop(6_000, 760, december=3.0, seed=3)
     known = shop.known_at(as_of)
@@ -33,8 +33,8 @@ def test_a_forecast_made_in_autumn_or_at_new_year_knows_the_season(as_of: int) -
     assert clock.weeks[5:40].mean() == pytest.approx(shop.weeks[0], rel=0.10)
     plain = level_error(shop, known, as_of, Clock())
     learned = level_error(shop, known, as_of, clock)
-    assert abs(plain) > 0.15
-    assert abs(learned) < 0.08
+    assert abs(plain) > 0.25
+    assert abs(learned) < 0.12
 
 
 def test_a_shop_without_season_gets_none() -> None:
