@@ -208,8 +208,8 @@ def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
 def _labels(profiles: Mapping[str, FloatArray], n: int) -> list[str]:
     """Return the label of each cluster: that of the first of `RULES` that holds."""
     columns: dict[str, pa.Array] = {name: pa.array(values) for name, values in profiles.items()}
-    columns["has_discounts"] = pa.array([not np.isnan(profiles["discount_share"]).all()] * n)
-    columns["has_churn"] = pa.array([not np.isnan(profiles["churn_probability"]).all()] * n)
+    columns["has_discounts"] = pa.array([not np.isnan(profiles["discount_share"]).all()] * n, pa.bool_())
+    columns["has_churn"] = pa.array([not np.isnan(profiles["churn_probability"]).all()] * n, pa.bool_())
     seen = Customers(pa.table(columns))
     labels: list[str] = [""] * n
     for label, rules in RULES:

@@ -17,8 +17,8 @@ from customer_genome.warehouse.build import sql_text
 from customer_genome.warehouse.engine import Engine, literal, quoted
 
 N_BINS = 1024
-LARGEST = "1.0e27"
-"""Numbers from here on, and what is no number, count as unknown."""
+LARGEST, SMALLEST = "1.0e27", "1.0e-280"
+"""Numbers from the one on, and what is no number, count as unknown; numbers below the other as 0."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class _Search:
 
 def known_number(expression: str) -> str:
     """Return SQL of a number as double, null where it is none: not a number, infinite, or beyond all money."""
-    return f"case when abs(cast({expression} as double)) < {LARGEST} then cast({expression} as double) end"
+    number = f"cast({expression} as double)"
+    return f"case when abs({number}) < {SMALLEST} then 0.0e0 when abs({number}) < {LARGEST} then {number} end"
 
 
 def values_at(engine: Engine, table: str, wanted: Sequence[Quantile]) -> dict[tuple[str, str], float]:
@@ -79,6 +80,7 @@ def values_at(engine: Engine, table: str, wanted: Sequence[Quantile]) -> dict[tu
     if not series:
         return {}
     _store_values(engine, table, series)
+    _show_values(engine, sorted(series.values()))
     ranges: dict[str, list[tuple[str, int, float, float]]] = {}
     for row in engine.fetch(_text("ranges")).to_pylist():
         ranges.setdefault(row["series"], []).append((row["place"], row["n"], row["low"], row["high"]))
@@ -100,16 +102,21 @@ def _rank(percent: float, n: int) -> int:
 
 
 def _store_values(engine: Engine, table: str, series: dict[tuple[str, str], str]) -> None:
-    """Store every expression once, and name them as one long list of series, place and value."""
-    columns, parts = [], []
+    """Store every expression and what its groups are told by, once."""
+    columns = []
     for (expression, by), name in series.items():
         columns.append(f"{known_number(expression)} as {name}_x")
         columns.append(f"{f'cast({by} as string)' if by else literal('')} as {name}_place")
-        parts.append(
-            f"select {literal(name)} as series, {name}_place as place, {name}_x as x from quantile_columns "
-            f"where {name}_x is not null and {name}_place is not null"
-        )
     engine.create_table("quantile_columns", f"select {', '.join(columns)} from {quoted(table)}")
+
+
+def _show_values(engine: Engine, names: Sequence[str]) -> None:
+    """Make `quantile_values` one long list of the named series: series, place, value."""
+    parts = (
+        f"select {literal(name)} as series, {name}_place as place, {name}_x as x from quantile_columns "
+        f"where {name}_x is not null and {name}_place is not null"
+        for name in names
+    )
     engine.create_view("quantile_values", " union all ".join(parts))
 
 
@@ -117,6 +124,7 @@ def _narrowed(engine: Engine, searches: Sequence[_Search]) -> list[_Search]:
     """Return the searches, each in a part of its range."""
     if not searches:
         return []
+    _show_values(engine, sorted({search.series for search in searches}))
     engine.write(
         "quantile_searches",
         pa.table(
@@ -126,7 +134,7 @@ def _narrowed(engine: Engine, searches: Sequence[_Search]) -> list[_Search]:
                 "place": [search.place for search in searches],
                 "low": [search.low for search in searches],
                 "high": [search.high for search in searches],
-                "bins_per_unit": [min((N_BINS - 1) / (search.high - search.low), 1e300) for search in searches],
+                "bins_per_unit": [(N_BINS - 1) / (search.high - search.low) for search in searches],
             }
         ),
     )

@@ -1,0 +1,61 @@
+"""What engines count in SQL, computed the plain way from customers in memory: the answers that tests hold them to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from customer_genome.decisions.customers import Customers, value_at
+from customer_genome.decisions.playbooks import Assignment, Playbook, PlaybookCheck, assign, check, wanted_figures
+from customer_genome.decisions.segment_names import FIGURES
+
+
+def known_in(table: pa.Table) -> frozenset[str]:
+    """Return the columns that say something about at least one customer."""
+    customers = Customers(table)
+    return frozenset(column for column in table.column_names if customers.has(column))
+
+
+def figures_of(playbooks: Sequence[Playbook], table: pa.Table) -> dict[str, float]:
+    """Return the figures of customers behind p30, mean and median."""
+    customers, figures = Customers(table), {}
+    for figure in wanted_figures(playbooks, customers):
+        values = customers.numbers(figure.column)
+        figures[figure.key] = float(np.nanmean(values)) if figure.percent is None else value_at(values, figure.percent)
+    return figures
+
+
+def assigned(playbooks: Sequence[Playbook], table: pa.Table, currency: str = "") -> Assignment:
+    """Return the playbooks that customers get among themselves."""
+    return assign(playbooks, table, currency=currency, figures=figures_of(playbooks, table), known=known_in(table))
+
+
+def checked(playbooks: Sequence[Playbook], table: pa.Table) -> tuple[PlaybookCheck, ...]:
+    """Return what playbooks do to customers among themselves."""
+    return check(playbooks, Counter(assigned(playbooks, table).matching.to_pylist()), known_in(table))
+
+
+def figures_of_clusters(labels: npt.ArrayLike, table: pa.Table) -> pa.Table:
+    """Return the figures of each cluster, and of everybody."""
+    of, customers = np.asarray(labels, dtype=np.int64), Customers(table)
+    members = [(int(cluster), of == cluster) for cluster in np.unique(of)] + [(None, np.ones(len(of), dtype=bool))]
+    columns: dict[str, object] = {
+        "cluster_kmeans": pa.array([cluster for cluster, _ in members], pa.int64()),
+        "n_customers": pa.array([int(rows.sum()) for _, rows in members], pa.int64()),
+    }
+    for name, (column, kind) in FIGURES.items():
+        values = customers.numbers(column) if customers.has(column) else np.full(len(of), np.nan)
+        columns[name] = pa.array([_summary(values[rows], kind) for _, rows in members], pa.float64(), from_pandas=True)
+    return pa.table(columns)
+
+
+def _summary(values: npt.NDArray[np.float64], kind: str) -> float:
+    """Return mean, median or sum of the known values; NaN if none is known."""
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return float("nan")
+    return value_at(known, 50) if kind == "median" else float(known.mean() if kind == "mean" else known.sum())
