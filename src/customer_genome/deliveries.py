@@ -8,6 +8,7 @@ to them; `deliveries` is published. No row of a customer stands in them.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from customer_genome import __version__
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SettingsError, WorkspaceError
-from customer_genome.rules import read_not_merchandise
-from customer_genome.settings import Settings
+from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
+from customer_genome.settings import Settings, settings_as_json
 from customer_genome.sources.arrivals import FileMark, LoadedFile, known_again
 from customer_genome.sources.same_schema import StagedTable
 from customer_genome.warehouse.build import finds_duplicates
@@ -53,6 +55,7 @@ class Delivery:
     rows_added : rows that the warehouse did not hold
     first_row : row number of the first added row; the others follow it
     files_skipped : files of the source whose rows are all loaded; they are not opened as tables
+    warehouse : name of the state of the warehouse after it
     """
 
     label: str = ""
@@ -61,6 +64,7 @@ class Delivery:
     first_row: int = 1
     files_read: tuple[str, ...] = ()
     files_skipped: tuple[str, ...] = ()
+    warehouse: str = ""
 
     @property
     def rows_seen(self) -> int:
@@ -114,39 +118,49 @@ def remember_run(engine: Engine, settings: Settings, sources: Mapping[str, Sourc
     """
     lines = sources["order_lines"]
     counted = engine.fetch("select (select count(*) from lines) + (select count(*) from unreadable_lines) as n").to_pylist()[0]
-    delivery = Delivery(lines.label, counted["n"], counted["n"], 1, lines.origins)
+    staging = Staging(
+        _new_name(),
+        {name: StagedTable.of(source) for name, source in sources.items()},
+        staging_rules(settings),
+        finds_duplicates(lines, settings.cleaning),
+    )
+    delivery = Delivery(lines.label, counted["n"], counted["n"], 1, lines.origins, (), staging.warehouse)
     files = known_again(marks, ()) if engine.keeps_tables else ()
     engine.write("loaded_files", pa.Table.from_pylist([asdict(file) for file in files], schema=_FILES), keep=True)
     engine.write("deliveries", pa.Table.from_pylist([_row_of(delivery, 1)], schema=_DELIVERIES), keep=True)
-    tables = {name: StagedTable.of(source) for name, source in sources.items()}
-    remember_staging(
-        engine, Staging(_new_name(), tables, staging_rules(settings), finds_duplicates(lines, settings.cleaning))
-    )  # fmt: skip
+    _remember_staging(engine, staging)
     return delivery
 
 
 def remember_refresh(
-    engine: Engine, staging: Staging, delivery: Delivery, files: Sequence[LoadedFile], sources: Mapping[str, SourceTable]
-) -> Staging:
-    """Add a delivery to what is remembered; return the new state.
+    engine: Engine,
+    staging: Staging,
+    delivery: Delivery,
+    files: Sequence[LoadedFile],
+    side_tables: Mapping[str, SourceTable],
+    *,
+    is_changed: bool,
+) -> Delivery:
+    """Add a delivery to what is remembered; return it.
 
     Parameters
     ----------
     files : all that are loaded now
-    sources : side tables that were read anew
+    side_tables : those that were read anew
+    is_changed : whether any row of the warehouse is new or another
     """
     engine.write("loaded_files", pa.Table.from_pylist([asdict(file) for file in files], schema=_FILES), keep=True)
     if delivery.rows_read:
-        known = engine.fetch("select * from deliveries order by delivery").cast(_DELIVERIES)
+        known = history_of(engine).cast(_DELIVERIES)
         row = pa.Table.from_pylist([_row_of(delivery, known.num_rows + 1)], schema=_DELIVERIES)
         engine.write("deliveries", pa.concat_tables([known, row]), keep=True)
-    anew = {name: StagedTable.of(source) for name, source in sources.items() if name != "order_lines"}
-    after = replace(staging, warehouse=_new_name(), tables={**staging.tables, **anew})
-    remember_staging(engine, after)
-    return after
+    anew = {name: StagedTable.of(source) for name, source in side_tables.items()}
+    name = _new_name() if is_changed else staging.warehouse
+    _remember_staging(engine, replace(staging, warehouse=name, tables={**staging.tables, **anew}))
+    return replace(delivery, warehouse=name)
 
 
-def remember_staging(engine: Engine, staging: Staging) -> None:
+def _remember_staging(engine: Engine, staging: Staging) -> None:
     """Store how rows were read."""
     told = {
         "warehouse": staging.warehouse,
@@ -220,6 +234,17 @@ def require_same_rules(staging: Staging, settings: Settings) -> None:
             f"The rows of this workspace were loaded under other settings: {'; '.join(changed)}. Nothing was loaded. "
             "Set them back, or apply them to every row with `genome run`."
         )
+
+
+def recipe_of(settings: Settings) -> str:
+    """Return a digest of everything beside rows and models that shapes a version: settings, rule files, the product."""
+    told = [
+        settings_as_json(settings),
+        read_category_rules(settings.features.categories),
+        read_playbooks(settings.segments.playbooks),
+        __version__,
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _row_of(delivery: Delivery, number: int) -> dict[str, Any]:

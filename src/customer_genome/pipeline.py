@@ -22,7 +22,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from customer_genome.contracts import SourceTable
-from customer_genome.deliveries import Delivery, history_of, marks_of, remember_run
+from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
 from customer_genome.features.table import build_features, category_key_of
 from customer_genome.fitting import Models, fit_models, load_champions, store_models
@@ -211,7 +211,11 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
             fit=models.sentences(),
             models=stored,
         )
-        manifest = manifest_of(result, job.settings, job.sources, categories)
+        manifest = {
+            **manifest_of(result, job.settings, job.sources, categories),
+            "warehouse": job.delivery.warehouse,
+            "recipe": recipe_of(job.settings),
+        }
         keep_versions = job.settings.publish.keep_versions
         history = {"deliveries": history_of(job.engine)} if job.delivery.label else {}
         version = publish_version(job.engine, job.workspace, {**predicted.decided.tables, **history}, manifest, keep_versions)

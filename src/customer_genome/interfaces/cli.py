@@ -5,11 +5,10 @@ Heavy modules are imported inside the command that needs them, so that `genome -
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,10 +16,13 @@ from customer_genome import __version__
 from customer_genome.errors import EngineError, GenomeError, SettingsError
 from customer_genome.interfaces.cli_diff import diff
 from customer_genome.interfaces.cli_golden import golden
-from customer_genome.interfaces.cli_options import DEFAULT_WORKSPACE, JsonOption, VersionOption, WorkspaceOption
+from customer_genome.interfaces.cli_options import DEFAULT_WORKSPACE, DataArgument, JsonOption, VersionOption, WorkspaceOption
+from customer_genome.interfaces.cli_options import day_of as _day
 from customer_genome.interfaces.cli_options import print_json as _print_json
+from customer_genome.interfaces.cli_options import settings_of as _settings
 from customer_genome.interfaces.cli_options import stop as _stop
 from customer_genome.interfaces.cli_parity import parity
+from customer_genome.interfaces.cli_refresh import refresh
 
 if TYPE_CHECKING:
     from customer_genome.pipeline import RunResult
@@ -34,11 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-DataArgument = Annotated[
-    str | None,
-    typer.Argument(help="File, folder, database URI or public data set; by default [tables.order_lines] path of genome.toml."),
-]
 
 
 @app.command()
@@ -338,29 +335,10 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
     return kept + arguments[end:], len(kept) < end
 
 
-def _settings(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settings:
-    """Return the workspace's settings with what the command line says on top; impossible options are a usage error."""
-    from customer_genome.settings import merged, read_settings
-
-    given = {section: {key: value for key, value in values.items() if value is not None} for section, values in overrides.items()}
-    stored = read_settings(workspace.expanduser().resolve())
-    try:
-        return merged(stored, {name: values for name, values in given.items() if values})
-    except SettingsError as err:
-        _stop(str(err), code=2)
-
-
-def _day(text: str) -> dt.date:
-    """Return a day from YYYY-MM-DD; a usage error otherwise."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        _stop(f"--as-of {text} is not a day. Wanted: YYYY-MM-DD, such as 2011-06-12.", code=2)
-
-
 app.command("diff")(diff)
 app.command("golden")(golden)
 app.command("parity")(parity)
+app.command("refresh")(refresh)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the commands of `genome` share: options spelled alike, one JSON object on stdout, errors as one line.
 
-Comes in: values of a command. Goes out: text on stdout or stderr. Nothing here reads a workspace.
+Comes in: values of a command. Goes out: text on stdout or stderr, checked settings. Of a workspace only genome.toml is read.
 """
 
 from __future__ import annotations
@@ -8,9 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from customer_genome.errors import SettingsError
+
+if TYPE_CHECKING:
+    from customer_genome.settings import Settings
 
 DEFAULT_WORKSPACE = Path("genome-workspace")
 WorkspaceOption = Annotated[
@@ -19,6 +24,10 @@ WorkspaceOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 VersionOption = Annotated[
     str | None, typer.Option("--version", help="Published version, such as v00003; the current one by default.")
+]
+DataArgument = Annotated[
+    str | None,
+    typer.Argument(help="File, folder, database URI or public data set; by default [tables.order_lines] path of genome.toml."),
 ]
 
 
@@ -35,3 +44,23 @@ def print_json(value: dict[str, Any]) -> None:
             value, default=lambda item: item.isoformat() if isinstance(item, (dt.date, dt.datetime)) else str(item), indent=1
         )
     )
+
+
+def settings_of(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settings:
+    """Return the workspace's settings with what the command line says on top; impossible options are a usage error."""
+    from customer_genome.settings import merged, read_settings
+
+    given = {section: {key: value for key, value in values.items() if value is not None} for section, values in overrides.items()}
+    stored = read_settings(workspace.expanduser().resolve())
+    try:
+        return merged(stored, {name: values for name, values in given.items() if values})
+    except SettingsError as err:
+        stop(str(err), code=2)
+
+
+def day_of(text: str) -> dt.date:
+    """Return a day from YYYY-MM-DD; a usage error otherwise."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        stop(f"--as-of {text} is not a day. Wanted: YYYY-MM-DD, such as 2011-06-12.", code=2)

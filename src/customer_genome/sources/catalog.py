@@ -37,10 +37,8 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
     """
     tables = dict(settings.tables)
     if data is not None and not isinstance(data, (str, Path)):
-        lines = describe_arrow(data, "order_lines", tables.pop("order_lines", None), workspace_tmp=tmp)
-        return {"order_lines": lines} | {
-            name: _described(name, table.path, table, tmp) for name, table in tables.items() if table.path
-        }
+        lines = describe_arrow(data, "order_lines", tables.get("order_lines"), workspace_tmp=tmp)
+        return {"order_lines": lines, **describe_side_tables(settings, tmp)}
     given = str(data) if data else tables.get("order_lines", TableSettings()).path
     if given is None:
         raise SourceError(
@@ -49,7 +47,7 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
         )
     _refuse_near_name(given)
     described: dict[str, SourceTable] = {}
-    if given in PUBLIC_DATA and not Path(given).exists():
+    if is_public(given):
         described |= _public(given, settings, tmp)
         tables.pop("order_lines", None)
     else:
@@ -58,6 +56,20 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
         if table.path is not None:
             described[name] = _described(name, table.path, table, tmp)
     return described
+
+
+def describe_side_tables(settings: Settings, tmp: Path) -> dict[str, SourceTable]:
+    """Describe every table of the settings beside the order lines."""
+    return {
+        name: _described(name, table.path, table, tmp)
+        for name, table in settings.tables.items()
+        if name != "order_lines" and table.path is not None
+    }
+
+
+def is_public(given: str) -> bool:
+    """Return whether a text names public data and no file."""
+    return given in PUBLIC_DATA and not Path(given).exists()
 
 
 def _refuse_near_name(given: str) -> None:

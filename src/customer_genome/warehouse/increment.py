@@ -9,7 +9,7 @@ then see the new rows only; the texts of sql/increment join both. They are DuckD
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import EngineError
@@ -28,11 +28,13 @@ class AddedLines:
     rows_read : rows of the delivery, unreadable ones included
     rows_added : those that the warehouse did not hold
     first_line : line number of the first added line; the others follow it
+    rows_ripened : stored lines that lay too far ahead before and have another class now
     """
 
     rows_read: int = 0
     rows_added: int = 0
     first_line: int = 0
+    rows_ripened: int = 0
 
     @property
     def rows_seen(self) -> int:
@@ -59,21 +61,22 @@ def add_lines(engine: Engine, delivery: SourceTable | None, rules: LineRules, *,
     """
     define_rules(engine, rules)
     engine.create_table("fresh_lines", _NO_LINES)
-    _ripen(engine, finds_duplicates)
+    n_ripened = _ripen(engine, finds_duplicates)
     added = _deliver(engine, delivery, rules, finds_duplicates) if delivery else AddedLines()
     if _count(engine, "fresh_lines"):
         _add_to_orders(engine)
         _add_to_returns(engine)
     engine.create_table("split_orders", mart_text("split_orders"))
     engine.create_view("order_days", mart_text("order_days"))
-    return added
+    return replace(added, rows_ripened=n_ripened)
 
 
-def _ripen(engine: Engine, finds_duplicates: bool) -> None:
-    """Class lines anew that were refused because their time lay too far ahead, and no longer does."""
+def _ripen(engine: Engine, finds_duplicates: bool) -> int:
+    """Class lines anew that were refused because their time lay too far ahead, and no longer does; return how many."""
     engine.create_table("ripe_lines", _text("ripe_lines"))
-    if not _count(engine, "ripe_lines"):
-        return
+    n_ripe = _count(engine, "ripe_lines")
+    if not n_ripe:
+        return 0
     engine.create_view("source_lines", _text("source_of_ripe_lines"))
     engine.create_table("ripe_classes", staging_text())
     engine.run("drop view source_lines")
@@ -83,6 +86,7 @@ def _ripen(engine: Engine, finds_duplicates: bool) -> None:
     )
     engine.create_table("ripened_lines", _text("ripened_lines"))
     _take_over(engine, "ripened_lines", finds_duplicates)
+    return n_ripe
 
 
 def _deliver(engine: Engine, delivery: SourceTable, rules: LineRules, finds_duplicates: bool) -> AddedLines:
