@@ -6,9 +6,14 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from customer_genome.models.estimator import Array
 from customer_genome.models.histories import Histories
+from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
+from customer_genome.models.pareto import ParetoNBD
+from customer_genome.models.pareto_likelihood import pareto_loss
 from customer_genome.models.purchase_likelihood import purchase_loss
 from customer_genome.models.purchases import BetaGeometricNBD
 from customer_genome.models.spend import GammaGamma, _Spend
@@ -46,6 +51,19 @@ def random_parameters(rng: np.random.Generator) -> tuple[float, ...]:
     return r, alpha, a + 1e-3, b
 
 
+@st.composite
+def customer_and_parameters(draw: st.DrawFn) -> tuple[tuple[float, ...], tuple[float, ...], float]:
+    """A customer, four parameters (two shapes and scales, or a and b) and a horizon, as wide as the oracle can follow."""
+
+    def logs(low: float, high: float) -> float:
+        return float(np.exp(draw(st.floats(np.log(low), np.log(high)))))
+
+    age = logs(0.01, 2000)
+    x = draw(st.one_of(st.just(0), st.integers(1, 60)))
+    customer = (float(x), age * draw(st.floats(0.01, 1)) if x else 0.0, age)
+    return customer, (logs(0.02, 20), logs(0.5, 1000), logs(0.02, 20), logs(0.5, 1000)), logs(0.01, 1000)
+
+
 def oracle_of(fitter, **parameters):
     import pandas as pd
 
@@ -77,6 +95,81 @@ def test_purchase_likelihoods_agree(lifetimes, seed):
     theirs = lifetimes.BetaGeoFitter._negative_log_likelihood(np.log(parameters), *customers, weights, 0.0)
     ours, _ = purchase_loss(Histories(*customers), weights)(np.log(parameters))
     assert ours == pytest.approx(float(theirs), rel=1e-10)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=customer_and_parameters())
+@pytest.mark.usefixtures("quiet")
+def test_pareto_nbd_agrees_for_any_customer_and_parameters(lifetimes, drawn):
+    customer, (r, alpha, s, beta), horizon = drawn
+    oracle = oracle_of(lifetimes.ParetoNBDFitter(), r=r, alpha=alpha, s=s, beta=beta)
+    model, columns = ParetoNBD.from_parameters(r, alpha, s, beta), [np.array([value]) for value in customer]
+    agrees(model.probability_alive(*columns), oracle.conditional_probability_alive(*columns), 1e-7)
+    if abs(s - 1) > 1e-3:
+        theirs = oracle.conditional_expected_number_of_purchases_up_to_time(horizon, *columns)
+        agrees(model.expected_orders(*columns, horizon), theirs, 1e-6)
+        agrees(model.expected_orders_of_new_customer([horizon]), oracle.expected_number_of_purchases_up_to_time(horizon), 1e-6)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=customer_and_parameters(), n=st.integers(1, 6))
+@pytest.mark.usefixtures("quiet")
+def test_pareto_nbd_counts_agree(lifetimes, drawn, n):
+    """Their formula for exactly n is a difference of large terms, so it is compared where it leaves digits."""
+    customer, (r, alpha, s, beta), horizon = drawn
+    oracle = oracle_of(lifetimes.ParetoNBDFitter(), r=r, alpha=alpha, s=s, beta=beta)
+    model, columns = ParetoNBD.from_parameters(r, alpha, s, beta), [np.array([value]) for value in customer]
+    exactly = model.probability_of_at_least(n, *columns, horizon) - model.probability_of_at_least(n + 1, *columns, horizon)
+    theirs = np.atleast_1d(oracle.conditional_probability_of_n_purchases_up_to_time(n, horizon, *customer))
+    usable = np.isfinite(theirs) & (theirs > 1e-6) & (customer[0] < 30)
+    np.testing.assert_allclose(exactly[usable], theirs[usable], rtol=1e-4)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=customer_and_parameters())
+@pytest.mark.usefixtures("quiet")
+def test_mbg_nbd_agrees_for_any_customer_and_parameters(lifetimes, drawn):
+    customer, (r, alpha, a, wide), horizon = drawn
+    b = wide / 25
+    oracle = oracle_of(lifetimes.ModifiedBetaGeoFitter(), r=r, alpha=alpha, a=a, b=b)
+    model, columns = ModifiedBetaGeometricNBD.from_parameters(r, alpha, a, b), [np.array([value]) for value in customer]
+    agrees(model.probability_alive(*columns), oracle.conditional_probability_alive(*columns), 1e-9)
+    if abs(a - 1) > 0.05:
+        theirs = oracle.conditional_expected_number_of_purchases_up_to_time(horizon, *columns)
+        agrees(model.expected_orders(*columns, horizon), theirs, 1e-6)
+        agrees(model.expected_orders_of_new_customer([horizon]), oracle.expected_number_of_purchases_up_to_time(horizon), 1e-6)
+
+
+def agrees(ours: Array, theirs, rtol: float) -> None:
+    """Ours are finite always; theirs are compared where they are a number at all."""
+    theirs = np.atleast_1d(np.asarray(theirs, dtype=float))
+    assert np.isfinite(ours).all()
+    usable = np.isfinite(theirs)
+    np.testing.assert_allclose(ours[usable], theirs[usable], rtol=rtol, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.usefixtures("quiet")
+def test_mbg_nbd_likelihoods_agree(lifetimes, seed):
+    rng = np.random.default_rng(seed)
+    customers, parameters, weights = random_customers(rng), random_parameters(rng), rng.integers(1, 5, 200).astype(float)
+    theirs = lifetimes.ModifiedBetaGeoFitter._negative_log_likelihood(np.log(parameters), *customers, weights, 0.0)
+    ours, _ = purchase_loss(Histories(*customers), weights, first_chance=1)(np.log(parameters))
+    assert ours == pytest.approx(float(theirs), rel=1e-10)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.usefixtures("quiet")
+def test_pareto_nbd_likelihoods_agree_where_theirs_is_a_number(lifetimes, seed):
+    rng = np.random.default_rng(seed)
+    customers, (r, alpha, s, b), weights = random_customers(rng), random_parameters(rng), rng.integers(1, 5, 200).astype(float)
+    parameters = r, alpha, s, 20 * b
+    each = lifetimes.ParetoNBDFitter._conditional_log_likelihood(parameters, *customers)
+    usable = np.isfinite(each)
+    assert usable.mean() > 0.5
+    part = Histories(*(column[usable] for column in customers))
+    theirs = -(each[usable] @ weights[usable]) / weights[usable].sum()
+    assert pareto_loss(part, weights[usable])(np.log(parameters))[0] == pytest.approx(float(theirs), rel=1e-8)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
