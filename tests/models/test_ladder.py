@@ -112,7 +112,8 @@ def test_purchases_fall_back_to_one_common_rate_at_last(monkeypatch):
 
 
 def test_spend_falls_back_to_the_observed_mean_at_last(monkeypatch):
-    monkeypatch.setattr(spend, "maximise", lambda problem, penalty_sd=None: None)
+    for module in (ladder, spend):
+        monkeypatch.setattr(module, "maximise", lambda problem, penalty_sd=None: None)
     model = GammaGamma().fit([1, 2, 3], [10.0, 20.0, 30.0])
     assert model.report_.rung == "fixed shrinkage to the observed mean"
     assert model.population_mean_ == pytest.approx(20.0)

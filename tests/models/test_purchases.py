@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from customer_genome.errors import ContractError
+from customer_genome.models.ladder import POOLED
 from customer_genome.models.purchases import BetaGeometricNBD
 
 
@@ -23,7 +24,7 @@ def test_one_customer():
     model = BetaGeometricNBD().fit([3], [60], [90])
     predicted = assert_usable(model, [3], [60], [90])
     assert 0.5 < predicted["expected_orders"][0] < 20
-    assert model.report_.rung == "penalised likelihood"
+    assert model.report_.rung == POOLED
 
 
 def test_all_one_time_buyers_are_expected_to_buy_little_but_not_never():

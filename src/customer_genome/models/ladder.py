@@ -6,6 +6,7 @@ module knows nothing about customers; the models say what their parameters mean.
 
 The rungs
 ---------
+0. "likelihood pooled with public shops": only where a prior is given, which is for few customers; see `prior`.
 1. "maximum likelihood": bounded quasi-Newton from several starts, finished by Newton steps. Accepted when it converged in the
    interior and the curvature there leaves no direction less certain than the penalty below would.
 2. "penalised likelihood": the same plus a quadratic penalty on the log-parameters, as weak as a normal distribution whose
@@ -16,15 +17,18 @@ The rungs
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from customer_genome.errors import ConvergenceError
 from customer_genome.models.estimator import Array
+from customer_genome.models.prior import NONE_FROM, Prior
 
 Loss = Callable[[Array], tuple[float, Array]]
+
+POOLED = "likelihood pooled with public shops"
 
 PENALTY_SD = 3.0
 """Standard deviation of the weak penalty, in log-parameters (a factor of 20)."""
@@ -55,6 +59,8 @@ class Likelihood:
         Where to begin.
     scout : Loss, optional
         A cheaper loss over a part of the data, used to choose among the starts.
+    prior : Prior, optional
+        What is known of such parameters beforehand; given for few customers only.
     """
 
     names: tuple[str, ...]
@@ -65,6 +71,7 @@ class Likelihood:
     centre: Array
     starts: tuple[Array, ...]
     scout: Loss | None = None
+    prior: Prior | None = None
 
 
 @dataclass(frozen=True)
@@ -118,10 +125,16 @@ def climb(likelihood: Likelihood, simpler: Sequence[tuple[str, Callable[[], Arra
     ConvergenceError
         Every rung failed (cannot happen when the last simpler form is a formula).
     """
+    notices: list[str] = []
+    if likelihood.prior is not None:
+        pooled = climb_pooled(likelihood)
+        if pooled is not None:
+            return pooled
+        notices.append("The fit pooled with public shops did not settle.")
     plain = maximise(likelihood)
     if plain is not None and plain.is_sound:
-        return Climb(plain.point, plain.covariance, True, "maximum likelihood", ())
-    notices = [_why_left(plain)]
+        return Climb(plain.point, plain.covariance, True, "maximum likelihood", tuple(notices))
+    notices.append(_why_left(plain))
     weak = maximise(likelihood, penalty_sd=PENALTY_SD)
     if weak is not None and (weak.converged or weak.at_bound):
         if weak.at_bound:
@@ -265,6 +278,29 @@ def _penalised(loss: Loss, likelihood: Likelihood, penalty_sd: float | None) -> 
         return value + 0.5 * strength * float(pull @ pull), gradient + strength * pull
 
     return with_penalty
+
+
+def climb_pooled(likelihood: Likelihood) -> Climb | None:
+    """Return the fit with the prior added, or None where there is no prior or no sound optimum."""
+    prior = likelihood.prior
+    if prior is None:
+        return None
+    plain, strength = likelihood.loss, prior.weight / (prior.spread**2 * likelihood.weight)
+
+    def with_prior(point: Array) -> tuple[float, Array]:
+        value, gradient = plain(point)
+        pull = point - prior.centre
+        return value + 0.5 * float(strength @ pull**2), gradient + strength * pull
+
+    found = maximise(replace(likelihood, loss=with_prior, scout=None))
+    if found is None or not found.is_sound:
+        return None
+    share = "" if prior.weight == 1 else f", at {prior.weight:.0%} of its weight"
+    notice = (
+        f"Only {likelihood.weight:,.0f} customers: the parameters are drawn towards those of documented public shops{share}; "
+        f"from {NONE_FROM:,.0f} customers on the shop speaks for itself."
+    )
+    return Climb(found.point, found.covariance, True, POOLED, (notice,))
 
 
 def _why_left(plain: Optimum | None) -> str:

@@ -17,11 +17,11 @@ import numpy as np
 from customer_genome.models.estimator import Array, FitReport, as_rows
 from customer_genome.models.histories import Histories
 from customer_genome.models.ladder import Climb, Likelihood, Loss, climb
+from customer_genome.models.prior import small_shop_prior
 
 Rung = tuple[str, Callable[[], Array | None]]
 
 SCOUT_ROWS = 4000
-FEW_CUSTOMERS = 200
 ASSUMED_AGE_DAYS = 365.0
 """Unit of time of a shop whose customers all came today."""
 
@@ -79,7 +79,8 @@ def as_likelihood(form: PurchaseForm, histories: Histories, counts: Array, unit:
         part = Histories(histories.frequency[::step], histories.recency_days[::step], histories.age_days[::step])
         scout = form.loss(part, counts[::step], unit)
     loss, weight = form.loss(histories, counts, unit), float(counts.sum())
-    return Likelihood(form.names, loss, weight, form.lower, form.upper, form.centre, form.starts, scout)
+    prior = small_shop_prior(form.model, weight)
+    return Likelihood(form.names, loss, weight, form.lower, form.upper, form.centre, form.starts, scout, prior)
 
 
 def _report(
@@ -115,6 +116,4 @@ def _data_notices(histories: Histories, counts: Array) -> list[str]:
         notices.append(
             "No time has passed since the first purchases: predictions rest on the weak penalty, which assumes about one purchase in two years."
         )
-    if counts.sum() < FEW_CUSTOMERS:
-        notices.append(f"Only {counts.sum():,.0f} customers: the parameters are rough.")
     return notices

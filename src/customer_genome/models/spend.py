@@ -29,7 +29,8 @@ from customer_genome.models.estimator import (
     require_fitted,
 )
 from customer_genome.models.histories import as_column, check_weights, distinct_rows, report_faults
-from customer_genome.models.ladder import Climb, Likelihood, Loss, maximise
+from customer_genome.models.ladder import Climb, Likelihood, Loss, climb_pooled, maximise
+from customer_genome.models.prior import small_shop_prior
 
 PARAMETERS = ("p", "q", "gamma")
 ANCHORED = "likelihood anchored at the observed mean"
@@ -249,18 +250,26 @@ def _climb(spend: _Spend) -> Climb:
 
 
 def _plain(spend: _Spend) -> Climb | None:
-    """Return the plain maximum-likelihood fit, or None where it is not usable."""
-    scout = None
+    """Return the maximum-likelihood fit, pooled where customers are few, or None where it is not usable."""
+    scout, weight = None, float(spend.counts.sum())
     if len(spend.n) > 2 * _SCOUT_ROWS:
         step = len(spend.n) // _SCOUT_ROWS
         scout = _loss(_Spend(spend.n[::step], spend.mean[::step], spend.counts[::step]))
-    best = maximise(Likelihood(PARAMETERS, _loss(spend), float(spend.counts.sum()), _LOWER, _UPPER, _CENTRE, _STARTS, scout))
-    if best is None or not best.is_sound or best.covariance is None:
-        return None
-    p, excess, gamma = np.exp(best.point)
-    if abs(np.log(p * gamma / excess / spend.observed_mean)) > np.log(MEAN_TOLERANCE):
+    prior = small_shop_prior(GammaGamma.name, weight)
+    likelihood = Likelihood(PARAMETERS, _loss(spend), weight, _LOWER, _UPPER, _CENTRE, _STARTS, scout, prior)
+    pooled = climb_pooled(likelihood)
+    if pooled is not None and _is_near(spend, pooled.point):
+        return pooled
+    best = maximise(likelihood)
+    if best is None or not best.is_sound or not _is_near(spend, best.point):
         return None
     return Climb(best.point, best.covariance, True, "maximum likelihood", ())
+
+
+def _is_near(spend: _Spend, point: Array) -> bool:
+    """Return whether the population's mean is near the observed one."""
+    p, excess, gamma = np.exp(point)
+    return bool(abs(np.log(p * gamma / excess / spend.observed_mean)) <= np.log(MEAN_TOLERANCE))
 
 
 def _loss(spend: _Spend) -> Loss:
