@@ -216,3 +216,61 @@ def test_columns_of_the_customer_table_are_exported_under_names_of_their_own(tmp
     assert {"age", "attribute_segment_name", "attribute_recency", "is_suppressed"} <= set(written["columns"])
     assert len({name.lower() for name in written["columns"]}) == len(written["columns"])
     assert pq.read_table(tmp_path / "x.parquet").column("is_suppressed").to_pylist() == [False, True]
+
+
+# --- stored models -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_shop(tmp_path: Path) -> str:
+    path = tmp_path / "lines.parquet"
+    pq.write_table(simulate(n_lines=4_000, seed=3).order_lines().read_all(), path)
+    return str(path)
+
+
+def test_stored_models_score_without_a_fit(small_shop, tmp_path):
+    workspace = tmp_path / "w"
+    first = genome("run", small_shop, "--workspace", str(workspace), "--progress", "none")
+    again = genome("run", small_shop, "--workspace", str(workspace), "--no-refit", "--progress", "none")
+    assert again["version"] == "v00002"
+    assert again["models"] == first["models"] == dict.fromkeys(("purchases", "spend", "clusters"), "v00001")
+    assert "purchases v00001" in " ".join(again["notices"])
+    assert again["fit"] == first["fit"]
+    assert sorted(path.name for path in (workspace / "models" / "spend").iterdir()) == ["aliases.json", "v00001"]
+    with Genome.open(workspace, version="v00001") as fitted, Genome.open(workspace) as scored:
+        assert scored.table("customers").equals(fitted.table("customers"))
+        assert scored.manifest["models"] == fitted.manifest["models"]
+    assert genome("run", small_shop, "--workspace", str(workspace), "--progress", "none")["models"]["spend"] == "v00002"
+
+
+def test_stored_models_score_what_they_have_not_seen(small_shop, tmp_path):
+    """Fitted at an earlier cutoff, the models stay as they were; counted figures are those of the new cutoff."""
+    workspace = tmp_path / "w"
+    earlier = genome("run", small_shop, "--workspace", str(workspace), "--as-of", "2023-02-01", "--progress", "none")
+    later = genome("run", small_shop, "--workspace", str(workspace), "--no-refit", "--progress", "none")
+    assert later["customers"] > earlier["customers"]
+    assert later["fit"] == earlier["fit"]
+    with Genome.open(workspace) as published:
+        segments = published.table("segments").to_pylist()
+        scores = published.query("select recency_score, count(*) as n from customers group by 1 order by 1").to_pylist()
+    assert sum(row["customers"] for row in segments) == later["customers"]
+    assert [row["recency_score"] for row in scores] == [1, 2, 3, 4, 5]
+    assert all(0.1 < row["n"] / later["customers"] < 0.3 for row in scores)
+
+
+def test_without_stored_models_nothing_is_run(small_shop, tmp_path):
+    result = runner.invoke(app, ["run", small_shop, "--workspace", str(tmp_path / "w"), "--no-refit", "--progress", "none"])
+    assert result.exit_code == 1
+    assert "Fit one with `genome run`" in str(result.exception)
+    assert versions(Workspace(tmp_path / "w")) == []
+
+
+def test_a_sample_fits_what_everybody_is_scored_with(small_shop, tmp_path):
+    workspace = tmp_path / "w"
+    workspace.mkdir()
+    (workspace / "genome.toml").write_text("[prediction]\nfit_sample = 100\n")
+    result = genome("run", small_shop, "--workspace", str(workspace), "--progress", "none")
+    with Genome.open(workspace) as published:
+        customers = published.table("customers")
+    assert customers.num_rows == result["customers"] > 200
+    assert customers["clv_180d"].null_count == customers["cluster_kmeans"].null_count == 0

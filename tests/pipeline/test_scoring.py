@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 from customer_genome.decisions.customers import value_at
-from customer_genome.decisions.priority import clv_cuts
 from customer_genome.errors import SettingsError
 from customer_genome.fitting import Models, fit_models, numbers
 from customer_genome.models.segments import quintile_cuts, rfm_scores
@@ -26,6 +25,7 @@ from customer_genome.scoring import (
 )
 from customer_genome.settings import SegmentSettings, Settings
 from customer_genome.warehouse.duckdb import DuckDBEngine
+from in_memory import clv_cuts
 from simulated_facts import AS_OF, engine_with, simulated_facts
 
 SETTINGS = Settings(None)
@@ -42,7 +42,7 @@ def models(facts) -> Models:
 
 
 def valuation_of(facts: pa.Table, models: Models) -> Valuation:
-    return Valuation(models, Population.of(engine_with(facts)), AS_OF, 90, 0.1, 1.0, 7, (0.4, 0.7))
+    return Valuation.of(engine_with(facts), models, SETTINGS, AS_OF, 90)
 
 
 def scored(facts: pa.Table, models: Models, playbooks: dict | None = None, settings: Settings = SETTINGS):
