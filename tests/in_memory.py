@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from customer_genome.decisions.conditions import Condition, Figure, figures_wanted
 from customer_genome.decisions.customers import Customers, value_at
 from customer_genome.decisions.playbooks import Assignment, Playbook, PlaybookCheck, assign, check, wanted_figures
-from customer_genome.decisions.segment_names import FIGURES
+from customer_genome.decisions.priority import CLV_PERCENTS
+from customer_genome.decisions.segment_names import FIGURES, SegmentName, name_segments
 
 
 def known_in(table: pa.Table) -> frozenset[str]:
@@ -21,12 +23,31 @@ def known_in(table: pa.Table) -> frozenset[str]:
 
 
 def figures_of(playbooks: Sequence[Playbook], table: pa.Table) -> dict[str, float]:
-    """Return the figures of customers behind p30, mean and median."""
-    customers, figures = Customers(table), {}
-    for figure in wanted_figures(playbooks, customers):
+    """Return the figures of customers behind p30, mean and median in the rules of playbooks."""
+    customers = Customers(table)
+    return _values(wanted_figures(playbooks, customers), customers)
+
+
+def statistics_of(conditions: Sequence[Condition], customers: Customers) -> dict[str, float]:
+    """Return the same of a few rules."""
+    return _values(figures_wanted(conditions, customers), customers)
+
+
+def _values(figures: Sequence[Figure], customers: Customers) -> dict[str, float]:
+    found = {}
+    for figure in figures:
         values = customers.numbers(figure.column)
-        figures[figure.key] = float(np.nanmean(values)) if figure.percent is None else value_at(values, figure.percent)
-    return figures
+        found[figure.key] = float(np.nanmean(values)) if figure.percent is None else value_at(values, figure.percent)
+    return found
+
+
+def clv_cuts(clv: npt.ArrayLike) -> tuple[float, float]:
+    """Return the values that part Low from Medium and Medium from High; nobody is Low or High where all are alike."""
+    known = np.asarray(clv, dtype=np.float64)
+    known = known[~np.isnan(known)]
+    if len(known) == 0 or known.min() == known.max():
+        return (-np.inf, np.inf)
+    return (value_at(known, CLV_PERCENTS[0]), value_at(known, CLV_PERCENTS[1]))
 
 
 def assigned(playbooks: Sequence[Playbook], table: pa.Table, currency: str = "") -> Assignment:
@@ -51,6 +72,11 @@ def figures_of_clusters(labels: npt.ArrayLike, table: pa.Table) -> pa.Table:
         values = customers.numbers(column) if customers.has(column) else np.full(len(of), np.nan)
         columns[name] = pa.array([_summary(values[rows], kind) for _, rows in members], pa.float64(), from_pandas=True)
     return pa.table(columns)
+
+
+def named(labels: npt.ArrayLike, table: pa.Table, currency: str = "") -> tuple[SegmentName, ...]:
+    """Return the names of the clusters of customers."""
+    return name_segments(figures_of_clusters(labels, table), currency=currency)
 
 
 def _summary(values: npt.NDArray[np.float64], kind: str) -> float:

@@ -25,7 +25,7 @@ from customer_genome.warehouse.build import sql_text
 from customer_genome.warehouse.duckdb import DuckDBEngine
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.quantiles import Quantile, values_at
-from in_memory import assigned, figures_of, figures_of_clusters, known_in
+from in_memory import assigned, figures_of, figures_of_clusters, known_in, named
 
 PLAYBOOKS = parse_playbooks(
     tomllib.loads(files("customer_genome.decisions").joinpath("playbooks.toml").read_text(encoding="utf-8"))
@@ -78,8 +78,8 @@ def customers(n: int, seed: int = 3, *, without: tuple[str, ...] = ()) -> pa.Tab
             "cluster_kmeans": pa.array(np.minimum(chance.geometric(0.5, n), 4) - 1, pa.int64()),
         }
     )  # fmt: skip
-    named = name_segments(figures_of_clusters(table["cluster_kmeans"].to_numpy(), table), currency="EUR")
-    table = table.append_column("segment_name", segment_column(table["cluster_kmeans"].to_numpy(), named)).drop_columns(without)
+    names = named(table["cluster_kmeans"].to_numpy(), table, "EUR")
+    table = table.append_column("segment_name", segment_column(table["cluster_kmeans"].to_numpy(), names)).drop_columns(without)
     given = assigned(PLAYBOOKS, table, "EUR")
     return table.append_column("playbook", given.playbook).append_column("matching", given.matching)
 
@@ -93,9 +93,9 @@ def tried() -> Clusters:
 def sides(engine: Engine, table: pa.Table, clusters: Clusters) -> dict[str, pa.Table]:
     """Return the side tables of customers."""
     engine.write("everyone", table)
-    named = name_segments(cluster_figures(engine, "everyone"), currency="EUR")
+    names = name_segments(cluster_figures(engine, "everyone"), currency="EUR")
     return side_tables(
-        engine, "everyone", named=named, playbooks=PLAYBOOKS, known=known_columns(engine, "everyone"), clusters=clusters, currency="EUR"
+        engine, "everyone", named=names, playbooks=PLAYBOOKS, known=known_columns(engine, "everyone"), clusters=clusters, currency="EUR"
     )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from customer_genome.decisions.conditions import Average, Condition, Multiple, Quantile, holds, parse_condition, statistics_of
+from customer_genome.decisions.conditions import Average, Condition, Multiple, Quantile, holds, parse_condition
 from customer_genome.decisions.customers import Customers, value_at
 from customer_genome.errors import SettingsError
+from in_memory import statistics_of
 
 
 @pytest.mark.parametrize(

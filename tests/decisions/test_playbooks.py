@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from customer_genome.decisions.customers import known_in
 from customer_genome.decisions.playbooks import (
     NOTHING_ELSE_FITS,
-    Assignment,
     Playbook,
-    PlaybookCheck,
     assign,
-    check,
-    figures_of,
     parse_playbooks,
 )
 from customer_genome.decisions.priority import churn_band
 from customer_genome.errors import ContractError, SettingsError
+from in_memory import assigned, checked, figures_of, known_in
 
 
 def entry(name: str, priority: int, when: list[str], action: str = "Do it.", **more: object) -> dict:
@@ -33,16 +28,6 @@ def entry(name: str, priority: int, when: list[str], action: str = "Do it.", **m
 def playbooks(*entries: dict) -> tuple[Playbook, ...]:
     """Return parsed playbooks with a last one for everybody else."""
     return parse_playbooks({"playbook": [*entries, entry("Rest", 999, [])]})
-
-
-def assigned(books: tuple[Playbook, ...], table: pa.Table, currency: str = "") -> Assignment:
-    """Return what customers get among themselves."""
-    return assign(books, table, currency=currency, figures=figures_of(books, table), known=known_in(table))
-
-
-def checked(books: tuple[Playbook, ...], table: pa.Table) -> tuple[PlaybookCheck, ...]:
-    """Return what playbooks do to customers in memory."""
-    return check(books, Counter(assigned(books, table).matching.to_pylist()), known_in(table))
 
 
 TABLE = pa.table(

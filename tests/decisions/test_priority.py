@@ -9,13 +9,13 @@ import pytest
 from customer_genome.decisions.priority import (
     churn_band,
     clv_band,
-    clv_cuts,
     confidence_score,
     expected_value_loss,
     heat_map,
     priority_segment,
 )
 from customer_genome.errors import SettingsError
+from in_memory import clv_cuts
 
 
 def test_the_best_fifth_is_high_and_the_lower_half_low() -> None:
@@ -66,24 +66,12 @@ def test_priority_reads_as_both_bands() -> None:
     assert priority_segment(value, risk).to_pylist() == ["High value / High risk", "Low value / Unknown risk"]
 
 
-def test_the_heat_map_adds_up_to_the_customers_and_the_money(shop: pa.Table) -> None:
-    clv, churn = shop["clv_180d"].to_numpy(), shop["churn_probability"].to_numpy()
-    cells = heat_map(clv, churn, clv_band(clv, clv_cuts(clv)), churn_band(churn))
-    assert [(cell.clv_band, cell.churn_band) for cell in cells[:4]] == [
-        ("High", "High"),
-        ("High", "Medium"),
-        ("High", "Low"),
-        ("Medium", "High"),
+def test_the_heat_map_has_nine_cells_and_zeros_where_nobody_is() -> None:
+    cells = heat_map({("High", "Low"): (3, 900.0, 45.0), ("Low", "High"): (1, 10.0, 9.0)}, 5)
+    assert [(cell.clv_band, cell.churn_band) for cell in cells] == [
+        (value, risk) for value in ("High", "Medium", "Low") for risk in ("High", "Medium", "Low")
     ]
-    assert len(cells) == 9 and sum(cell.n_customers for cell in cells) == shop.num_rows
-    assert sum(cell.share_of_customers for cell in cells) == pytest.approx(1)
-    assert sum(cell.clv for cell in cells) == pytest.approx(clv.sum())
-    assert sum(cell.expected_value_loss for cell in cells) == pytest.approx((clv * churn).sum())
-
-
-def test_customers_without_a_band_are_in_no_cell() -> None:
-    clv, churn = np.array([1.0, 9.0, 9.0]), np.array([0.9, np.nan, 0.1])
-    cells = heat_map(clv, churn, clv_band(clv, (2, 5)), churn_band(churn))
-    assert sum(cell.n_customers for cell in cells) == 2
-    assert np.isfinite([cell.expected_value_loss for cell in cells]).all()
-    assert heat_map([], [], pa.array([], pa.string()), pa.array([], pa.string()))[0].share_of_customers == 0
+    assert [cell.n_customers for cell in cells] == [0, 0, 3, 0, 0, 0, 1, 0, 0]
+    assert sum(cell.share_of_customers for cell in cells) == pytest.approx(4 / 5), "one customer has no band"
+    assert sum(cell.clv for cell in cells) == 910 and cells[2].expected_value_loss == 45
+    assert heat_map({}, 0)[0].share_of_customers == 0

@@ -9,6 +9,7 @@ import pytest
 from customer_genome.decisions.segment_names import LABELS, STRATEGIES, name_segments, segment_column
 from customer_genome.errors import ContractError
 from customer_genome.models.clusters import fit_clusters
+from in_memory import figures_of_clusters, named
 
 
 def cluster(n: int, **facts: float) -> dict[str, list[float]]:
@@ -42,7 +43,7 @@ GONE = cluster(80, total_spend=40.0, churn_probability=0.9, recency_days=300.0, 
 
 
 def test_each_kind_of_cluster_earns_its_label() -> None:
-    names = name_segments(*table(BEST, RISING, BARGAIN, SLOWING, GONE))
+    names = named(*table(BEST, RISING, BARGAIN, SLOWING, GONE))
     assert [segment.name for segment in names] == [
         "Loyal & High Value",
         "Growing Customers",
@@ -56,21 +57,21 @@ def test_each_kind_of_cluster_earns_its_label() -> None:
 
 def test_the_number_of_the_cluster_plays_no_part() -> None:
     labels, facts = table(BEST, RISING, BARGAIN, SLOWING, GONE)
-    here = segment_column(labels, name_segments(labels, facts))
+    here = segment_column(labels, named(labels, facts))
     renumbered = np.array([3, 0, 4, 2, 1])[labels]
-    assert segment_column(renumbered, name_segments(renumbered, facts)).equals(here)
+    assert segment_column(renumbered, named(renumbered, facts)).equals(here)
 
 
 def test_without_discounts_small_orders_stand_in_and_the_reason_says_so() -> None:
     labels, facts = table(BEST, RISING, BARGAIN, GONE, without=("discount_share",))
-    names = name_segments(labels, facts)
+    names = named(labels, facts)
     assert names[2].label == "Price Sensitive"
     assert "no discounts, so this is judged by small orders" in names[2].reason
     assert "no discounts" not in names[0].reason
 
 
 def test_a_shop_that_loses_nobody_has_no_high_churn_risk() -> None:
-    names = name_segments(
+    names = named(
         *table(
             cluster(30, total_spend=900.0, churn_probability=0.001),
             cluster(60, churn_probability=0.02),
@@ -83,7 +84,7 @@ def test_a_shop_that_loses_nobody_has_no_high_churn_risk() -> None:
 def test_clusters_that_earn_the_same_label_are_told_apart_by_what_differs() -> None:
     old = cluster(50, churn_probability=0.2, recency_days=20.0, spend_last_90d=60.0, tenure_days=700.0)
     new = cluster(50, churn_probability=0.2, recency_days=20.0, spend_last_90d=60.0, tenure_days=70.0)
-    names = name_segments(*table(BEST, old, new, GONE))
+    names = named(*table(BEST, old, new, GONE))
     assert [segment.name for segment in names][1:3] == ["Growing Customers (long-standing)", "Growing Customers (newer)"]
 
 
@@ -91,37 +92,39 @@ def test_clusters_that_earn_the_same_label_are_told_apart_by_what_differs() -> N
 def test_names_are_unique_however_many_clusters_there_are(n: int) -> None:
     chance = np.random.default_rng(n)
     same = [cluster(5) for _ in range(n // 2)]
-    names = name_segments(*table(*same, *(cluster(5, total_spend=float(chance.uniform(50, 150))) for _ in range(n - n // 2))))
+    names = named(*table(*same, *(cluster(5, total_spend=float(chance.uniform(50, 150))) for _ in range(n - n // 2))))
     assert len({segment.name for segment in names}) == n
     assert {segment.label for segment in names} <= set(LABELS)
 
 
 def test_a_file_without_recency_and_risk_still_gets_names() -> None:
     labels, facts = table(BEST, RISING, GONE)
-    names = name_segments(labels, facts.select(["total_spend", "n_orders"]))
+    names = named(labels, facts.select(["total_spend", "n_orders"]))
     assert names[0].label == "Loyal & High Value"
-    bare = name_segments(np.zeros(3, dtype=int), pa.table({"customer_id": ["a", "b", "c"]}))
+    bare = named(np.zeros(3, dtype=int), pa.table({"customer_id": ["a", "b", "c"]}))
     assert bare[0].reason == "Nothing is known about them but that they are alike."
 
 
 def test_the_reason_gives_the_figures() -> None:
-    names = name_segments(*table(BEST, GONE), currency="GBP")
+    names = named(*table(BEST, GONE), "GBP")
     assert names[0].reason.startswith(
         "Spend £1,000 each (4.3 x everybody's); risk of not coming back 5 % (7 % of everybody's); last order typically 8 days ago"
     )
     assert names[0].profile["mean_spend"] == 1000
 
 
-def test_labels_and_customers_must_go_together() -> None:
-    with pytest.raises(ContractError, match="2 cluster labels for 3 customers"):
-        name_segments([0, 1], pa.table({"total_spend": [1.0, 2.0, 3.0]}))
+@pytest.mark.parametrize(("rows", "found"), [([0, 1], 0), ([0, 2, 2], 2)])
+def test_figures_need_one_row_for_everybody(rows: list[int], found: int) -> None:
+    figures = figures_of_clusters(*table(BEST, GONE)).take(pa.array(rows))
+    with pytest.raises(ContractError, match=f"{found} rows for everybody among {len(rows)}"):
+        name_segments(figures)
 
 
 def test_online_retail_has_readable_segments(online_retail: pa.Table) -> None:
     features = ("recency_days", "n_orders", "total_spend", "mean_order_value", "tenure_days")
     numbers = [online_retail[name].cast(pa.float64()).to_numpy() for name in features]
     found = fit_clusters(np.column_stack(numbers), features, numbers[2])
-    names = name_segments(found.labels, online_retail, currency="GBP")
+    names = named(found.labels, online_retail, "GBP")
     assert names[0].label == "Loyal & High Value", "those who spend most come first"
     assert len({segment.name for segment in names}) == found.k
     leaving = [segment for segment in names if segment.label == "High Churn Risk"]

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from customer_genome.decisions.conditions import OPERATORS, Average, Condition, Multiple, Quantile, parse_condition
 from customer_genome.decisions.crowd import spend_bins
-from customer_genome.decisions.customers import known_in
 from customer_genome.decisions.findings import findings, gini_of
-from customer_genome.decisions.playbooks import KNOWN_COLUMNS, Assignment, assign, check, figures_of, parse_playbooks
-from customer_genome.decisions.priority import BANDS, churn_band, clv_band, clv_cuts
+from customer_genome.decisions.playbooks import KNOWN_COLUMNS, assign, check, parse_playbooks
+from customer_genome.decisions.priority import BANDS, churn_band, clv_band
 from customer_genome.decisions.wording import parse_template
 from customer_genome.errors import SettingsError
+from in_memory import assigned, clv_cuts, figures_of, known_in
 
 PLAYBOOKS = parse_playbooks(
     tomllib.loads(files("customer_genome.decisions").joinpath("playbooks.toml").read_text(encoding="utf-8"))
@@ -123,11 +123,6 @@ def shop(seed: int, n: int) -> pa.Table:
     )
 
 
-def assigned(table: pa.Table) -> Assignment:
-    """Return what the packaged playbooks give customers among themselves."""
-    return assign(PLAYBOOKS, table, figures=figures_of(PLAYBOOKS, table), known=known_in(table))
-
-
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -135,7 +130,7 @@ seeds = st.integers(0, 2**32 - 1)
 @given(seeds, st.integers(0, 60))
 def test_everybody_has_exactly_one_playbook_action_and_reason(seed: int, n: int) -> None:
     table = shop(seed, n)
-    given_ = assigned(table)
+    given_ = assigned(PLAYBOOKS, table)
     checks = check(PLAYBOOKS, Counter(given_.matching.to_pylist()), known_in(table))
     assert [len(column) for column in given_] == [n, n, n, n]
     assert not any(column.null_count for column in given_)
@@ -149,8 +144,8 @@ def test_everybody_has_exactly_one_playbook_action_and_reason(seed: int, n: int)
 def test_customers_in_another_order_get_the_same_playbooks(seed: int, n: int) -> None:
     table = shop(seed, n)
     shuffled = np.random.default_rng(seed).permutation(n)
-    there = assigned(table.take(pa.array(shuffled)))
-    for here, column in zip(assigned(table), there, strict=True):
+    there = assigned(PLAYBOOKS, table.take(pa.array(shuffled)))
+    for here, column in zip(assigned(PLAYBOOKS, table), there, strict=True):
         assert column.equals(here.take(pa.array(shuffled)))
 
 
@@ -158,7 +153,7 @@ def test_customers_in_another_order_get_the_same_playbooks(seed: int, n: int) ->
 @given(seeds, st.integers(1, 60), st.lists(st.integers(0, 60), max_size=6))
 def test_any_split_into_batches_gives_the_same_playbooks(seed: int, n: int, cuts: list[int]) -> None:
     table = shop(seed, n)
-    figures, known, whole = figures_of(PLAYBOOKS, table), known_in(table), assigned(table)
+    figures, known, whole = figures_of(PLAYBOOKS, table), known_in(table), assigned(PLAYBOOKS, table)
     edges = sorted({0, n, *(cut % n for cut in cuts)})
     batches = [
         assign(PLAYBOOKS, table.slice(low, high - low), figures=figures, known=known) for low, high in itertools.pairwise(edges)
@@ -174,7 +169,7 @@ def test_the_unit_of_money_changes_no_packaged_playbook(seed: int, n: int, facto
     there = table
     for name in ("total_spend", "clv_180d"):
         there = there.set_column(there.column_names.index(name), name, pa.compute.multiply(there[name], factor))
-    assert assigned(there).playbook.equals(assigned(table).playbook)
+    assert assigned(PLAYBOOKS, there).playbook.equals(assigned(PLAYBOOKS, table).playbook)
 
 
 amounts = st.lists(st.integers(0, 10**8).map(lambda cents: cents / 100), min_size=1, max_size=60)

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_genome.decisions.customers import BoolArray, Customers, FloatArray, Kind, value_at
+from customer_genome.decisions.customers import BoolArray, Customers, FloatArray, Kind
 from customer_genome.errors import SettingsError
 
 OPERATORS: tuple[str, ...] = ("<=", ">=", "!=", "<", ">", "=", "in")
@@ -255,17 +255,6 @@ def figures_wanted(conditions: Iterable[Condition], customers: Customers) -> tup
         percent = value.percent if isinstance(value, Quantile) else 50.0 if value == Average("median") else None
         wanted[key] = Figure(key, column, percent, customers.kind(column) == "date")
     return tuple(wanted.values())
-
-
-def statistics_of(conditions: Iterable[Condition], customers: Customers) -> dict[str, float]:
-    """Return the figures of customers in memory for every rule that needs one, keyed as `Condition.statistic`."""
-    figures: dict[str, float] = {}
-    for figure in figures_wanted(conditions, customers):
-        values = customers.numbers(figure.column)
-        figures[figure.key] = (
-            float(np.sort(values[~np.isnan(values)]).mean()) if figure.percent is None else value_at(values, figure.percent)
-        )
-    return figures
 
 
 def holds(condition: Condition, customers: Customers, statistics: Mapping[str, float]) -> BoolArray:

@@ -78,12 +78,6 @@ class Customers:
         return self._texts[column]
 
 
-def known_in(table: pa.Table) -> frozenset[str]:
-    """Return the columns of customers in memory that say something about at least one of them."""
-    customers = Customers(table)
-    return frozenset(column for column in table.column_names if customers.has(column))
-
-
 def value_at(values: FloatArray, percent: float) -> float:
     """Return the smallest known value that at least `percent` % of the known values do not exceed; NaN if none is known.
 

@@ -7,7 +7,6 @@ The first playbook whose rules all hold takes the customer. This module must not
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -25,9 +24,8 @@ from customer_genome.decisions.conditions import (
     holds,
     parse_condition,
     right_side,
-    statistics_of,
 )
-from customer_genome.decisions.customers import BoolArray, Customers, IntArray, known_in
+from customer_genome.decisions.customers import BoolArray, Customers, IntArray
 from customer_genome.decisions.wording import ACT_BY, Template, fact_text, fill, number_text, parse_template, phrase_of
 from customer_genome.errors import ContractError, SettingsError, did_you_mean
 
@@ -255,17 +253,6 @@ def _faults_together(playbooks: Sequence[Playbook]) -> Iterable[str]:
 # --- playbooks to customers ------------------------------------------------------------------------------------
 
 
-def figures_of(playbooks: Sequence[Playbook], table: pa.Table) -> dict[str, float]:
-    """Return the run's own figures behind p30, mean and median ("recency_days p30" -> 17.0).
-
-    Handed to `assign`, they judge a later or single customer by the customers of this run.
-    """
-    customers = Customers(table)
-    conditions = [condition for playbook in playbooks for condition in playbook.when]
-    wanted_figures(playbooks, customers)
-    return statistics_of(conditions, customers)
-
-
 def wanted_figures(playbooks: Sequence[Playbook], customers: Customers) -> tuple[Figure, ...]:
     """Return every figure of all customers that the rules compare with; a table without rows is enough to tell.
 
@@ -288,12 +275,12 @@ def assign(
     table: pa.Table,
     *,
     currency: str = "",
-    figures: Mapping[str, float] | None = None,
-    known: frozenset[str] | None = None,
+    figures: Mapping[str, float],
+    known: frozenset[str],
 ) -> Assignment:
     """Give every customer the first playbook that fits, the action in their own facts, and the reason.
 
-    With `figures` and `known` of all customers a batch of them gets what it would get among all.
+    A batch gets what it would get among all customers, of whom `figures` and `known` tell.
 
     Parameters
     ----------
@@ -302,11 +289,10 @@ def assign(
         Facts and predictions; a null or NaN never matches a rule.
     currency : str
         Code of the money in sentences ("GBP"); empty = bare numbers.
-    figures : mapping, optional
-        The figures of all customers behind p30, mean and median; by default those of `table`.
-    known : frozenset of str, optional
-        The columns that say something about at least one of all customers, bands and segment names among them; by default those
-        of `table`.
+    figures : mapping
+        Those of `wanted_figures` over all customers, by key.
+    known : frozenset of str
+        The columns that say something about at least one of all customers, bands and segment names among them.
 
     Raises
     ------
@@ -317,16 +303,15 @@ def assign(
     """
     customers = Customers(table, known)
     _refuse_contradictions(playbooks, customers)
-    known_figures = figures_of(playbooks, table) if figures is None else figures
-    _refuse_missing_figures(playbooks, customers, known_figures)
-    matches = _matches(playbooks, customers, known_figures)
+    _refuse_missing_figures(playbooks, customers, figures)
+    matches = _matches(playbooks, customers, figures)
     place = _first(matches, len(customers))
     rows_of = [np.flatnonzero(place == number) for number in range(len(playbooks))]
     names, actions, reasons = [], [], []
     for playbook, rows in zip(playbooks, rows_of, strict=True):
         names.append(pa.repeat(playbook.name, len(rows)))
         actions.append(fill(playbook.action, customers, rows, currency))
-        reasons.append(_reason(playbook, customers, rows, known_figures, currency))
+        reasons.append(_reason(playbook, customers, rows, figures, currency))
     back = pa.array(np.argsort(np.concatenate(rows_of), kind="stable"))
     taken, told, why = (
         pa.concat_arrays([piece.cast(pa.string()) for piece in pieces]).take(back) for pieces in (names, actions, reasons)
@@ -341,9 +326,7 @@ def _matching(playbooks: Sequence[Playbook], matches: Sequence[BoolArray]) -> pa
     return pa.array(names, pa.string()).take(pa.array(place.reshape(-1)))
 
 
-def check(
-    playbooks: Sequence[Playbook], counts: Mapping[str, int] | pa.Table, known: frozenset[str] | None = None
-) -> tuple[PlaybookCheck, ...]:
+def check(playbooks: Sequence[Playbook], counts: Mapping[str, int], known: frozenset[str]) -> tuple[PlaybookCheck, ...]:
     """Return, per playbook, how many customers it fits and takes, which others it overlaps, and whether it is switched off.
 
     Parameters
@@ -353,10 +336,6 @@ def check(
     known : frozenset of str
         The columns that say something about at least one customer.
     """
-    if isinstance(counts, pa.Table):
-        known = known_in(counts)
-        counts = Counter(assign(playbooks, counts).matching.to_pylist())
-    known = known or frozenset()
     sets = [(frozenset(text.strip(MARK).split(MARK)), count) for text, count in counts.items()]
     checks = []
     for number, playbook in enumerate(playbooks):
@@ -423,9 +402,8 @@ def _refuse_unknown_columns(playbooks: Sequence[Playbook], customers: Customers)
 def _refuse_contradictions(playbooks: Sequence[Playbook], customers: Customers) -> None:
     """Raise where a batch has values in a column that was said to be empty: its playbooks would be switched off for nothing."""
     needed = {column for playbook in playbooks for column in (*playbook.columns, *playbook.action.columns)}
-    wrong = sorted(
-        known_in(customers.table.select(sorted(needed & set(customers.table.column_names) - (customers.known or needed))))
-    )
+    batch = Customers(customers.table)
+    wrong = [column for column in sorted(needed) if not customers.has(column) and batch.has(column)]
     if wrong:
         raise ContractError(
             f"playbooks: {', '.join(wrong)} has values in this batch and is not among the known columns. "

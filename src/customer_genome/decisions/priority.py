@@ -6,16 +6,15 @@ as Arrow arrays, money as NumPy arrays, and the heat map of value by risk. This 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_genome.decisions.customers import FloatArray, value_at
+from customer_genome.decisions.customers import FloatArray
 from customer_genome.errors import SettingsError
 
 BANDS: tuple[str, str, str] = ("Low", "Medium", "High")
@@ -27,32 +26,6 @@ CHURN_CUTS: tuple[float, float] = (0.4, 0.7)
 """Risk is a calibrated probability and means the same in every shop and every month, so its bands are fixed numbers: cut
 by rank, a shop that loses nobody would still show a third of its customers in red. Low is below 40 %: rather likely to
 come back; High from 70 %: a return would be the exception."""
-
-
-def clv_cuts(clv: npt.ArrayLike, percents: Sequence[float] = CLV_PERCENTS) -> tuple[float, float]:
-    """Return the values that part Low from Medium and Medium from High, by counting customers.
-
-    Parameters
-    ----------
-    clv : float array, shape (n_customers,), money; NaN = unknown
-
-    Returns
-    -------
-    (float, float)
-        A customer above the first is at least Medium, above the second High. (-inf, inf), everybody Medium, where all
-        values are equal or none is known.
-
-    Examples
-    --------
-    >>> clv_cuts([0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
-    (3.0, 6.0)
-    """
-    low, high = _rising(percents, "CLV percents")
-    values = np.asarray(clv, dtype=np.float64)
-    known = values[~np.isnan(values)]
-    if len(known) == 0 or known.min() == known.max():
-        return (-np.inf, np.inf)
-    return (value_at(known, low), value_at(known, high))
 
 
 def clv_band(clv: npt.ArrayLike, cuts: Sequence[float]) -> pa.StringArray:
@@ -135,7 +108,7 @@ class HeatCell:
     expected_value_loss: float
 
 
-def heat_map(found: Any, n_customers: Any, clv_bands: Any = None, churn_bands: Any = None) -> tuple[HeatCell, ...]:
+def heat_map(found: Mapping[tuple[str, str], tuple[int, float, float]], n_customers: int) -> tuple[HeatCell, ...]:
     """Return the nine cells, High value first and High risk first; cells without customers are there with zeros.
 
     Parameters
@@ -151,14 +124,6 @@ def heat_map(found: Any, n_customers: Any, clv_bands: Any = None, churn_bands: A
     >>> heat_map({("High", "Low"): (2, 100.0, 5.0)}, 4)[2]
     HeatCell(clv_band='High', churn_band='Low', n_customers=2, share_of_customers=0.5, clv=100.0, expected_value_loss=5.0)
     """
-    if clv_bands is not None:
-        value_, loss_ = np.asarray(found, dtype=np.float64), expected_value_loss(found, n_customers)
-        pairs = np.array(list(zip(_texts(clv_bands).to_pylist(), _texts(churn_bands).to_pylist(), strict=True)), dtype=object)
-        inside = {
-            (v, r): np.array([pair[0] == v and pair[1] == r for pair in pairs], dtype=np.bool_) for v in BANDS for r in BANDS
-        }
-        n_customers = len(value_)
-        found = {key: (int(rows.sum()), float(value_[rows].sum()), float(loss_[rows].sum())) for key, rows in inside.items()}
     cells = []
     for value in reversed(BANDS):
         for risk in reversed(BANDS):

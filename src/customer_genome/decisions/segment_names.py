@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_genome.decisions.conditions import holds, parse_condition
-from customer_genome.decisions.customers import Customers, FloatArray, value_at
+from customer_genome.decisions.customers import Customers, FloatArray
 from customer_genome.decisions.wording import money_text
 from customer_genome.errors import ContractError
 
@@ -103,9 +103,7 @@ class SegmentName:
     profile: Mapping[str, float]
 
 
-def name_segments(
-    figures: pa.Table | npt.ArrayLike, table: pa.Table | None = None, *, currency: str = ""
-) -> tuple[SegmentName, ...]:
+def name_segments(figures: pa.Table, *, currency: str = "") -> tuple[SegmentName, ...]:
     """Name every cluster, by cluster number.
 
     Parameters
@@ -121,8 +119,6 @@ def name_segments(
     ContractError
         When the figures have no row for everybody.
     """
-    if not isinstance(figures, pa.Table):
-        figures = figures_of_clusters(figures, table if table is not None else pa.table({}))
     everybody = pc.is_null(figures["cluster_kmeans"])
     if pc.sum(everybody).as_py() != 1:
         raise ContractError(
@@ -170,32 +166,6 @@ def _profiles(own: pa.Table, everybody: pa.Table) -> dict[str, FloatArray]:
 def _column(figures: pa.Table, name: str) -> FloatArray:
     """Return a column as floats, NaN where it is empty."""
     return np.asarray(figures[name].cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def figures_of_clusters(labels: npt.ArrayLike, table: pa.Table) -> pa.Table:
-    """Return the figures of clusters of customers in memory."""
-    of = np.asarray(labels, dtype=np.int64)
-    if len(of) != table.num_rows:
-        raise ContractError(f"segment names: {len(of)} cluster labels for {table.num_rows} customers. Wanted: one label per row.")
-    customers = Customers(table)
-    members = [(int(cluster), of == cluster) for cluster in np.unique(of)]
-    members.append((-1, np.ones(len(of), dtype=np.bool_)))
-    columns: dict[str, object] = {
-        "cluster_kmeans": pa.array([cluster if cluster >= 0 else None for cluster, _ in members], pa.int64()),
-        "n_customers": [int(rows.sum()) for _, rows in members],
-    }
-    for name, (column, kind) in FIGURES.items():
-        values = customers.numbers(column) if customers.has(column) else np.full(len(of), np.nan)
-        columns[name] = pa.array([_summary(values[rows], kind) for _, rows in members], pa.float64())
-    return pa.table(columns)
-
-
-def _summary(values: FloatArray, kind: str) -> float:
-    """Return mean, median or sum of the known values; NaN if none is known."""
-    known = np.sort(values[~np.isnan(values)])
-    if len(known) == 0:
-        return float("nan")
-    return value_at(known, 50) if kind == "median" else float(known.mean()) if kind == "mean" else float(known.sum())
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
