@@ -108,7 +108,7 @@ def test_a_file_without_recency_and_risk_still_gets_names() -> None:
 def test_the_reason_gives_the_figures() -> None:
     names = named(*table(BEST, GONE), "GBP")
     assert names[0].reason.startswith(
-        "Spend £1,000 each (4.3 x everybody's); risk of not coming back 5 % (7 % of everybody's); last order typically 8 days ago"
+        "Spend £1,000 each (4.3 x everybody's); risk of not coming back 5.0 % (7 % of everybody's); last order typically 8 days ago"
     )
     assert names[0].profile["mean_spend"] == 1000
 

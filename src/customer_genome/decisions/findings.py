@@ -23,7 +23,7 @@ from customer_genome.decisions.crowd import (
     SpendBins,
     crowd_of,
 )
-from customer_genome.decisions.wording import money_text
+from customer_genome.decisions.wording import money_text, percent_text
 
 Unit = Literal["share", "index", "customers", "money", ""]
 SEGMENT_COLUMNS: tuple[str, ...] = ("segment_name", "rfm_segment", "playbook")
@@ -99,10 +99,12 @@ def revenue_concentration(crowd: Crowd, percent: int, currency: str = "") -> Fin
     who = (
         f"The one customer who spent most (of {n:,})"
         if top == 1
-        else f"The {top:,} customers who spent most ({_percent(top / n)} of {n:,})"
+        else f"The {top:,} customers who spent most ({percent_text(top / n)} of {n:,})"
     )
     verb = "brings" if top == 1 else "bring"
-    sentence = f"{who} {verb} {_percent(share)} of the revenue: {money_text(revenue, currency)} of {money_text(total, currency)}."
+    sentence = (
+        f"{who} {verb} {percent_text(share)} of the revenue: {money_text(revenue, currency)} of {money_text(total, currency)}."
+    )
     return Finding(
         id_, title, sentence, share, "share", n, {"group": (f"top {percent} %", "everybody else"), "share": (share, 1 - share)}
     )
@@ -133,7 +135,7 @@ def revenue_gini(crowd: Crowd) -> Finding:
         if gini < 0.6
         else "spend is very uneven"
     )
-    sentence = f"The Gini coefficient of spend is {gini:.2f} (0 = all alike, 1 = one has it all): {how}. The half that spent least brings {_percent(lower_half)}."
+    sentence = f"The Gini coefficient of spend is {gini:.2f} (0 = all alike, 1 = one has it all): {how}. The half that spent least brings {percent_text(lower_half)}."
     if n == 1:
         sentence = "There is one customer, so spend cannot be uneven."
     return Finding(
@@ -170,7 +172,7 @@ def few_purchases(crowd: Crowd) -> Finding:
         return _no_finding(id_, title, "The data has no number of orders per customer.", 0)
     one, two = crowd.orders.get(1, 0), crowd.orders.get(2, 0)
     share = (one + two) / n
-    sentence = f"{_percent(share)} of {_customers(n)} ordered once or twice: {one:,} once, {two:,} twice."
+    sentence = f"{percent_text(share)} of {_customers(n)} ordered once or twice: {one:,} once, {two:,} twice."
     if n == 1:
         sentence = f"There is one customer, with {crowd.most_orders:,.0f} {'order' if crowd.most_orders == 1 else 'orders'}."
     bins = (
@@ -198,8 +200,8 @@ def top_country(crowd: Crowd, currency: str = "") -> Finding:
         return _no_finding(id_, title, "There is no revenue with a known country among these customers.", n)
     share = min(first.revenue / total, 1.0)
     sentence = (
-        f"Customers whose main country is {first.name} bring {_percent(share)} of the revenue ({money_text(first.revenue, currency)}); "
-        f"they are {_percent(first.n_customers / n)} of {_customers(n)} in {len(groups):,} {'country' if len(groups) == 1 else 'countries'}."
+        f"Customers whose main country is {first.name} bring {percent_text(share)} of the revenue ({money_text(first.revenue, currency)}); "
+        f"they are {percent_text(first.n_customers / n)} of {_customers(n)} in {len(groups):,} {'country' if len(groups) == 1 else 'countries'}."
     )
     return Finding(id_, title, sentence, share, "share", n, _chart("country", groups))
 
@@ -217,7 +219,7 @@ def hidden_potential(crowd: Crowd, currency: str = "") -> Finding:
     horizon = f" within {low.horizon_days:,.0f} days" if low.horizon_days is not None else ""
     rule = (
         f"at most {money_text(low.bound, currency)} so far, {LOW_SPEND_PERCENT:.0f} % of customers spent no more; "
-        f"chance of another order{horizon} at least {_percent(LIKELY_TO_RETURN)}"
+        f"chance of another order{horizon} at least {percent_text(LIKELY_TO_RETURN)}"
     )
     count, n = low.n_likely, low.n
     if count == 0:
@@ -225,7 +227,7 @@ def hidden_potential(crowd: Crowd, currency: str = "") -> Finding:
     else:
         verb = "has" if count == 1 else "have"
         sentence = (
-            f"{_customers(count)} ({_percent(count / n)} of {n:,}) spent little and {verb} a high chance to return ({rule})."
+            f"{_customers(count)} ({percent_text(count / n)} of {n:,}) spent little and {verb} a high chance to return ({rule})."
         )
     chart: dict[str, tuple[float | str, ...]] = {
         "return_probability": tuple(f"{tenth}-{tenth + 10} %" for tenth in range(0, 100, 10)),
@@ -246,8 +248,8 @@ def segment_revenue(crowd: Crowd, column: str, currency: str = "") -> Finding:
     first = groups[0]
     share = min(first.revenue / total, 1.0)
     sentence = (
-        f"The {kind} {first.name} brings {_percent(share)} of the revenue ({money_text(first.revenue, currency)}) "
-        f"with {_percent(first.n_customers / n)} of {_customers(n)}."
+        f"The {kind} {first.name} brings {percent_text(share)} of the revenue ({money_text(first.revenue, currency)}) "
+        f"with {percent_text(first.n_customers / n)} of {_customers(n)}."
     )
     return Finding(id_, title, sentence, share, "share", n, _chart("segment", groups))
 
@@ -267,19 +269,3 @@ def _no_finding(id_: str, title: str, sentence: str, n: int) -> Finding:
 
 def _customers(n: int) -> str:
     return f"{n:,} customer" if n == 1 else f"{n:,} customers"
-
-
-def _percent(share: float) -> str:
-    """Return a share as whole per cent, with a decimal below 10 %, never rounded to nothing or to everything that it is not.
-
-    Examples
-    --------
-    >>> _percent(0.5), _percent(0.1), _percent(0.034), _percent(0.0001), _percent(0.9999), _percent(1.0)
-    ('50 %', '10 %', '3.4 %', 'under 0.1 %', 'over 99 %', '100 %')
-    """
-    percent = 100 * share
-    if 0 < percent < 0.1:
-        return "under 0.1 %"
-    if 99.5 <= percent < 100:
-        return "over 99 %"
-    return f"{percent:.1f} %" if 0 < percent < 9.95 else f"{percent:.0f} %"

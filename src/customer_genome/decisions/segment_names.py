@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from customer_genome.decisions.conditions import holds, parse_condition
 from customer_genome.decisions.customers import Customers, FloatArray
-from customer_genome.decisions.wording import money_text
+from customer_genome.decisions.wording import money_text, percent_text
 from customer_genome.errors import ContractError
 
 LOYAL, GROWING, PRICE, AT_RISK, LEAVING = (
@@ -232,7 +232,7 @@ def _reason(profile: Mapping[str, float], label: str, currency: str) -> str:
         (profile["mean_spend"], f"spend {money_text(profile['mean_spend'], currency)} each{_beside(profile['spend_index'])}"),
         (
             profile["churn_probability"],
-            f"risk of not coming back {_percent(profile['churn_probability'])}{_beside(profile['churn_index'])}",
+            f"risk of not coming back {percent_text(profile['churn_probability'])}{_beside(profile['churn_index'])}",
         ),
         (days, f"last order typically {days:,.0f} {'day' if days == 1 else 'days'} ago{_beside(profile['recency_index'])}"),
         (
@@ -242,7 +242,7 @@ def _reason(profile: Mapping[str, float], label: str, currency: str) -> str:
         (profile["trend_index"], _trend(profile)),
         (
             profile["discount_share"],
-            f"{_percent(profile['discount_share'])} bought at a discount{_beside(profile['discount_index'])}",
+            f"{percent_text(profile['discount_share'])} bought at a discount{_beside(profile['discount_index'])}",
         ),
     ]
     known = [text for figure, text in parts if not np.isnan(figure)]
@@ -265,8 +265,6 @@ def _beside(index: float) -> str:
         return ""
     if 0.95 <= index <= 1.05:
         return " (as everybody)"
-    return f" ({index:.1f} x everybody's)" if index > 1 else f" ({_percent(index)} of everybody's)"
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.0f} %"
+    if index > 1:
+        return f" ({index:.1f} x everybody's)"
+    return f" ({f'{100 * index:.0f}' if index >= 0.005 or index == 0 else 'under 1'} % of everybody's)"

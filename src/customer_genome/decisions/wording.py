@@ -157,7 +157,7 @@ def fact_text(column: str, customers: Customers, rows: IntArray, currency: str =
     """Return a column of the customers at `rows` as text with its unit; null where it is unknown or missing.
 
     Days, orders and pieces are whole and carry their unit; money has no decimals from 100 on; shares and probabilities
-    are whole per cent; dates read "9 Dec 2011".
+    are whole per cent, with a decimal below 10 %; dates read "9 Dec 2011".
     """
     if column == ACT_BY:
         return _texts(_act_by(customers)[rows], "act_by_on", currency)
@@ -197,7 +197,7 @@ def number_text(value: float, column: str, currency: str = "") -> str | None:
     if column in MONEY:
         return money_text(value, currency)
     if column in SHARES or column.startswith("category_share_"):
-        return f"{value * 100:.0f} %"
+        return percent_text(value)
     if column.endswith("_days"):
         return _counted(f"{value:,.0f}", "day")
     if column.endswith("_on"):
@@ -210,6 +210,22 @@ def number_text(value: float, column: str, currency: str = "") -> str | None:
 
 def _counted(number: str, noun: str) -> str:
     return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
+
+
+def percent_text(share: float) -> str:
+    """Return a share as whole per cent, with a decimal below 10 %, never rounded to nothing or to everything that it is not.
+
+    Examples
+    --------
+    >>> percent_text(0.5), percent_text(0.1), percent_text(0.034), percent_text(0.0001), percent_text(0.9999), percent_text(1.0)
+    ('50 %', '10 %', '3.4 %', 'under 0.1 %', 'over 99 %', '100 %')
+    """
+    percent = 100 * share
+    if 0 < percent < 0.1:
+        return "under 0.1 %"
+    if 99.5 <= percent < 100:
+        return "over 99 %"
+    return f"{percent:.1f} %" if 0 < percent < 9.95 else f"{percent:.0f} %"
 
 
 def money_text(value: float, currency: str = "") -> str:
