@@ -179,7 +179,8 @@ def _fit(engine: Engine, champion: PurchaseModel, as_of: dt.date, horizon_days: 
     engine.create_table("purchase_days", feature_text("purchase_days"))
     first_day: dt.date = engine.fetch("select min(first_on) as day from purchase_days").column("day")[0].as_py()
     history_days = (as_of - first_day).days
-    found = {"alive_matrix": _alive_rows(champion, history_days - 1)}
+    most = engine.fetch("select max(frequency) as n from valued_histories").column("n")[0].as_py()
+    found = {"alive_matrix": _alive_rows(champion, history_days - 1, most)}
     holdout_days = min(horizon_days, history_days // 3) // WEEK * WEEK
     if history_days < LEAST_HISTORY_DAYS or holdout_days < WEEK:
         return found
@@ -287,15 +288,15 @@ def _frequency_rows(
     ]
 
 
-def _alive_rows(model: PurchaseModel, age_days: int) -> list[dict[str, Any]]:
+def _alive_rows(model: PurchaseModel, age_days: int, most: int) -> list[dict[str, Any]]:
     """Return P(active) by repeats and days since the last purchase, of customers first seen at the start of the data."""
-    quiet = [days for days in QUIET_DAYS if days < age_days]
-    if not quiet:
+    quiet, known = [days for days in QUIET_DAYS if days < age_days], [repeats for repeats in REPEATS if repeats <= most]
+    if not quiet or not known:
         return []
-    found = alive_matrix(model, REPEATS, quiet, age_days)
+    found = alive_matrix(model, known, quiet, age_days)
     return [
         {"repeats": repeats, "quiet_days": days, "age_days": age_days, "p_alive": float(found[row, column])}
-        for row, repeats in enumerate(REPEATS)
+        for row, repeats in enumerate(known)
         for column, days in enumerate(quiet)
         if np.isfinite(found[row, column])
     ]

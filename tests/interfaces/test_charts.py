@@ -131,7 +131,67 @@ REASONS = pa.Table.from_pylist(
         },
     ]
 )
+FORECAST = pa.Table.from_pylist(
+    [
+        {
+            "period": period, "starts_on": dt.date(2024, month, 1), "ends_on": dt.date(2024, month + 1, 1), "is_complete": month > 1,
+            "purchase_days": 30.0, "revenue": 900.0 - month, "revenue_lower": 700.0, "revenue_upper": 1100.0,
+        }
+        for period in ("month", "week")
+        for month in (1, 2, 3)
+    ]
+)  # fmt: skip
+COHORTS = pa.Table.from_pylist(
+    [
+        {
+            "cohort": dt.date(2023, 11, 1),
+            "customers": 10,
+            "spend_so_far": 900.0,
+            "first_year_known": 500.0,
+            "first_year_expected": 0.0,
+        },
+        {
+            "cohort": dt.date(2024, 1, 1),
+            "customers": 20,
+            "spend_so_far": 500.0,
+            "first_year_known": 500.0,
+            "first_year_expected": 300.0,
+        },
+    ]
+)
+TRACKING = pa.Table.from_pylist(
+    [
+        {
+            "starts_on": dt.date(2024, 1, 1) + dt.timedelta(weeks=week), "ends_on": dt.date(2024, 1, 8) + dt.timedelta(weeks=week),
+            "is_holdout": week > 6, "is_complete": True, "actual": 10, "expected": 11.0, "actual_total": 10 * week, "expected_total": 11.0 * week,
+        }
+        for week in range(10)
+    ]
+)  # fmt: skip
+FIT = pa.Table.from_pylist(
+    [
+        {
+            "repeats": repeats, "is_or_more": repeats == 7, "customers": 80 - repeats, "expected_customers": 75.0, "holdout_days": 10 * repeats,
+            "expected_holdout_days": 9.0 * repeats,
+        }
+        for repeats in range(8)
+    ]
+)  # fmt: skip
+ALIVE = pa.Table.from_pylist(
+    [
+        {"repeats": repeats, "quiet_days": days, "age_days": 365, "p_alive": 1 / (1 + repeats * days / 100)}
+        for repeats in (1, 5)
+        for days in (1, 30, 180)
+    ]
+)
 DRAWINGS = {
+    "revenue_forecast": (charts.revenue_forecast, FORECAST),
+    "cohort_value": (charts.cohort_value, COHORTS),
+    "tracking_by_week": (charts.tracking_by_week, TRACKING),
+    "tracking_in_all": (charts.tracking_in_all, TRACKING),
+    "frequency_fit": (charts.frequency_fit, FIT),
+    "conditional_fit": (charts.conditional_fit, FIT),
+    "alive_matrix": (charts.alive_matrix, ALIVE),
     "migration": (charts.migration, FLOWS),
     "value_reasons": (charts.value_reasons, REASONS),
     "revenue_over_time": (charts.revenue_over_time, MONTHS),
@@ -331,3 +391,30 @@ def test_a_fall_of_value_is_told_from_a_rise_without_colour():
     assert heading_of(chart)[0] == "The value of all customers fell by 56 %: £280 less"
     drawn = svg(chart)
     assert 'stroke-dasharray="3,2"' in drawn and {"+£20 · 1 customer", "-£300 · 900 customers"} <= set(texts(drawn))
+
+
+def test_the_forecast_shows_whole_months_only_with_their_range():
+    chart = charts.revenue_forecast(FORECAST, LOOK)
+    assert heading_of(chart)[0] == "Today's customers are expected to bring £898 in February 2024 and £897 in March 2024"
+    rows = [row for row in data_of(chart) if "range" in row]
+    assert {row["range"] for row in rows} == {"£700 to £1,100"} and len({row["when"] for row in rows}) == 2
+
+
+def test_what_a_cohort_is_still_expected_to_bring_is_told_from_what_it_brought():
+    chart = charts.cohort_value(COHORTS, LOOK)
+    assert heading_of(chart)[0] == "A new customer brings £43 in the first year; those of November 2023 most: £50"
+    assert 'stroke-dasharray="3,2"' in svg(chart)
+
+
+def test_tracking_speaks_of_the_weeks_the_model_had_not_seen():
+    weekly, running = charts.tracking_by_week(TRACKING, LOOK), charts.tracking_in_all(TRACKING, LOOK)
+    assert heading_of(weekly)[0] == "A week's forecast was off by 10 % on average, in weeks the model had not seen"
+    assert heading_of(running)[0] == "In 3 weeks it had not seen, the model expected 10 % more purchases than came"
+    assert "not seen by the model" in texts(svg(weekly)) and 'stroke-dasharray="5,3"' in svg(weekly)
+
+
+def test_silence_says_more_of_a_frequent_customer():
+    assert (
+        heading_of(charts.alive_matrix(ALIVE, LOOK))[0]
+        == "A customer with 5 repeats is more likely gone than not after 30 days of silence"
+    )

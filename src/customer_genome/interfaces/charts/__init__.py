@@ -13,6 +13,15 @@ from customer_genome.interfaces.charts.curves import concentration
 from customer_genome.interfaces.charts.heat import recency_frequency, spend_value, value_at_risk
 from customer_genome.interfaces.charts.look import NARROW, WIDE, Look, Mode, heading_of, theme, untitled
 from customer_genome.interfaces.charts.moves import migration, value_reasons
+from customer_genome.interfaces.charts.outlook import (
+    alive_matrix,
+    cohort_value,
+    conditional_fit,
+    frequency_fit,
+    revenue_forecast,
+    tracking_by_week,
+    tracking_in_all,
+)
 from customer_genome.interfaces.charts.periods import customer_timeline, customers_over_time, revenue_over_time
 
 __all__ = [
@@ -20,15 +29,20 @@ __all__ = [
     "WIDE",
     "Look",
     "Mode",
+    "alive_matrix",
+    "cohort_value",
     "concentration",
+    "conditional_fit",
     "customer_timeline",
     "customers_over_time",
+    "frequency_fit",
     "heading_of",
     "migration",
     "order_counts",
     "recency_frequency",
     "revenue_by_category",
     "revenue_by_country",
+    "revenue_forecast",
     "revenue_over_time",
     "row_ledger",
     "segment_sizes",
@@ -36,6 +50,8 @@ __all__ = [
     "segment_value",
     "spend_value",
     "theme",
+    "tracking_by_week",
+    "tracking_in_all",
     "untitled",
     "value_at_risk",
     "value_reasons",

@@ -38,7 +38,7 @@ def revenue_over_time(periods: pa.Table, look: Look | None = None) -> Any:
         return nothing_to_draw(look, "No orders, so nothing over time.")
     palette, period = look.palette, rows[0]["period"]
     drawn = alt.Chart(values(rows)).encode(
-        x=_time_axis("from_", look, rows),
+        x=time_axis("from_", look, rows),
         x2="to_:T",
         y=alt.Y("revenue:Q", axis=alt.Axis(title=None, grid=True, tickCount=5, labelExpr=money_labels(look))),
         tooltip=tips(
@@ -76,7 +76,7 @@ def customers_over_time(periods: pa.Table, look: Look | None = None) -> Any:
         return nothing_to_draw(look, "No orders, so no active customers.")
     palette, period = look.palette, rows[0]["period"]
     drawn = alt.Chart(values(rows)).encode(
-        x=_time_axis("middle", look, rows),
+        x=time_axis("middle", look, rows),
         y=alt.Y(
             "customers:Q", scale=alt.Scale(zero=True), axis=alt.Axis(title=None, grid=True, tickCount=5, labelExpr=count_labels())
         ),
@@ -235,7 +235,7 @@ def _point_notes(rows: Sequence[dict[str, Any]], look: Look) -> list[Any]:
     return layers
 
 
-def _time_axis(column: str, look: Look, rows: Sequence[dict[str, Any]]) -> alt.X:
+def time_axis(column: str, look: Look, rows: Sequence[dict[str, Any]]) -> alt.X:
     """Return the time axis: every period or every n-th named, the year below its first label."""
     is_months, most = rows[0]["period"] == "month", max(4, look.pixels // 48)
     steps = (1, 2, 3, 6, 12, 24, 60) if is_months else (1, 2, 4, 8, 13, 26)

@@ -24,6 +24,7 @@ page = st.navigation(
         st.Page("overview.py", title="Overview", url_path="overview", default=True),
         st.Page("customers.py", title="Customers", url_path="customers"),
         st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
+        st.Page("value.py", title="Value", url_path="value"),
         st.Page("changes.py", title="Changes", url_path="changes"),
         st.Page("about.py", title="About", url_path="about"),
     ],
