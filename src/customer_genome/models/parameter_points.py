@@ -18,7 +18,7 @@ from customer_genome.models.purchase_model import PurchaseModel
 from customer_genome.models.spend import SMALLEST_EXCESS, GammaGamma
 
 N_PAIRS = 8
-NEGLIGIBLE = 0.02
+NEGLIGIBLE = 0.05
 """Where parameters move the logarithm of what customers are expected to buy by less than this, they are taken as known."""
 _FURTHEST = 4.0
 """No log-parameter moves by more than this (a factor of 55): beyond it the normal approximation says nothing."""
