@@ -38,8 +38,10 @@ def simulated_facts(n: int = 3_000, seed: int = 5) -> pa.Table:
 
 
 def engine_with(facts: pa.Table) -> DuckDBEngine:
-    """Return an engine that holds these facts, and the cutoff they are of."""
+    """Return an engine that holds these facts, and the cutoff they are of; of single orders it knows nothing."""
     engine = DuckDBEngine(threads=1)
     engine.write("customer_facts", facts)
+    orders = [("as_of", pa.date32()), ("customer_id", pa.string()), ("ordered_on", pa.date32())]
+    engine.write("known_orders", pa.schema(orders).empty_table())
     engine.write("cutoffs", pa.table({"as_of": pa.array([AS_OF]), "horizon_days": pa.array([90], pa.int32())}))
     return engine

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,10 +21,12 @@ import pyarrow.compute as pc
 from customer_genome import __version__
 from customer_genome.errors import RegistryError
 from customer_genome.features.table import feature_text
+from customer_genome.features.trials import digest_below, known_purchases
 from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters, fit_clusters
 from customer_genome.models.estimator import FitReport
-from customer_genome.models.purchase_model import PurchaseModel, purchase_model_from_arrays
-from customer_genome.models.purchases import BetaGeometricNBD
+from customer_genome.models.purchase_choice import choose, with_choice
+from customer_genome.models.purchase_model import PurchaseModel, purchase_model_class, purchase_model_from_arrays
+from customer_genome.models.season import Clock, day_number
 from customer_genome.models.segments import significant
 from customer_genome.models.spend import GammaGamma
 from customer_genome.registry import load_model, prune_models, save_model, set_alias
@@ -34,27 +36,29 @@ from customer_genome.warehouse.engine import Engine
 Array = npt.NDArray[np.float64]
 PURCHASE_FEATURES = ("frequency", "recency_days", "age_days")
 SPEND_FEATURES = ("n_purchases", "mean_spend")
-_DIGITS = 8
-_ALL = "g"
-"""A mark above every hexadecimal digit: everybody is drawn."""
 
 
 @dataclass(frozen=True)
 class Models:
-    """The fitted models that score customers."""
+    """The fitted models that score customers; `purchases` was fitted to times on `clock`."""
 
     purchases: PurchaseModel
     spend: GammaGamma
     clusters: Clusters
+    clock: Clock = field(default_factory=Clock)
 
     def sentences(self) -> tuple[str, ...]:
         """Return how the models were fitted and what they say, in plain words."""
-        return (*self.purchases.report_.sentences(), *self.spend.report_.sentences(), self.clusters.reason)
+        fitted = (*self.purchases.report_.sentences(), *self.clock.sentences())
+        return (*fitted, *self.spend.report_.sentences(), self.clusters.reason)
 
     def parts(self) -> dict[str, tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, Any]]]:
         """Return the arrays and the card of every model, by kind."""
         return {
-            "purchases": (self.purchases.to_arrays(), _card(self.purchases.report_, PURCHASE_FEATURES)),
+            "purchases": (
+                {**self.purchases.to_arrays(), **self.clock.to_arrays()},
+                {**_card(self.purchases.report_, PURCHASE_FEATURES), "clock": self.clock.figures()},
+            ),
             "spend": (self.spend.to_arrays(), _card(self.spend.report_, SPEND_FEATURES)),
             "clusters": (self.clusters.to_arrays(), {"features": list(CLUSTER_FEATURES), "reason": self.clusters.reason}),
         }
@@ -67,6 +71,7 @@ class Models:
                 purchase_model_from_arrays(arrays["purchases"]),
                 GammaGamma.from_arrays(arrays["spend"]),
                 Clusters.from_arrays(arrays["clusters"]),
+                Clock.from_arrays(arrays["purchases"]),
             )
         except KeyError as err:
             raise RegistryError(f"Stored models: {err} is missing. Fit them again with `genome run`.") from err
@@ -116,12 +121,10 @@ def fit_models(engine: Engine, settings: Settings) -> Models:
 
     Parameters
     ----------
-    engine : holding `customer_facts` and `cutoffs`
+    engine : holding `customer_facts`, `known_orders` and `cutoffs`
     settings : uses `prediction` and `segments`
     """
-    histories = purchase_histories(engine)
-    frequency, recency_days, age_days = (numbers(histories, name) for name in PURCHASE_FEATURES)
-    purchases = BetaGeometricNBD().fit(frequency, recency_days, age_days, numbers(histories, "n_customers"))
+    purchases, clock = _fit_purchases(engine)
     sample = fit_sample(engine, settings.prediction.fit_sample)
     weights = numbers(sample, "weight")
     spend = GammaGamma().fit(numbers(sample, "n_purchase_days"), significant(numbers(sample, "mean_spend_per_day")), weights)
@@ -133,7 +136,20 @@ def fit_models(engine: Engine, settings: Settings) -> Models:
         seed=settings.prediction.seed,
         weights=weights,
     )
-    return Models(purchases, spend, clusters)
+    return Models(purchases, spend, clusters, clock)
+
+
+def _fit_purchases(engine: Engine) -> tuple[PurchaseModel, Clock]:
+    """Choose clock and purchase model by earlier forecasts, and fit the model to all customers."""
+    known, trials = known_purchases(engine)
+    choice = choose(known, trials)
+    clock = with_choice(choice)
+    histories = purchase_histories(engine)
+    frequency, recency_days, age_days = (numbers(histories, name) for name in PURCHASE_FEATURES)
+    as_of: dt.date = engine.fetch("select max(as_of) as as_of from cutoffs").column("as_of")[0].as_py()
+    recency, age = clock.histories(day_number(as_of), recency_days, age_days)
+    model = purchase_model_class(choice.model)()
+    return model.fit(frequency, recency, age, numbers(histories, "n_customers")), clock
 
 
 def purchase_histories(engine: Engine) -> pa.Table:
@@ -159,7 +175,7 @@ def fit_sample(engine: Engine, most: int) -> pa.Table:
     engine.create_view("customer_strata", feature_text("customer_strata"))
     counted = engine.fetch("select stratum, count(*) as n from customer_strata group by stratum order by stratum")
     counts = dict(zip(counted["stratum"].to_pylist(), counted["n"].to_pylist(), strict=True))
-    marks = {stratum: _mark(share) for stratum, share in shares_to_draw(counts, most).items()}
+    marks = {stratum: digest_below(share) for stratum, share in shares_to_draw(counts, most).items()}
     engine.write(
         "fit_strata",
         pa.table({"stratum": pa.array(list(marks), pa.int64()), "digest_below": pa.array(list(marks.values()), pa.string())}),
@@ -190,11 +206,6 @@ def shares_to_draw(counts: Mapping[int, int], most: int) -> dict[int, float]:
         shares[stratum] = min(1.0, fair / counts[stratum])
         left -= min(counts[stratum], int(fair))
     return {stratum: shares[stratum] for stratum in counts}
-
-
-def _mark(share: float) -> str:
-    """Return the digits below which the digests of about this share of customers lie."""
-    return _ALL if share >= 1 else f"{int(share * 16**_DIGITS):0{_DIGITS}x}"
 
 
 def cluster_features(facts: pa.Table) -> Array:

@@ -30,6 +30,7 @@ from customer_genome.decisions.segment_names import SegmentName, name_segments, 
 from customer_genome.fitting import Models, cluster_features, numbers
 from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters
 from customer_genome.models.lifetime_value import lifetime_value_interval
+from customer_genome.models.season import Part, day_number
 from customer_genome.models.segments import rfm_scores, significant
 from customer_genome.settings import Settings
 from customer_genome.summaries import cluster_figures, known_columns, playbook_figures, side_tables
@@ -101,6 +102,7 @@ SCORE_COLUMNS = (
     *(name for name in DECISION_SCHEMA.names if name not in ("customer_id", "clv_band", "matching")),
 )
 """Every prediction and decision, in the order in which it is published."""
+_FORECASTS = ("p_alive", "days", "some", "next", "clv", "clv_lower", "clv_upper")
 LATEST = "as_of = (select max(as_of) from cutoffs)"
 
 
@@ -190,26 +192,52 @@ class Valuation:
 
     def _value(self, facts: pa.Table) -> dict[str, Any]:
         """Return what each customer will do and is worth; purchase days are turned into orders at the customer's own rate."""
-        purchases, spend = self.models.purchases, self.models.spend
+        spend = self.models.spend
         n_days, n_orders = numbers(facts, "n_purchase_days"), numbers(facts, "n_orders")
         mean_spend = significant(numbers(facts, "mean_spend_per_day"))
         history = (n_days - 1, numbers(facts, "activity_days"), numbers(facts, "tenure_days") - 1)
-        days = purchases.expected_orders(*history, self.horizon_days)
+        found = {name: np.empty(len(n_days)) for name in _FORECASTS}
+        for part in self.models.clock.parts(day_number(self.as_of), *history):
+            for name, values in self._forecast(part, n_days[part.rows], mean_spend[part.rows]).items():
+                found[name][part.rows] = values
+        days = found["days"]
         prior = DAYS_OF_MEAN_ORDERS_PER_DAY
         own_orders_per_day = (n_orders + prior * self.population.orders_per_day) / (n_days + prior)
-        value = lifetime_value_interval(
-            purchases, spend, *history, n_days, mean_spend, CLV_DAYS, self.annual_discount, self.margin
-        )
         return {
             "horizon_days": pa.array(np.full(len(days), self.horizon_days), pa.int32()),
-            "p_alive": purchases.probability_alive(*history),
+            "p_alive": found["p_alive"],
             "predicted_orders": days * own_orders_per_day,
             "predicted_spend": days * spend.expected_spend(n_days, mean_spend),
-            "clv_180d": value.mean,
+            "clv_180d": found["clv"],
+            "clv_lower": found["clv_lower"],
+            "clv_upper": found["clv_upper"],
+            "churn_probability": 1 - found["some"],
+            "next_order_on": _next_order(found["next"], self.as_of),
+        }
+
+    def _forecast(self, part: Part, n_days: Array, mean_spend: Array) -> dict[str, Array]:
+        """Return what customers who share one clock will do, by the names of `_FORECASTS`; the models see times on that clock."""
+        purchases, history = self.models.purchases, (part.frequency, part.recency, part.age)
+        horizon, clv_horizon = (float(time) for time in part.times([self.horizon_days, CLV_DAYS]))
+        value = lifetime_value_interval(
+            purchases,
+            self.models.spend,
+            *history,
+            n_days,
+            mean_spend,
+            clv_horizon,
+            self.annual_discount,
+            self.margin,
+            time_unit_days=CLV_DAYS / clv_horizon,
+        )
+        return {
+            "p_alive": purchases.probability_alive(*history),
+            "days": purchases.expected_orders(*history, horizon),
+            "some": purchases.probability_of_order(*history, horizon),
+            "next": part.days(purchases.days_until_order(*history)),
+            "clv": value.mean,
             "clv_lower": value.lower,
             "clv_upper": value.upper,
-            "churn_probability": 1 - purchases.probability_of_order(*history, self.horizon_days),
-            "next_order_on": _next_order(purchases.days_until_order(*history), self.as_of),
         }
 
     def _rfm(self, facts: pa.Table) -> dict[str, Any]:

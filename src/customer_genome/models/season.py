@@ -99,6 +99,13 @@ class Clock:
         """Return what the clock says, in plain words."""
         return self.notes
 
+    def figures(self) -> dict[str, object]:
+        """Return what was learned as plain numbers, for a card; empty for a clock that tells days."""
+        if self.is_plain:
+            return {}
+        parts = {name: [float(value) for value in getattr(self, name)] for name in ("weeks", "levels", "ages")}
+        return {**parts, "level_ahead": self.level_ahead, "early": self.early}
+
     # --- time --------------------------------------------------------------------------------------------------------
 
     def rates(self, first: int, last: int) -> Array:
