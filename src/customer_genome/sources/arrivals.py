@@ -103,7 +103,8 @@ def find_arrivals(files: Sequence[Path], known: Sequence[LoadedFile], hints: Tex
         When a file cannot be opened or a copy cannot be written.
     """
     by_path = {file.path: file for file in known}
-    digests = {file.digest for file in known}
+    digests = {file.digest: file.size for file in known}
+    sizes = sorted(set(digests.values()))
     to_read: list[Path] = []
     read, skipped, marks, replaced = [], [], [], []
     for path in files:
@@ -114,13 +115,13 @@ def find_arrivals(files: Sequence[Path], known: Sequence[LoadedFile], hints: Tex
                 skipped.append(str(path))
                 continue
             marks.append(mark)
-            digest, is_grown = _looked_over(path, mark, before)
+            digest, loaded = _looked_over(path, mark.size, digests, sizes)
             if digest in digests:
                 skipped.append(str(path))
                 continue
-            digests.add(digest)
-            end = _end_of(path, before.size, hints, folder) if before and is_grown else None
-            if before and not is_grown:
+            digests[digest] = mark.size
+            end = _end_of(path, loaded, hints, folder) if loaded else None
+            if before and not loaded:
                 replaced.append(str(path))
             to_read.append(end or path)
             read.append(str(path))
@@ -137,16 +138,17 @@ def known_again(marks: Sequence[FileMark], known: Sequence[LoadedFile]) -> tuple
     return tuple(after.values())
 
 
-def _looked_over(path: Path, mark: FileMark, before: LoadedFile | None) -> tuple[str, bool]:
-    """Return the digest of a file, and whether it begins with all that was loaded of it and goes on."""
+def _looked_over(path: Path, size: int, digests: Mapping[str, int], sizes: Sequence[int]) -> tuple[str, int]:
+    """Return the digest of a file, and how many of its first bytes are a file that was loaded, wherever that stood."""
+    digest, done, loaded = hashlib.sha256(), 0, 0
     with path.open("rb") as file:
-        if before is None or before.size >= mark.size:
-            return _digest_of(file, mark.size).hexdigest(), False
-        digest = _digest_of(file, before.size)
-        is_grown = digest.hexdigest() == before.digest
-        for block in _blocks(file, mark.size - before.size):
-            digest.update(block)
-    return digest.hexdigest(), is_grown
+        for end in [*(known for known in sizes if known < size), size]:
+            for block in _blocks(file, end - done):
+                digest.update(block)
+            done = end
+            if end < size and digests.get(digest.hexdigest()) == end:
+                loaded = end
+    return digest.hexdigest(), loaded
 
 
 def _digest_of(file: BinaryIO, size: int) -> HASH:
