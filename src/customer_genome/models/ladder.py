@@ -97,13 +97,17 @@ class Optimum:
 
 @dataclass(frozen=True)
 class Climb:
-    """What the ladder gave: log-parameters, their covariance (None: not determined), the rung, and what was tried and left."""
+    """What the ladder gave: log-parameters, their covariance (None: not determined), the rung, and what was tried and left.
+
+    `plain` is where plain maximum likelihood went when it was left for lying at a bound.
+    """
 
     point: Array
     covariance: Array | None
     converged: bool
     rung: str
     notices: tuple[str, ...]
+    plain: Array | None = None
 
     @property
     def standard_errors(self) -> Array | None:
@@ -139,7 +143,8 @@ def climb(likelihood: Likelihood, simpler: Sequence[tuple[str, Callable[[], Arra
     if weak is not None and (weak.converged or weak.at_bound):
         if weak.at_bound:
             notices.append(f"Even so {_listed(weak.at_bound)} stayed at the bound of what is tried.")
-        return Climb(weak.point, weak.covariance, weak.converged, "penalised likelihood", tuple(notices))
+        at_bound = plain.point if plain is not None and plain.at_bound else None
+        return Climb(weak.point, weak.covariance, weak.converged, "penalised likelihood", tuple(notices), at_bound)
     notices.append("The penalised fit did not settle either.")
     for name, fit in simpler:
         point = fit()

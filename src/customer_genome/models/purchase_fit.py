@@ -16,7 +16,7 @@ import numpy as np
 
 from customer_genome.models.estimator import Array, FitReport, as_rows
 from customer_genome.models.histories import Histories
-from customer_genome.models.ladder import Climb, Likelihood, Loss, climb
+from customer_genome.models.ladder import POOLED, Climb, Likelihood, Loss, climb
 from customer_genome.models.prior import small_shop_prior
 
 Rung = tuple[str, Callable[[], Array | None]]
@@ -86,7 +86,11 @@ def as_likelihood(form: PurchaseForm, histories: Histories, counts: Array, unit:
 def _report(
     form: PurchaseForm, found: Climb, likelihood: Likelihood, histories: Histories, counts: Array, unit: float
 ) -> FitReport:
-    values = dict(zip(form.names, np.exp(found.point + np.log(unit) * np.array(form.is_time)).tolist(), strict=True))
+    def by_name(point: Array) -> dict[str, float]:
+        return dict(zip(form.names, np.exp(point + np.log(unit) * np.array(form.is_time)).tolist(), strict=True))
+
+    values = by_name(found.point)
+    boundaries = () if found.plain is None else form.boundaries(by_name(found.plain))
     errors = {} if found.standard_errors is None else {
         name: float(error * values[name]) for name, error in zip(form.names, found.standard_errors, strict=True)
     }  # fmt: skip
@@ -101,19 +105,19 @@ def _report(
         rung=found.rung,
         standard_errors=errors,
         reading=form.reading(values),
-        notices=(*_data_notices(histories, counts), *found.notices, *form.boundaries(values)),
+        notices=tuple(
+            dict.fromkeys((*_data_notices(histories, counts, found.rung), *found.notices, *boundaries, *form.boundaries(values)))
+        ),
         covariance=as_rows(found.covariance),
     )
 
 
-def _data_notices(histories: Histories, counts: Array) -> list[str]:
-    notices = []
+def _data_notices(histories: Histories, counts: Array, rung: str) -> list[str]:
+    notices, basis = [], "what public shops are like" if rung == POOLED else "the weak penalty"
     if not histories.frequency.any():
         notices.append(
-            "Nobody has bought on a second day yet: nothing can be learned about stopping, and expected orders rest on the weak penalty."
+            f"Nobody has bought on a second day yet: nothing can be learned about stopping, and expected orders rest on {basis}."
         )
     if not histories.age_days.any():
-        notices.append(
-            "No time has passed since the first purchases: predictions rest on the weak penalty, which assumes about one purchase in two years."
-        )
+        notices.append(f"No time has passed since the first purchases: predictions rest on {basis}.")
     return notices

@@ -93,7 +93,7 @@ class BetaGeometricFamily(PurchaseModel):
         bought = rng.poisson(np.minimum(rate * horizon_days, 1e15)).astype(np.float64)
         if a >= NO_DROPOUT:
             stop = rng.beta(a, b + self.first_chance + x, shape)
-            tiny = np.finfo(np.float64).tiny
+            tiny = 1e-300
             last = np.ceil(np.log(np.maximum(rng.random(shape), tiny)) / np.log1p(-np.clip(stop, tiny, 1 - 1e-16)))
             bought = np.minimum(bought, np.maximum(last, 1.0))
         return bought
