@@ -180,18 +180,21 @@ class _Version:
 
 @dataclass(frozen=True)
 class _Side:
-    """One engine with everything built on it, ready to be published."""
+    """One engine with facts and labels built on it."""
 
     job: Job
     as_of: dt.date
     horizon_days: int
     categories: tuple[str, ...]
-    predicted: Predicted
 
-    def publish(self) -> Genome:
+    def predicted(self) -> Predicted:
+        """Fit the models and score every customer."""
+        return predict(self.job, self.as_of, self.horizon_days, refit=True)
+
+    def publish(self, predicted: Predicted) -> Genome:
         """Publish to the workspace of the job, which closes the engine; return what was published."""
         self.job.workspace.prepare()
-        conclude(self.job, self.as_of, self.horizon_days, self.categories, self.predicted)
+        conclude(self.job, self.as_of, self.horizon_days, self.categories, predicted)
         return Genome.open(self.job.workspace)
 
 
@@ -204,6 +207,7 @@ def prove_parity(
     as_ofs: Sequence[dt.date] | None = None,
     today: dt.date | None = None,
     folder: Path | None = None,
+    scores: bool = True,
     progress: Progress = silent,
 ) -> ParityReport:
     """Build everything from staged lines to decisions on two engines, and compare it.
@@ -215,18 +219,28 @@ def prove_parity(
         are scored as of the latest.
     folder : Path, optional
         Two workspaces are made in it, one for each engine; what they publish is compared too, and the engines are closed.
+    scores : bool
+        False stops at facts and labels: no models, nothing published.
     """
-    day = today or dt.date.today()
-    a, b = (_built(engine, sources, settings, as_ofs, day, folder, progress) for engine in (engine_a, engine_b))
+    day, place = today or dt.date.today(), folder or settings.workspace
+    a, b = (_built(engine, sources, settings, as_ofs, day, place, progress) for engine in (engine_a, engine_b))
+    tables = tables_of(sources)
+    if not scores:
+        return compare(engine_a, engine_b, tables)
+    first, second = a.predicted(), b.predicted()
     progress("score", 0.9, "comparing")
-    report = compare(engine_a, engine_b, tables_of(sources, settings))
+    report = compare(engine_a, engine_b, {**tables, **PREDICTIONS})
     if folder is None:
         return report
-    with a.publish() as one, b.publish() as other:
-        keys = {name: PUBLISHED[name] if name in PUBLISHED else _matching_columns(one, name) for name in one.tables()}
-        published = compare(_Version(engine_a.name, one), _Version(engine_b.name, other), keys)
-    renamed = tuple(replace(table, table=f"published.{table.table}") for table in published.tables)
-    return replace(report, tables=report.tables + renamed)
+    with a.publish(first) as one, b.publish(second) as other:
+        return replace(report, tables=report.tables + compare_versions(one, other, (engine_a.name, engine_b.name)).tables)
+
+
+def compare_versions(one: Genome, other: Genome, names: tuple[str, str] = ("one", "other")) -> ParityReport:
+    """Return how the tables of two published versions compare; `names` are what they are called in the report."""
+    keys = {name: PUBLISHED[name] if name in PUBLISHED else _matching_columns(one, name) for name in one.tables()}
+    report = compare(_Version(names[0], one), _Version(names[1], other), keys)
+    return replace(report, tables=tuple(replace(table, table=f"published.{table.table}") for table in report.tables))
 
 
 def _matching_columns(genome: Genome, name: str) -> tuple[str, ...]:
@@ -235,12 +249,12 @@ def _matching_columns(genome: Genome, name: str) -> tuple[str, ...]:
     return tuple(field.name for field in schema if not pa.types.is_floating(field.type) and field.name not in _JSON_COLUMNS)
 
 
-def tables_of(sources: Mapping[str, SourceTable], settings: Settings) -> Mapping[str, tuple[str, ...]]:
-    """Return the tables that an engine holds before publication, with their keys."""
+def tables_of(sources: Mapping[str, SourceTable]) -> Mapping[str, tuple[str, ...]]:
+    """Return the tables that an engine holds before models are fitted, with their keys."""
     has_categories = category_key_of(sources) is not None
     features = {name: columns for name, columns in FEATURES.items() if has_categories or name not in _CATEGORY_TABLES}
     side = {name: INPUT_TABLES[name].key for name in sources if name != "order_lines"}
-    return {**side, **MARTS, **features, **PREDICTIONS}
+    return {**side, **MARTS, **features}
 
 
 def _built(
@@ -249,11 +263,11 @@ def _built(
     settings: Settings,
     as_ofs: Sequence[dt.date] | None,
     today: dt.date,
-    folder: Path | None,
+    folder: Path,
     progress: Progress,
 ) -> _Side:
-    """Build everything up to the decisions on one engine, by the steps of a run."""
-    place = Workspace((folder or settings.workspace) / engine.name)
+    """Build everything up to facts and labels on one engine, by the steps of a run."""
+    place = Workspace(folder / engine.name)
     job = Job(
         engine, place, settings, sources, Clock(lambda stage, share, text: progress(stage, share, f"{engine.name}: {text}"))
     )
@@ -268,7 +282,7 @@ def _built(
     with job.clock.stage("facts", "facts about every customer"):
         categories = build_facts(job)
         build_labels(engine, nets_refunds=settings.cleaning.refunds == "net")
-    return _Side(job, max(days), horizon_days, categories, predict(job, max(days), horizon_days, refit=True))
+    return _Side(job, max(days), horizon_days, categories)
 
 
 def _usual_cutoffs(engine: Engine) -> list[dt.date]:

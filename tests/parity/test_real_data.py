@@ -1,4 +1,4 @@
-"""Real shops are the same on DuckDB and on Spark: every mart, every feature, for several cutoffs at once."""
+"""Real shops are the same on DuckDB and on Spark, for two cutoffs at once: every mart, fact, label, prediction, published table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 def report_of(local_spark, data, folder, as_ofs, **cleaning):
     settings = Settings(folder, cleaning=CleaningSettings(**cleaning))
     sources = describe_sources(data, settings, folder)
-    duckdb, spark = DuckDBEngine(), local_spark()
-    report = prove_parity(duckdb, spark, sources, settings, as_ofs=as_ofs, today=dt.date(2026, 1, 1))
-    spark.close()
+    published = folder / "published"
+    report = prove_parity(
+        DuckDBEngine(), local_spark(), sources, settings, as_ofs=as_ofs, today=dt.date(2026, 1, 1), folder=published
+    )
+    tables = {table.table for table in report.tables}
+    assert {"labels", "histories", "valued", "predictions"} <= tables
+    assert {f"published.{name}" for name in ("customers", "orders", "daily", "products", "segments", "findings")} <= tables
     return report
 
 

@@ -41,6 +41,13 @@ def engine_error(err: Exception, sql: str) -> EngineError:
             "or name a Python that has it as worker_python.",
             sql,
         )
+    failed = _worker_failure(text)
+    if failed:
+        return EngineError(
+            f"A step failed in the Python of a Spark worker: {failed}. Check that every worker has the same version of "
+            "customer-genome as this process; run again with --debug to see the SQL.",
+            sql,
+        )
     reason = _reason(text) or type(err).__name__
     if "OutOfMemoryError" in text or "maxResultSize" in text:
         return EngineError(
@@ -50,6 +57,16 @@ def engine_error(err: Exception, sql: str) -> EngineError:
     if "No space left on device" in text:
         return EngineError(f"Spark ran out of disk: {reason}. Free space where the workspace and spark.local.dir lie.", sql)
     return EngineError(f"Spark refused a statement: {reason}. Run again with --debug to see the SQL.", sql)
+
+
+def _worker_failure(text: str) -> str:
+    """Return the exception that Python raised on a worker, empty where none did."""
+    if "Traceback (most recent call last)" not in text:
+        return ""
+    raised = re.findall(
+        r"^(?:[\w]+\.)*(\w*(?:Error|Exception|Interrupt): .*)$", text.split("Traceback (most recent call last)", 1)[1], re.M
+    )
+    return str(raised[0]).strip().rstrip(".") if raised else ""
 
 
 def _reason(text: str) -> str:
