@@ -44,37 +44,49 @@ def known_purchases(engine: Engine, most_customers: int = MOST_CUSTOMERS) -> tup
 
     A shop without purchases gives histories without rows and no trials.
     """
+    start, as_of, horizon_days = _draw(engine, most_customers)
+    planned = trial_cutoffs(start, as_of, horizon_days)
+    histories, repeats = _histories_at(engine, [(as_of, 0), *planned])
+    known, _ = _known_at(histories, repeats, start, as_of)
+    trials = []
+    for cutoff, days in planned:
+        at_cutoff, after = _known_at(histories, repeats, start, cutoff)
+        trials.append(Trial(at_cutoff, after, days))
+    return known, trials
+
+
+def known_before(engine: Engine, cutoff: dt.date, most_customers: int = MOST_CUSTOMERS) -> DatedHistories:
+    """Return everything known before an earlier day, of about `most_customers` customers."""
+    start, _, _ = _draw(engine, most_customers)
+    day = day_number(cutoff)
+    histories, repeats = _histories_at(engine, [(day, 0)])
+    return _known_at(histories, repeats, start, day)[0]
+
+
+def _draw(engine: Engine, most_customers: int) -> tuple[int, int, int]:
+    """Make `trial_days`; return the first day of the data (the cutoff where there are none), the cutoff and the horizon."""
     engine.create_table("purchase_days", feature_text("purchase_days"))
     row = engine.fetch(
         "select min(first_on) as start_on, count(distinct customer_id) as n, (select max(as_of) from cutoffs) as as_of, "
         "(select max(horizon_days) from cutoffs) as horizon_days from purchase_days"
     ).to_pylist()[0]
-    as_of = day_number(row["as_of"])
-    start = as_of if row["start_on"] is None else day_number(row["start_on"])
     share = pa.table({"digest_below": pa.array([digest_below(most_customers / max(row["n"], 1))], pa.string())})
     engine.write("trial_share", share)
     engine.create_table("trial_days", feature_text("trial_days"))
-    planned = trial_cutoffs(start, as_of, int(row["horizon_days"]))
-    dates = [row["as_of"] - dt.timedelta(days=as_of - cutoff) for cutoff, _ in planned]
-    engine.write(
-        "trials",
-        pa.table(
-            {
-                "as_of": pa.array([row["as_of"], *dates], pa.date32()),
-                "horizon_days": pa.array([0, *(days for _, days in planned)], pa.int32()),
-            }
-        ),
-    )
+    return day_number(row["start_on"] or row["as_of"]), day_number(row["as_of"]), int(row["horizon_days"])
+
+
+def _histories_at(engine: Engine, cutoffs: list[tuple[int, int]]) -> tuple[pa.Table, pa.Table]:
+    """Return the histories at every (cutoff, horizon in days), and all repeat purchase days by day and age."""
+    days = pa.array([cutoff for cutoff, _ in cutoffs], pa.int32()).cast(pa.date32())
+    horizons = pa.array([horizon_days for _, horizon_days in cutoffs], pa.int32())
+    engine.write("trials", pa.table({"as_of": days, "horizon_days": horizons}))
     engine.create_view("trial_histories", feature_text("trial_histories"))
-    histories = engine.fetch("select * from trial_histories order by as_of, frequency, first_on, last_on, n_after")
     engine.create_view("repeat_ages", feature_text("repeat_ages"))
-    repeats = engine.fetch("select ordered_on, age_days, n_repeats from repeat_ages order by ordered_on, age_days")
-    known, _ = _known_at(histories, repeats, start, as_of)
-    trials = []
-    for cutoff, horizon_days in planned:
-        at_cutoff, after = _known_at(histories, repeats, start, cutoff)
-        trials.append(Trial(at_cutoff, after, horizon_days))
-    return known, trials
+    return (
+        engine.fetch("select * from trial_histories order by as_of, frequency, first_on, last_on, n_after"),
+        engine.fetch("select ordered_on, age_days, n_repeats from repeat_ages order by ordered_on, age_days"),
+    )
 
 
 def _known_at(histories: pa.Table, repeats: pa.Table, start: int, as_of: int) -> tuple[DatedHistories, npt.NDArray[np.float64]]:

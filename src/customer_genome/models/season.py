@@ -160,6 +160,26 @@ class Clock:
         on_clock = self.elapsed(first, first, np.full(len(first), as_of - 1))
         return np.minimum(self.elapsed(first, first, first + recency.astype(np.int64)), on_clock), on_clock
 
+    def ahead(self, as_of: int, first_days: npt.ArrayLike, horizons_days: npt.ArrayLike) -> Array:
+        """Return the time from the cutoff to each horizon, of the common shape; between whole days time runs evenly.
+
+        Parameters
+        ----------
+        first_days, horizons_days : arrays that broadcast; horizons in days, >= 0
+        """
+        days = np.asarray(horizons_days, dtype=np.float64)
+        if not np.all(np.isfinite(days) & (days >= 0)):
+            raise ContractError(f"horizons_days: got {days.tolist()}. Wanted: finite numbers of days >= 0, for example 180.")
+        first = np.asarray(first_days, dtype=np.int64)
+        if self.is_plain:
+            return np.asarray(days + 0.0 * first, dtype=np.float64)
+        whole, last = np.floor(days).astype(np.int64), as_of - 1
+        here = self.elapsed(first, last, last + whole)
+        rest = days - whole
+        if not rest.any():
+            return here
+        return np.asarray(here + rest * (self.elapsed(first, last, last + whole + 1) - here), dtype=np.float64)
+
     def parts(self, as_of: int, frequency: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: npt.ArrayLike) -> Iterator[Part]:
         """Yield the customers in parts that share one clock from `as_of` on: the settled, the early, each new acquisition week."""
         known = check_histories(frequency, recency_days, age_days)
@@ -229,16 +249,7 @@ class Part:
 
     def times(self, horizons_days: npt.ArrayLike) -> Array:
         """Return horizons on the clock, of the shape of `horizons_days`; between whole days time runs evenly."""
-        days = np.asarray(horizons_days, dtype=np.float64)
-        if self.clock.is_plain:
-            return days
-        if not np.all(np.isfinite(days) & (days >= 0)):
-            raise ContractError(f"horizons_days: got {days.tolist()}. Wanted: finite numbers of days >= 0, for example 180.")
-        whole = np.floor(days).astype(np.int64)
-        last = self.as_of - 1
-        here = self.clock.elapsed(self.first_day, last, last + whole)
-        after = self.clock.elapsed(self.first_day, last, last + whole + 1)
-        return np.asarray(here + (days - whole) * (after - here), dtype=np.float64)
+        return self.clock.ahead(self.as_of, self.first_day, horizons_days)
 
     def days(self, times: npt.ArrayLike, most_days: int = 3650) -> Array:
         """Return the days from the cutoff after which these times have passed on the clock, infinite beyond `most_days`."""
