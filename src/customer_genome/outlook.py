@@ -18,10 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from customer_genome.features.table import feature_text
+from customer_genome.features.trials import known_purchases
 from customer_genome.fitting import Models, numbers
 from customer_genome.models.estimator import Array
 from customer_genome.models.purchase_model import PurchaseModel
-from customer_genome.models.totals import SharedHistories, TotalForecast, forecast_totals, rest_of_first_days
+from customer_genome.models.season import EARLY_DAYS, Clock, Part, day_number
+from customer_genome.models.season_fit import fit_clock
+from customer_genome.models.totals import SharedHistories, TotalForecast, add_up, forecast_each, forecast_totals
 from customer_genome.models.tracking import (
     MOST_REPEATS,
     alive_matrix,
@@ -34,8 +37,6 @@ from customer_genome.models.tracking import (
 )
 from customer_genome.warehouse.engine import Engine
 
-History = tuple[Array, Array, Array]
-"""Frequency, recency_days and age_days of shared histories."""
 N_MONTHS, N_WEEKS = 24, 26
 FIRST_YEAR_DAYS = 365
 WEEK = 7
@@ -89,7 +90,7 @@ def outlook_tables(engine: Engine, models: Models, as_of: dt.date, horizon_days:
     horizon_days : int, days
         The model is held against at most this many last days, and at most a third of the history.
     """
-    found = _forecasts(engine, models, as_of, seed) | _fit(engine, models.purchases, as_of, horizon_days)
+    found = _forecasts(engine, models, as_of, seed) | _fit(engine, models, as_of, horizon_days)
     return {name: _table(name, found.get(name, ())) for name in SCHEMAS}
 
 
@@ -126,21 +127,33 @@ def _forecasts(engine: Engine, models: Models, as_of: dt.date, seed: int) -> dic
     first_days = [as_of - dt.timedelta(days=1 + int(age)) for age in shared.column("age_days").to_pylist()]
     names = ("frequency", "recency_days", "age_days", "n_customers", "spend", "squared_spend")
     x, t_x, age, counts, spend, squares = (numbers(shared, name) for name in names)
-    groups = [place[day.replace(day=1)] for day in first_days]
-    histories = SharedHistories.of(x, t_x, age, counts, spend, squares, groups)
+    groups = np.array([place[day.replace(day=1)] for day in first_days], dtype=np.intp)
+
+    def histories_of(part: Part) -> SharedHistories:
+        rows = part.rows
+        return SharedHistories.of(
+            part.frequency, part.recency, part.age, counts[rows], spend[rows], squares[rows], groups[rows], len(cohorts)
+        )
+
+    parts = [(part, histories_of(part)) for part in models.clock.parts(day_number(as_of), x, t_x, age)]
+
+    def total_up_to(ends: Sequence[int]) -> TotalForecast:
+        return add_up([forecast_totals(models.purchases, models.spend, one, part.times(ends), seed=seed) for part, one in parts])
+
     months, weeks = month_ends(as_of), [as_of + dt.timedelta(days=WEEK * week) for week in range(1, N_WEEKS + 1)]
     rows = []
     for period, ends in (("month", months), ("week", weeks)):
-        total = forecast_totals(models.purchases, models.spend, histories, [(end - as_of).days for end in ends], seed=seed)
-        starts = [as_of, *ends[:-1]]
-        for column, (start, end, figures) in enumerate(zip(starts, ends, _figures(total.in_all()), strict=True)):
+        total = total_up_to([(end - as_of).days for end in ends])
+        for column, (start, end, figures) in enumerate(zip([as_of, *ends[:-1]], ends, _figures(total.in_all()), strict=True)):
             is_whole = period == "week" or column > 0 or as_of.day == 1
             rows.append({"period": period, "starts_on": start, "ends_on": end, "is_complete": is_whole, **figures})
-    year = forecast_totals(models.purchases, models.spend, histories, [FIRST_YEAR_DAYS], seed=seed)
-    _, rest = rest_of_first_days(models.purchases, models.spend, histories, FIRST_YEAR_DAYS - 1)
+    rest = np.zeros(len(cohorts))
+    for part, one in parts:
+        left = part.times(np.maximum(FIRST_YEAR_DAYS - 1 - age[part.rows], 0.0))
+        rest += forecast_each(models.purchases, models.spend, one, left)[1]
     by_cohort = [
         row | {"first_year_expected": float(rest[number])} | figures
-        for number, (row, figures) in enumerate(zip(cohorts, _figures_by_group(year), strict=True))
+        for number, (row, figures) in enumerate(zip(cohorts, _figures_by_group(total_up_to([FIRST_YEAR_DAYS])), strict=True))
     ]
     return {"forecast": rows, "cohort_forecast": by_cohort}
 
@@ -174,73 +187,87 @@ def _figures_by_group(total: TotalForecast) -> list[dict[str, float]]:
 # --- how well the model fits ------------------------------------------------------------------------------------------
 
 
-def _fit(engine: Engine, champion: PurchaseModel, as_of: dt.date, horizon_days: int) -> dict[str, list[dict[str, Any]]]:
+def _fit(engine: Engine, models: Models, as_of: dt.date, horizon_days: int) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of the tables that hold a model of the champion's kind against what happened."""
     engine.create_table("purchase_days", feature_text("purchase_days"))
     first_day: dt.date = engine.fetch("select min(first_on) as day from purchase_days").column("day")[0].as_py()
     history_days = (as_of - first_day).days
     most = engine.fetch("select max(frequency) as n from valued_histories").column("n")[0].as_py()
-    found = {"alive_matrix": _alive_rows(champion, history_days - 1, most)}
+    found = {"alive_matrix": _alive_rows(models, as_of, history_days, most)}
     holdout_days = min(horizon_days, history_days // 3) // WEEK * WEEK
     if history_days < LEAST_HISTORY_DAYS or holdout_days < WEEK:
         return found
     calibration_on = as_of - dt.timedelta(days=holdout_days)
+    clock = _earlier_clock(engine, models.clock, first_day, calibration_on)
     engine.write("calibration", pa.table({"calibration_on": pa.array([calibration_on], pa.date32())}))
     engine.create_view("split_histories", feature_text("split_histories"))
     known = engine.fetch("select * from split_histories order by frequency, recency_days, age_days")
     engine.create_view("repeat_days", feature_text("repeat_days"))
     repeats = engine.fetch("select ordered_on, n_repeats from repeat_days order by ordered_on")
-    history = (numbers(known, "frequency"), numbers(known, "recency_days"), numbers(known, "age_days"))
-    counts = numbers(known, "n_customers")
-    model = type(champion)().fit(*history, counts)
-    tracking = _tracking_rows(model, history, counts, repeats, first_day, calibration_on, as_of)
+    x, t_x, age = numbers(known, "frequency"), numbers(known, "recency_days"), numbers(known, "age_days")
+    counts, at = numbers(known, "n_customers"), day_number(calibration_on)
+    model = type(models.purchases)().fit(x, *clock.histories(at, t_x, age), counts)
+    parts = list(clock.parts(at, x, t_x, age))
+    tracking = _tracking_rows(model, clock, parts, age, counts, repeats, (first_day, calibration_on, as_of))
     return found | {
         "tracking": tracking,
         "tracking_error": [_error_row(model, tracking, calibration_on, holdout_days, int(counts.sum()))],
-        "frequency_fit": _frequency_rows(model, history, counts, numbers(known, "n_after"), holdout_days),
+        "frequency_fit": _frequency_rows(model, parts, counts, numbers(known, "n_after"), holdout_days),
     }
+
+
+def _earlier_clock(engine: Engine, champion: Clock, first_day: dt.date, calibration_on: dt.date) -> Clock:
+    """Return the clock that could have been learned by then; plain days where the champion's tells days or no earlier one is on trial."""
+    start, cutoff = day_number(first_day), day_number(calibration_on)
+    if not champion.is_plain:
+        for trial in known_purchases(engine)[1]:
+            if trial.known.end_day < cutoff <= trial.known.end_day + 1 + WEEK:
+                return fit_clock(trial.known)
+    return Clock(start, cutoff - 1)
 
 
 def _tracking_rows(
     model: PurchaseModel,
-    history: History,
+    clock: Clock,
+    parts: Sequence[Part],
+    age: Array,
     counts: Array,
     repeats: pa.Table,
-    first_day: dt.date,
-    calibration_on: dt.date,
-    as_of: dt.date,
+    days: tuple[dt.date, dt.date, dt.date],
 ) -> list[dict[str, Any]]:
-    """Return actual and expected repeat purchase days per week; weeks meet on the day of calibration.
+    """Return actual and expected repeat purchase days per week; weeks meet on the day of calibration, the second of `days`.
 
     Up to it the model says what it expects of customers of whom only the first day is known; from it on what it expects of
     each given their history.
     """
+    first_day, calibration_on, as_of = days
     before = (calibration_on - first_day).days
     early = list(range(before % WEEK, before + 1, WEEK))
-    edges = np.array([*([] if early[0] == 0 else [0]), *early], dtype=np.float64)
-    later = np.arange(WEEK, (as_of - calibration_on).days + 1, WEEK, dtype=np.float64)
-    first_days, place = np.unique(before - 1 - history[2], return_inverse=True)
-    expected = np.concatenate(
-        [
-            expected_repeats(model, first_days, np.bincount(place, weights=counts), edges) if len(edges) > 1 else np.zeros(0),
-            expected_after(model, *history, counts, later),
-        ]
-    )
-    edges = np.concatenate([edges, before + later])
-    days = np.array([(day - first_day).days for day in repeats.column("ordered_on").to_pylist()], dtype=np.float64)
-    actual, _ = np.histogram(days, bins=edges - 0.5, weights=numbers(repeats, "n_repeats"))
+    edges = np.array([*([] if early[0] == 0 else [0]), *early], dtype=np.int64)
+    later = np.arange(WEEK, (as_of - calibration_on).days + 1, WEEK)
+    first_days, place = np.unique((before - 1 - age).astype(np.int64), return_inverse=True)
+    start = day_number(first_day)
+    ends = np.maximum(edges[:, None] - 1, first_days[None, :]) + start
+    born = np.broadcast_to(first_days[None, :] + start, ends.shape)
+    unknown = expected_repeats(model, clock.elapsed(born, born, ends), np.bincount(place, weights=counts))
+    known = np.zeros(len(later))
+    for part in parts:
+        known += expected_after(model, part.frequency, part.recency, part.age, counts[part.rows], part.times(later))
+    edges, expected = np.concatenate([edges, before + later]), np.concatenate([unknown, known])
+    happened = np.array([(day - first_day).days for day in repeats.column("ordered_on").to_pylist()], dtype=np.float64)
+    actual, _ = np.histogram(happened, bins=edges - 0.5, weights=numbers(repeats, "n_repeats"))
     return [
         {
-            "starts_on": first_day + dt.timedelta(days=int(start)),
+            "starts_on": first_day + dt.timedelta(days=int(begin)),
             "ends_on": first_day + dt.timedelta(days=int(end)),
-            "is_holdout": bool(start >= before),
-            "is_complete": bool(end - start == WEEK),
+            "is_holdout": bool(begin >= before),
+            "is_complete": bool(end - begin == WEEK),
             "actual": round(was),
             "expected": float(would),
             "actual_total": round(was_total),
             "expected_total": float(would_total),
         }
-        for start, end, was, would, was_total, would_total in zip(
+        for begin, end, was, would, was_total, would_total in zip(
             edges[:-1], edges[1:], actual, expected, np.cumsum(actual), np.cumsum(expected), strict=True
         )
     ]
@@ -265,16 +292,19 @@ def _error_row(
 
 
 def _frequency_rows(
-    model: PurchaseModel, history: History, counts: Array, after: Array, holdout_days: int
+    model: PurchaseModel, parts: Sequence[Part], counts: Array, after: Array, holdout_days: int
 ) -> list[dict[str, Any]]:
     """Return customers by repeats before the day of calibration, and purchase days after it, actual and expected."""
-    columns = zip(
-        by_frequency(history[0], counts),
-        expected_histogram(model, history[2], counts),
-        by_frequency(history[0], after),
-        expected_by_frequency(model, *history, counts, holdout_days),
-        strict=True,
-    )
+    figures = np.zeros((4, MOST_REPEATS + 1))
+    for part in parts:
+        n = counts[part.rows]
+        horizon = float(part.times(holdout_days))
+        figures += (
+            by_frequency(part.frequency, n),
+            expected_histogram(model, part.age, n),
+            by_frequency(part.frequency, after[part.rows]),
+            expected_by_frequency(model, part.frequency, part.recency, part.age, n, horizon),
+        )
     return [
         {
             "repeats": repeats,
@@ -284,19 +314,25 @@ def _frequency_rows(
             "holdout_days": round(did),
             "expected_holdout_days": float(would),
         }
-        for repeats, (customers, expected, did, would) in enumerate(columns)
+        for repeats, (customers, expected, did, would) in enumerate(figures.T)
     ]
 
 
-def _alive_rows(model: PurchaseModel, age_days: int, most: int) -> list[dict[str, Any]]:
-    """Return P(active) by repeats and days since the last purchase, of customers first seen at the start of the data."""
+def _alive_rows(models: Models, as_of: dt.date, history_days: int, most: int) -> list[dict[str, Any]]:
+    """Return P(active) by repeats and days since the last purchase, of customers first seen at the start of the data.
+
+    On a learned clock the first customers of the data are a kind of their own; those first seen after them are shown.
+    """
+    age_days = history_days - 1 - (0 if models.clock.is_plain else EARLY_DAYS)
     quiet, known = [days for days in QUIET_DAYS if days < age_days], [repeats for repeats in REPEATS if repeats <= most]
     if not quiet or not known:
         return []
-    found = alive_matrix(model, known, quiet, age_days)
+    recency_days = age_days - np.array(quiet, dtype=np.float64)
+    recency, age = models.clock.histories(day_number(as_of), recency_days, np.full(len(quiet), float(age_days)))
+    found = alive_matrix(models.purchases, known, recency, float(age[0]))
     return [
         {"repeats": repeats, "quiet_days": days, "age_days": age_days, "p_alive": float(found[row, column])}
         for row, repeats in enumerate(known)
         for column, days in enumerate(quiet)
-        if np.isfinite(found[row, column])
+        if recency_days[column] >= repeats
     ]

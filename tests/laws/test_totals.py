@@ -11,8 +11,15 @@ from customer_genome.errors import ContractError
 from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
 from customer_genome.models.purchases import BetaGeometricNBD
 from customer_genome.models.spend import GammaGamma
-from customer_genome.models.totals import SharedHistories, forecast_totals, rest_of_first_days
-from customer_genome.models.tracking import alive_matrix, by_frequency, expected_after, expected_histogram, expected_repeats
+from customer_genome.models.totals import SharedHistories, add_up, forecast_each, forecast_totals
+from customer_genome.models.tracking import (
+    alive_matrix,
+    by_frequency,
+    elapsed_days,
+    expected_after,
+    expected_histogram,
+    expected_repeats,
+)
 
 CUSTOMER = st.tuples(st.integers(0, 6), st.floats(0, 1), st.integers(1, 90), st.floats(0, 500), st.integers(0, 3))
 SHOP = st.lists(CUSTOMER, min_size=1, max_size=25)
@@ -65,9 +72,10 @@ def test_customers_who_share_a_history_may_be_counted_together(shop, model):
 
 @settings(max_examples=30)
 @given(SHOP, MODEL, st.integers(1, 200))
-def test_the_rest_of_the_first_days_is_what_each_customer_has_left(shop, model, days):
+def test_each_customer_may_have_a_horizon_of_their_own(shop, model, days):
     x, t_x, age, spend, group = arrays(shop)
-    orders, revenue = rest_of_first_days(model, SPEND, SharedHistories.of(x, t_x, age, None, spend, None, group), days)
+    horizons = np.maximum(days - age, 0)
+    orders, revenue = forecast_each(model, SPEND, SharedHistories.of(x, t_x, age, None, spend, None, group), horizons)
     left = np.array([
         float(model.expected_orders([one], [last], [seen], days - seen)[0]) if seen < days else 0.0
         for one, last, seen in zip(x, t_x, age, strict=True)
@@ -90,9 +98,11 @@ def test_a_histogram_counts_every_customer_once_and_grows_with_age(cohorts, mode
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), min_size=1, max_size=10), MODEL)
 def test_expected_repeats_add_up_over_periods_and_cohorts(cohorts, model):
     born, counts = (np.array(column, dtype=float) for column in zip(*cohorts, strict=True))
-    weekly = expected_repeats(model, born, counts, np.arange(0, 71, 7))
+    weekly = expected_repeats(model, elapsed_days(born, np.arange(0, 71, 7)), counts)
     assert weekly.sum() == pytest.approx(float(counts @ model.expected_orders_of_new_customer(69 - born)))
-    apart = sum(expected_repeats(model, [one], [n], np.arange(0, 71, 7)) for one, n in zip(born, counts, strict=True))
+    apart = sum(
+        expected_repeats(model, elapsed_days([one], np.arange(0, 71, 7)), [n]) for one, n in zip(born, counts, strict=True)
+    )
     np.testing.assert_allclose(weekly, apart, rtol=1e-9, atol=1e-12)
 
 
@@ -107,10 +117,25 @@ def test_what_is_expected_after_now_is_the_sum_over_customers(shop, model):
 
 def test_longer_silence_and_a_busier_past_make_activity_less_likely():
     model = BetaGeometricNBD.from_values({"r": 0.4, "alpha": 20.0, "a": 0.8, "b": 2.5})
-    found = alive_matrix(model, [1, 5, 20], [1, 30, 100, 400], 365)
-    assert np.all(np.diff(found[:, :3], axis=1) < 0) and np.all((found[:, :3] > 0) & (found[:, :3] < 1))
-    assert np.isnan(found[:, 3]).all(), "nobody is quiet for longer than they are known"
+    found = alive_matrix(model, [1, 5, 20], [364, 335, 265], 365)
+    assert np.all(np.diff(found, axis=1) < 0) and np.all((found > 0) & (found < 1))
     assert found[2, 2] < found[0, 2], "who bought often and then stopped is gone sooner"
+    assert alive_matrix(model, [0], [0], 365) == model.probability_alive([0], [0], [365])
+
+
+@settings(max_examples=25)
+@given(SHOP, MODEL, st.integers(1, 24))
+def test_parts_of_the_customers_add_up_to_all_of_them(shop, model, cut):
+    x, t_x, age, spend, group = arrays(shop)
+
+    def total(rows: slice):
+        part = SharedHistories.of(x[rows], t_x[rows], age[rows], None, spend[rows], None, group[rows], 4)
+        return forecast_totals(model, SPEND, part, ENDS)
+
+    together, apart = total(slice(None)), add_up([total(slice(0, cut)), total(slice(cut, None))])
+    np.testing.assert_allclose(apart.orders, together.orders, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(apart.revenue, together.revenue, rtol=1e-9, atol=1e-12)
+    assert apart.orders_sd.shape == together.orders_sd.shape == (4, len(ENDS))
 
 
 @pytest.mark.parametrize("ends", [[], [0.0], [5.0, 5.0], [5.0, 3.0], [np.inf]])
@@ -124,5 +149,5 @@ def test_periods_that_are_none_are_refused(ends):
 def test_columns_of_other_length_are_refused():
     with pytest.raises(ContractError, match="n_customers has 2 entries"):
         SharedHistories.of([0], [0], [5], [1, 2])
-    with pytest.raises(ContractError, match="group below 0"):
+    with pytest.raises(ContractError, match="groups from -1 to -1"):
         SharedHistories.of([0], [0], [5], group=[-1])

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import pytest
 
 from customer_genome import Genome, run, simulate
-from customer_genome.fitting import load_champions
+from customer_genome.fitting import Models, load_champions
+from customer_genome.models.season import day_number
 from customer_genome.outlook import SCHEMAS, month_ends
 from customer_genome.workspace import Workspace
 from published_shops import one_customer, publish_rows
@@ -34,26 +35,50 @@ def column(genome: Genome, table: str, name: str, where: str = "true") -> np.nda
     return genome.query(f"select {name} as value from {table} where {where}").column("value").to_numpy()
 
 
+def expected_of(models: Models, as_of: dt.date, history: list[np.ndarray], horizon_days: int) -> np.ndarray:
+    """Expected purchase days of every customer, one by one, on the clock the models were fitted on."""
+    out = np.zeros(len(history[0]))
+    for part in models.clock.parts(day_number(as_of), *history):
+        out[part.rows] = models.purchases.expected_orders(part.frequency, part.recency, part.age, float(part.times(horizon_days)))
+    return out
+
+
 def test_forecasts_are_sums_over_published_customers(shop):
     models, _ = load_champions(Workspace(shop).models)
     with Genome.open(shop) as genome:
         history = [column(genome, "customers", name) for name in ("n_purchase_days - 1", "activity_days", "tenure_days - 1")]
         worth = models.spend.expected_spend(history[0] + 1, column(genome, "customers", "mean_spend_per_day"))
-        as_of = dt.date.fromisoformat(genome.manifest["as_of"])
+        as_of, horizon = dt.date.fromisoformat(genome.manifest["as_of"]), int(genome.manifest["horizon_days"])
+        each = expected_of(models, as_of, history, horizon)
+        np.testing.assert_allclose(each * worth, column(genome, "customers", "predicted_spend"), rtol=1e-9)
         for period in ("month", "week"):
-            ends = column(genome, "forecast", "ends_on", f"period = '{period}'").tolist()
-            days = [(end.item() if hasattr(end, "item") else end) for end in ends]
-            horizon = (days[-1] - as_of).days
-            each = models.purchases.expected_orders(*history, horizon)
+            end = genome.query(f"select max(ends_on) as e from forecast where period = '{period}'").column(0)[0].as_py()
+            each = expected_of(models, as_of, history, (end - as_of).days)
             assert column(genome, "forecast", "purchase_days", f"period = '{period}'").sum() == pytest.approx(each.sum())
             assert column(genome, "forecast", "revenue", f"period = '{period}'").sum() == pytest.approx((each * worth).sum())
-        year = models.purchases.expected_orders(*history, 365)
+        year = expected_of(models, as_of, history, 365)
         assert column(genome, "cohort_forecast", "revenue").sum() == pytest.approx((year * worth).sum())
         cohort = column(genome, "customers", "cast(date_trunc('month', first_order_on) as date)")
         first = column(genome, "cohort_forecast", "cohort").min()
         assert column(genome, "cohort_forecast", "purchase_days", f"cohort = date '{first}'")[0] == pytest.approx(
             year[cohort == first].sum()
         )
+
+
+def test_a_forecast_knows_december_and_so_did_the_one_it_is_judged_by(tmp_path_factory):
+    workspace = tmp_path_factory.mktemp("seasonal")
+    busy = (0.8, 0.8, 1, 1, 1, 1, 0.8, 0.8, 1, 1.2, 1.6, 2.2)
+    shop = simulate(n_lines=30_000, seed=3, days=900, month_multipliers=busy)
+    run(shop.order_lines().read_all(), workspace)
+    models, _ = load_champions(Workspace(workspace).models)
+    with Genome.open(workspace) as genome:
+        rows = genome.query("select * from forecast where period = 'month' and is_complete order by starts_on").to_pylist()
+        error = genome.table("tracking_error").to_pylist()[0]
+    assert not models.clock.is_plain, "two and a half years and thousands of repeats are enough to learn from"
+    a_day = [row["purchase_days"] / (row["ends_on"] - row["starts_on"]).days for row in rows]
+    december = next(place for place, row in enumerate(rows) if row["starts_on"].month == 12)
+    assert a_day[december] == max(a_day[:12]) and max(a_day[:12]) / min(a_day[:12]) > 1.5
+    assert abs(error["error_of_total"]) < 0.25
 
 
 def test_cohorts_hold_every_customer_and_all_their_money(shop):

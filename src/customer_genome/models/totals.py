@@ -10,7 +10,7 @@ a purchase is linear in a customer's mean spend, so the sum of the means is enou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from customer_genome.models.spend import GammaGamma
 
 _DRAWS = 1_000_000
 """How many futures of shared histories are drawn, in all, to learn how far counts scatter."""
-_SAMPLED = 20_000
+_SAMPLED = 5_000
 """How many histories the effect of the parameters is judged by."""
 _STEP = 1e-3
 _SMALLEST_EXCESS = 0.5
@@ -41,7 +41,7 @@ class SharedHistories:
     frequency, recency_days, age_days : see `PurchaseModel.fit`
     n_customers : how many customers share the history
     spend, squared_spend : sums of their mean spend per purchase day, and of its square; money
-    group : whole numbers from 0, such as a cohort
+    group : whole numbers from 0 below n_groups, such as a cohort
     """
 
     frequency: Array
@@ -51,6 +51,7 @@ class SharedHistories:
     spend: Array
     squared_spend: Array
     group: npt.NDArray[np.intp]
+    n_groups: int
 
     @classmethod
     def of(
@@ -62,8 +63,9 @@ class SharedHistories:
         spend: npt.ArrayLike | None = None,
         squared_spend: npt.ArrayLike | None = None,
         group: npt.ArrayLike | None = None,
+        n_groups: int | None = None,
     ) -> SharedHistories:
-        """Return checked histories; by default one customer each, no spend, one group.
+        """Return checked histories; by default one customer each, no spend, one group, and as many groups as are named.
 
         Raises
         ------
@@ -76,21 +78,21 @@ class SharedHistories:
         sums = np.zeros(n) if spend is None else as_column(spend, "spend")
         squares = sums**2 / np.maximum(counts, 1) if squared_spend is None else as_column(squared_spend, "squared_spend")
         groups = np.zeros(n, dtype=np.intp) if group is None else np.asarray(group, dtype=np.intp)
+        named = int(groups.max()) + 1 if len(groups) else 0
         lengths = {"n_customers": len(counts), "spend": len(sums), "squared_spend": len(squares), "group": len(groups)}
         wrong = [f"{name} has {length:,} entries" for name, length in lengths.items() if length != n]
-        if wrong or (n and groups.min() < 0):
+        if n and (groups.min() < 0 or named > (n_groups or named)):
+            wrong.append(f"groups from {groups.min()} to {named - 1}")
+        if wrong:
             raise ContractError(
-                f"histories: {n:,} of them, and {', '.join(wrong) or 'a group below 0'}. Wanted: one entry per history, groups from 0."
+                f"histories: {n:,} of them, and {', '.join(wrong)}. Wanted: one entry per history, groups from 0 below {n_groups or 'their number'}."
             )
-        return cls(histories.frequency, histories.recency_days, histories.age_days, counts, sums, squares, groups)
+        return cls(
+            histories.frequency, histories.recency_days, histories.age_days, counts, sums, squares, groups, n_groups or named
+        )
 
     def __len__(self) -> int:
         return len(self.frequency)
-
-    @property
-    def n_groups(self) -> int:
-        """How many groups there are."""
-        return int(self.group.max()) + 1 if len(self) else 0
 
 
 @dataclass(frozen=True)
@@ -186,14 +188,32 @@ def forecast_totals(
     )
 
 
-def rest_of_first_days(
-    purchases: PurchaseModel, spend: GammaGamma, histories: SharedHistories, first_days: float
-) -> tuple[Array, Array]:
-    """Return what customers will still do within `first_days` of their first purchase: purchase days and revenue per group.
+def add_up(parts: Sequence[TotalForecast]) -> TotalForecast:
+    """Return the forecast of several parts of the customers together, such as those whose clocks differ; at least one part."""
+    orders, revenue = (np.sum([getattr(part, name) for part in parts], axis=0) for name in ("orders", "revenue"))
+    return TotalForecast(
+        orders=orders,
+        revenue=revenue,
+        orders_sd=np.sqrt(np.sum([part.orders_sd**2 for part in parts], axis=0)),
+        revenue_sd=np.sqrt(np.sum([part.revenue_sd**2 for part in parts], axis=0)),
+        orders_unsure=_mean_unsure([(part.orders, part.orders_unsure) for part in parts]),
+        revenue_unsure=_mean_unsure([(part.revenue, part.revenue_unsure) for part in parts]),
+        level=parts[0].level,
+    )
 
-    Customers who are older than that add nothing: what they did in those days is known.
-    """
-    left = np.maximum(first_days - histories.age_days, 0.0)
+
+def _mean_unsure(parts: Sequence[tuple[Array, Array]]) -> Array:
+    """Return the relative deviation of the sum: the parameters move all parts together."""
+    moved = np.sum([mean.sum(axis=0) * unsure for mean, unsure in parts], axis=0)
+    total = np.sum([mean.sum(axis=0) for mean, _ in parts], axis=0)
+    return np.asarray(np.divide(moved, total, out=np.zeros_like(total), where=total > 0))
+
+
+def forecast_each(
+    purchases: PurchaseModel, spend: GammaGamma, histories: SharedHistories, horizons_days: npt.ArrayLike
+) -> tuple[Array, Array]:
+    """Return what customers will do within horizons of their own, one per history: purchase days and revenue per group."""
+    left = as_column(horizons_days, "horizons_days")
     young = np.flatnonzero(left > 0)
     each = np.zeros(len(histories))
     if len(young):
@@ -261,7 +281,16 @@ def _unsure(purchases: PurchaseModel, spend: GammaGamma | None, histories: Share
     The delta method on the logarithms of total and parameters, judged by an even part of the histories.
     """
     part = slice(None, None, max(1, len(histories) // _SAMPLED))
-    few = SharedHistories(*(getattr(histories, name)[part] for name in histories.__dataclass_fields__))
+    few = replace(
+        histories,
+        frequency=histories.frequency[part],
+        recency_days=histories.recency_days[part],
+        age_days=histories.age_days[part],
+        n_customers=histories.n_customers[part],
+        spend=histories.spend[part],
+        squared_spend=histories.squared_spend[part],
+        group=histories.group[part],
+    )
 
     def orders_of(model: PurchaseModel) -> Array:
         total: Array = (few.n_customers[:, None] * _each_period(model, few, ends)).sum(axis=0)

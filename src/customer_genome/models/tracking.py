@@ -20,6 +20,7 @@ from customer_genome.models.estimator import Array
 from customer_genome.models.histories import as_column, check_histories
 from customer_genome.models.purchase_model import PurchaseModel, check_horizon
 
+_TIMES_AT_ONCE = 20_000
 MOST_REPEATS = 7
 """Customers with this many repeat purchase days or more are counted together."""
 
@@ -41,16 +42,15 @@ class TrackingError:
     of_periods: float
 
 
-def expected_repeats(model: PurchaseModel, first_days: npt.ArrayLike, n_customers: npt.ArrayLike, edges: npt.ArrayLike) -> Array:
-    """Return the repeat purchase days expected between consecutive edges of customers who first bought on `first_days`.
-
-    This is what the model says of customers before anything is known of them but their first day.
+def expected_repeats(model: PurchaseModel, elapsed: npt.ArrayLike, n_customers: npt.ArrayLike) -> Array:
+    """Return the repeat purchase days expected in consecutive periods of customers of whom only the first day is known.
 
     Parameters
     ----------
-    first_days : array, shape (n_cohorts,), whole days from the first day of the data
+    elapsed : array, shape (n_periods + 1, n_cohorts)
+        Time since the first purchase of each cohort at the start of the first period and at the end of every one, 0 before it;
+        see `elapsed_days`. On a shop's clock where there is one.
     n_customers : array, shape (n_cohorts,)
-    edges : array, shape (n_periods + 1,), days; period k holds the days edges[k] .. edges[k + 1] - 1
 
     Returns
     -------
@@ -60,16 +60,34 @@ def expected_repeats(model: PurchaseModel, first_days: npt.ArrayLike, n_customer
     ------
     Fader, Hardie & Lee (2005), eq. 9, added up over cohorts.
     """
-    born, counts, at = as_column(first_days, "first_days"), as_column(n_customers, "n_customers"), as_column(edges, "edges")
-    if len(born) != len(counts) or len(at) < 2 or np.any(np.diff(at) <= 0):
+    times, counts = np.asarray(elapsed, dtype=np.float64), as_column(n_customers, "n_customers")
+    if (
+        times.ndim != 2
+        or times.shape[1] != len(counts)
+        or len(times) < 2
+        or np.any(np.diff(times, axis=0) < 0)
+        or np.any(times < 0)
+    ):
         raise ContractError(
-            f"tracking: {len(born):,} first days, {len(counts):,} counts, edges {at.tolist()[:4]}. Wanted: as many counts as days, edges ascending."
+            f"tracking: elapsed times of shape {times.shape}, {len(counts):,} counts. "
+            "Wanted: one row per end of a period, not decreasing from 0 on, and one column per count."
         )
-    elapsed = np.maximum(at[:, None] - 1 - born[None, :], 0.0)
-    distinct, place = np.unique(elapsed, return_inverse=True)
-    each = model.expected_orders_of_new_customer(distinct)
-    up_to = each[place.reshape(elapsed.shape)] @ counts
+    distinct, place = np.unique(times, return_inverse=True)
+    parts = [distinct[begin : begin + _TIMES_AT_ONCE] for begin in range(0, len(distinct), _TIMES_AT_ONCE)]
+    each = np.concatenate([model.expected_orders_of_new_customer(part) for part in parts] or [np.zeros(0)])
+    up_to: Array = each[place.reshape(times.shape)] @ counts
     return np.diff(up_to)
+
+
+def elapsed_days(first_days: npt.ArrayLike, edges: npt.ArrayLike) -> Array:
+    """Return the days from each first purchase to the last day before each edge, 0 where that lies before it.
+
+    Examples
+    --------
+    >>> elapsed_days([0, 5], [0, 7, 14]).tolist()
+    [[0.0, 0.0], [6.0, 1.0], [13.0, 8.0]]
+    """
+    return np.maximum(as_column(edges, "edges")[:, None] - 1 - as_column(first_days, "first_days")[None, :], 0.0)
 
 
 def expected_after(
@@ -146,18 +164,13 @@ def by_frequency(frequency: npt.ArrayLike, figures: npt.ArrayLike, most: int = M
     return np.bincount(place, weights=as_column(figures, "figures"), minlength=most + 1).astype(np.float64)
 
 
-def alive_matrix(model: PurchaseModel, repeats: npt.ArrayLike, quiet_days: npt.ArrayLike, age_days: float) -> Array:
-    """Return P(active) of customers first seen `age_days` ago by repeats (rows) and days since the last purchase (columns).
+def alive_matrix(model: PurchaseModel, repeats: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: float) -> Array:
+    """Return P(active) of customers of one age by repeats (rows) and time from first to last purchase (columns).
 
     Returns
     -------
-    array, shape (n_repeats, n_quiet), 0..1; NaN where nobody can be: more repeats than days before the silence began
+    array, shape (n_repeats, n_recency), 0..1
     """
-    x, quiet = as_column(repeats, "repeats"), as_column(quiet_days, "quiet_days")
-    rows, columns = np.meshgrid(x, quiet, indexing="ij")
-    last = np.where(rows == 0, 0.0, age_days - columns)
-    possible = (columns <= age_days) & (last >= rows) & ((rows > 0) | (columns == age_days))
-    alive = model.probability_alive(
-        np.where(possible, rows, 0).ravel(), np.where(possible, last, 0.0).ravel(), np.full(rows.size, float(age_days))
-    )
-    return np.where(possible, alive.reshape(rows.shape), np.nan)
+    x, last = np.meshgrid(as_column(repeats, "repeats"), as_column(recency_days, "recency_days"), indexing="ij")
+    alive = model.probability_alive(x.ravel(), np.where(x > 0, last, 0.0).ravel(), np.full(x.size, float(age_days)))
+    return alive.reshape(x.shape)
