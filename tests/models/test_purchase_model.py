@@ -141,3 +141,16 @@ def test_what_the_parameters_mean_is_said():
         "After each purchase, the first one included, 35.6% stop for good on average.",
         "Of new customers 64.3% have stopped for good after a year, whether they bought again or not.",
     ]
+
+
+def test_the_chances_of_exactly_none_one_two_and_so_on_sum_to_one(model):
+    chances = [model.probability_of_exactly(n, *CUSTOMERS, 120) for n in range(-1, 200)]
+    assert (chances[0] == 0).all()
+    np.testing.assert_allclose(np.sum(chances, axis=0), 1.0, atol=1e-9)
+    mean = np.sum([n * chance for n, chance in enumerate(chances[1:])], axis=0)
+    np.testing.assert_allclose(mean, model.expected_orders(*CUSTOMERS, 120), rtol=1e-6)
+
+
+def test_a_model_shows_its_parameters():
+    assert repr(ParetoNBD()) == "ParetoNBD()"
+    assert repr(MODELS[2]) == "ParetoNBD(r=0.553, alpha=74, s=0.606, beta=81.7)"

@@ -50,6 +50,11 @@ class PurchaseModel(ABC):
     def __init__(self) -> None:
         self._report: FitReport | None = None
 
+    def __repr__(self) -> str:
+        """Return the class with its parameters, as they may be given to `from_parameters`."""
+        values = {} if self._report is None else self._report.parameters
+        return f"{type(self).__name__}({', '.join(f'{name}={value:.6g}' for name, value in values.items())})"
+
     @classmethod
     def from_values(cls, values: Mapping[str, float]) -> Self:
         """Return a model with the given parameters by name, times in the unit that will be used."""
@@ -248,6 +253,22 @@ class PurchaseModel(ABC):
             histories.age_days,
         )
         return alive * active
+
+    def probability_of_exactly(
+        self,
+        n_orders: int,
+        frequency: npt.ArrayLike,
+        recency_days: npt.ArrayLike,
+        age_days: npt.ArrayLike,
+        horizon_days: float,
+    ) -> Array:
+        """Return the chance of exactly `n_orders` purchase days in the next `horizon_days`, shape (n_customers,); over n they sum to 1."""
+        if n_orders < 0:
+            return np.zeros(len(check_histories(frequency, recency_days, age_days)))
+        at_least, more = (
+            self.probability_of_at_least(n, frequency, recency_days, age_days, horizon_days) for n in (n_orders, n_orders + 1)
+        )
+        return np.maximum(at_least - more, 0.0)
 
     def at_least_if_active(self, n_orders: Array, frequency: Array, age_days: Array, horizon_days: float | Array) -> Array:
         """Return P(n or more purchase days) of active customers, shape (n_customers, k).
