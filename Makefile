@@ -70,7 +70,7 @@ test-slow: $(VENV)/.dev  ## Run the slow tests
 
 test-spark: $(VENV)/.dev  ## Run the tests that need Java 17 or newer
 	@sh tools/need_java.sh
-	@$(call marked,spark,spark)
+	@$(call marked,spark,"spark and not slow")
 
 test-browser: $(VENV)/.dev  ## Run the tests that need Chromium
 	@sh tools/need_chromium.sh >/dev/null
