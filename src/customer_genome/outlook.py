@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from customer_genome.features.table import feature_text
-from customer_genome.features.trials import known_purchases
+from customer_genome.features.trials import known_before
 from customer_genome.fitting import Models, numbers
 from customer_genome.models.estimator import Array
 from customer_genome.models.purchase_model import PurchaseModel
@@ -217,13 +217,10 @@ def _fit(engine: Engine, models: Models, as_of: dt.date, horizon_days: int) -> d
 
 
 def _earlier_clock(engine: Engine, champion: Clock, first_day: dt.date, calibration_on: dt.date) -> Clock:
-    """Return the clock that could have been learned by then; plain days where the champion's tells days or no earlier one is on trial."""
-    start, cutoff = day_number(first_day), day_number(calibration_on)
-    if not champion.is_plain:
-        for trial in known_purchases(engine)[1]:
-            if trial.known.end_day < cutoff <= trial.known.end_day + 1 + WEEK:
-                return fit_clock(trial.known)
-    return Clock(start, cutoff - 1)
+    """Return the clock that could have been learned by then; plain days where the champion's tells days."""
+    if champion.is_plain:
+        return Clock(day_number(first_day), day_number(calibration_on) - 1)
+    return fit_clock(known_before(engine, calibration_on))
 
 
 def _tracking_rows(
