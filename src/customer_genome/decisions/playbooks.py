@@ -39,6 +39,8 @@ PREDICTED_COLUMNS: tuple[str, ...] = (
     "clv_upper",
     "churn_probability",
     "next_order_on",
+    "next_order_lower",
+    "next_order_upper",
     "clv_band",
     "churn_band",
     "confidence_score",
@@ -321,9 +323,19 @@ def assign(
 
 def _matching(playbooks: Sequence[Playbook], matches: Sequence[BoolArray]) -> pa.StringArray:
     """Return the names of all playbooks that fit each customer, each different set put together once."""
-    sets, place = np.unique(np.stack(matches, axis=1), axis=0, return_inverse=True)
-    names = ["".join(f"{MARK}{book.name}" for book, fits in zip(playbooks, row, strict=True) if fits) + MARK for row in sets]
+    bits = [fits.astype(np.int64) << (number % _BITS) for number, fits in enumerate(matches)]
+    codes = np.stack([sum(bits[start : start + _BITS]) for start in range(0, len(bits), _BITS)], axis=1)
+    if codes.shape[1] == 1:  # numbers sort ten times faster than rows
+        _, first, place = np.unique(codes[:, 0], return_index=True, return_inverse=True)
+    else:
+        _, first, place = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    fitting = [[book.name for book, fits in zip(playbooks, matches, strict=True) if fits[row]] for row in first]
+    names = [f"{MARK}{MARK.join(found)}{MARK}" if found else MARK for found in fitting]
     return pa.array(names, pa.string()).take(pa.array(place.reshape(-1)))
+
+
+_BITS = 60
+"""Playbooks whose matches are put together into one whole number."""
 
 
 def check(playbooks: Sequence[Playbook], counts: Mapping[str, int], known: frozenset[str]) -> tuple[PlaybookCheck, ...]:
