@@ -23,9 +23,9 @@ from customer_genome.models.histories import as_column, check_histories
 from customer_genome.models.purchase_model import PurchaseModel
 from customer_genome.models.spend import GammaGamma
 
-_DRAWS = 1_000_000
+_DRAWS = 200_000
 """How many futures of shared histories are drawn, in all, to learn how far counts scatter."""
-_SAMPLED = 5_000
+_SAMPLED = 1_000
 """How many histories the effect of the parameters is judged by."""
 _STEP = 1e-3
 _SMALLEST_EXCESS = 0.5
