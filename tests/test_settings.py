@@ -14,15 +14,15 @@ from customer_genome.settings import Settings, merged, read_settings, settings_f
 def test_faults_of_value_and_of_type_come_together(tmp_path: Path) -> None:
     raw = {
         "shop": {"timezone": "Europe/Londn"},
-        "prediction": {"seed": -1, "horizon_days": "many", "annual_discount": -1.0},
+        "prediction": {"seed": -1, "horizon_days": "many", "annual_discount": -1.0, "fit_sample": 99},
         "segments": {"k": 1, "churn_bands": [0.7, 0.4]},
         "engine": {"memory_limit": "lots", "threads": -1},
         "publish": {"keep_versions": 0},
     }
-    with pytest.raises(SettingsError, match=r"9 fault\(s\)") as refused:
+    with pytest.raises(SettingsError, match=r"10 fault\(s\)") as refused:
         settings_from_mapping(raw, tmp_path)
     for name in (
-        "timezone", "seed", "horizon_days", "annual_discount", "k =", "churn_bands", "memory_limit", "threads", "keep_versions",
+        "timezone", "seed", "horizon_days", "annual_discount", "fit_sample", "k =", "churn_bands", "memory_limit", "threads", "keep_versions",
     ):  # fmt: skip
         assert name in str(refused.value)
 
@@ -30,6 +30,19 @@ def test_faults_of_value_and_of_type_come_together(tmp_path: Path) -> None:
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     (tmp_path / "genome.toml").write_text('[shop]\nname = "Müller"\n', encoding="utf-8-sig")
     assert read_settings(tmp_path).shop.name == "Müller"
+
+
+def test_rule_files_hold_without_a_settings_file(tmp_path: Path) -> None:
+    """Every file of a workspace is optional: rules put there are followed whether or not genome.toml stands beside them."""
+    assert read_settings(tmp_path).segments.playbooks is None
+    for name in ("playbooks.toml", "categories.toml", "not_merchandise.toml"):
+        (tmp_path / name).touch()
+    bare = read_settings(tmp_path)
+    (tmp_path / "genome.toml").touch()
+    assert bare == read_settings(tmp_path)
+    assert bare.segments.playbooks == str(tmp_path / "playbooks.toml")
+    assert bare.features.categories == str(tmp_path / "categories.toml")
+    assert bare.cleaning.not_merchandise == str(tmp_path / "not_merchandise.toml")
 
 
 @pytest.mark.parametrize("pattern", [r"^(?!C)\d", r"(?=C)", r"(?<=C)1", r"(?<!C)1", r"(C)\1", r"(?P<a>C)(?P=a)", r"C++"])

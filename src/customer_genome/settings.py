@@ -146,7 +146,7 @@ def read_settings(workspace: Path) -> Settings:
     """
     path = workspace / SETTINGS_FILE
     if not path.exists():
-        return Settings(workspace=workspace)
+        return _absolute(Settings(workspace=workspace))
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
