@@ -19,6 +19,7 @@ from customer_genome.errors import GenomeError
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.settings import read_settings
 from customer_genome.snapshot import damaged_files, read_snapshot
+from customer_genome.warehouse.spark_places import java_version, require_java, require_master
 from customer_genome.workspace import Workspace
 
 LEAST_FREE_GB = 2.0
@@ -50,6 +51,7 @@ def examine(folder: Path) -> list[Check]:
         _disk(workspace),
         _writable(workspace),
         _settings(workspace),
+        *_engine(workspace),
         _published(workspace),
     ]
 
@@ -137,6 +139,24 @@ def _settings(workspace: Workspace) -> Check:
         "genome.toml and rule files are sound" if has_file else "no genome.toml: defaults hold",
         "`genome init FILE` writes one.",
     )
+
+
+def _engine(workspace: Workspace) -> list[Check]:
+    """Check what the Spark engine needs here, where the settings choose it: PySpark, Java, a master that answers."""
+    try:
+        engine = read_settings(workspace.root).engine
+    except GenomeError:
+        return []  # said by the check of the settings
+    if engine.name != "spark":
+        return []
+    if find_spec("pyspark") is None:
+        return [Check("Spark", False, "PySpark is not installed", "pip install 'customer-genome[spark]'")]
+    try:
+        require_java()
+        require_master(engine.spark_master)
+    except GenomeError as err:
+        return [Check("Spark", False, str(err))]
+    return [Check("Spark", True, f"PySpark {version('pyspark')}, Java {java_version()}, master {engine.spark_master}")]
 
 
 def _published(workspace: Workspace) -> Check:

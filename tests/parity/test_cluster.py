@@ -40,6 +40,7 @@ class Cluster:
         environment = os.environ | {
             "SPARK_HOME": str(home),
             "SPARK_LOCAL_IP": "127.0.0.1",
+            "TZ": "America/St_Johns",  # neither workers nor driver live in UTC, nor in one zone
             "SPARK_DAEMON_MEMORY": "200m",
             "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         }
@@ -92,7 +93,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def report_through(cluster: Cluster, folder: Path, kind: str) -> dict[str, object]:
     """Run the comparison in a driver process of its own and return its report."""
     script = ROOT / "tests" / "parity" / "through_cluster.py"
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT / "tests"), str(ROOT / "src"))), "TZ": "Asia/Kathmandu"}
     command = [sys.executable, str(script), cluster.master, str(folder), kind]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
@@ -137,7 +138,8 @@ def test_a_run_that_loses_a_worker_publishes_what_one_machine_does(cluster, tmp_
         str(together),
     ]
     command = [sys.executable, "-m", "customer_genome.interfaces.cli", "run", str(lines), *where, "--progress", "json", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    environment = os.environ | {"TZ": "Asia/Kathmandu"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         said = ""
         for line in running.stderr:
             said += line

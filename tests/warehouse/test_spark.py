@@ -12,6 +12,7 @@ import pytest
 
 from customer_genome.contracts import CsvFormat, RawColumn, SourceTable
 from customer_genome.errors import EngineError, SettingsError
+from customer_genome.warehouse.engine import literal
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 N_ROWS = 20_000
@@ -73,11 +74,16 @@ def test_a_folder_given_keeps_its_tables_and_a_temporary_one_goes(local_spark, t
     assert pq.read_table(folder).to_pylist() == [{"n": 2}]
 
 
-def test_a_worker_without_the_packages_is_told(local_spark, tmp_path):
-    """Times in text are read by DuckDB on the workers; their Python may lack it."""
+@pytest.mark.parametrize("module", ["duckdb", "customer_genome"])
+def test_a_worker_without_the_packages_is_told(local_spark, tmp_path, module):
+    """Times in text are read by DuckDB on the workers, customers are scored by this package; their Python may lack either."""
     engine = local_spark()
     python = tmp_path / "python"
-    hide = "import sys\nclass Hidden:\n    def find_spec(self, name, *_):\n        if name == 'duckdb':\n            raise ModuleNotFoundError(\"No module named 'duckdb'\")\nsys.meta_path.insert(0, Hidden())\n"
+    hide = (
+        "import sys\nclass Hidden:\n    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n            raise ModuleNotFoundError(\"No module named '{module}'\")\n"
+        "sys.meta_path.insert(0, Hidden())\n"
+    )
     (tmp_path / "sitecustomize.py").write_text(hide, encoding="utf-8")
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec "{sys.executable}" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
@@ -86,10 +92,13 @@ def test_a_worker_without_the_packages_is_told(local_spark, tmp_path):
     try:
         engine.write("texts", pa.table({"x": ["2024-01-01"]}))
         read = engine.time_expression('"x"', "text", "ymd", (), "UTC")
-        with pytest.raises(
-            EngineError, match=r"A Spark worker's Python has no module duckdb\. Install customer-genome on every worker"
-        ):
-            engine.fetch(f"select {read} as day from texts")
+        told = rf"A Spark worker's Python has no module {module}\. Install customer-genome on every worker"
+        asked = {
+            "duckdb": lambda: engine.fetch(f"select {read} as day from texts"),
+            "customer_genome": lambda: engine.map_rows("made", "select x from texts", literal, pa.schema([("x", pa.string())])),
+        }
+        with pytest.raises(EngineError, match=told):
+            asked[module]()
     finally:
         context.pythonExec = usual
     engine.close()

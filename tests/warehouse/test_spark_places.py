@@ -94,3 +94,45 @@ def test_nothing_of_spark_is_loaded_for_asking():
 
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ))
     assert ran.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("master", "java", "found"),
+    [
+        ("local[2]", 'openjdk version "17.0.15"', "Java 17, master local[2]"),
+        ("sprak://host:7077", 'openjdk version "17.0.15"', "is not the address of a Spark master"),
+        ("local[2]", 'java version "1.8.0_401"', "Java 17 or newer; "),
+    ],
+)
+def test_the_doctor_looks_at_spark_where_the_settings_choose_it(java_home, tmp_path, master, java, found):
+    from customer_genome.health import examine
+
+    pytest.importorskip("pyspark")
+    java_home(java)
+    assert "Spark" not in {check.name for check in examine(tmp_path)}
+    (tmp_path / "genome.toml").write_text(f'[engine]\nname = "spark"\nspark_master = "{master}"\n', "utf-8")
+    [check] = [check for check in examine(tmp_path) if check.name == "Spark"]
+    assert found in check.found
+    assert check.ok == found.startswith("Java 17, ")
+
+
+def test_spark_without_pyspark_is_told_with_what_to_install(monkeypatch, tmp_path):
+    from customer_genome.settings import EngineSettings
+    from customer_genome.warehouse import opening
+
+    monkeypatch.setattr(opening, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"pip install 'customer-genome\[spark\]'.*--engine duckdb"):
+        opening.open_engine(EngineSettings(name="spark"), tmp_path / "building.duckdb", tmp_path)
+
+
+def test_settings_of_spark(tmp_path):
+    from customer_genome.settings import read_settings
+
+    text = '[engine]\nname = "spark"\nspark_folder = "shared"\n[engine.spark_options]\n"spark.executor.memory" = "8g"\n'
+    (tmp_path / "genome.toml").write_text(text, "utf-8")
+    engine = read_settings(tmp_path).engine
+    assert engine.spark_folder == str(tmp_path / "shared") and engine.spark_options == {"spark.executor.memory": "8g"}
+    assert engine.spark_master == "local[*]" and not (tmp_path / "shared").exists()
+    (tmp_path / "genome.toml").write_text(text.replace('"8g"', "8"), "utf-8")
+    with pytest.raises(SettingsError, match=r"spark_options = .* wanted a table of name = a text"):
+        read_settings(tmp_path)
