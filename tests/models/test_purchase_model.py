@@ -154,3 +154,23 @@ def test_the_chances_of_exactly_none_one_two_and_so_on_sum_to_one(model):
 def test_a_model_shows_its_parameters():
     assert repr(ParetoNBD()) == "ParetoNBD()"
     assert repr(MODELS[2]) == "ParetoNBD(r=0.553, alpha=74, s=0.606, beta=81.7)"
+
+
+def test_a_fit_says_how_well_it_describes_its_customers():
+    rng = np.random.default_rng(8)
+    age = rng.integers(100, 600, 4000).astype(float)
+    x = rng.poisson(rng.gamma(0.8, 1 / 60, 4000) * age).astype(float)
+    t_x = np.where(x > 0, np.floor(age * rng.beta(np.maximum(x, 1), 1)), 0.0)
+    report = ParetoNBD().fit(x, t_x, age).report_
+    assert f"seen were {x.mean():.3g} and {np.mean(x == 0):.1%}." in report.reading[-1]
+    assert not any("only roughly" in line for line in report.notices)
+
+
+def test_a_fit_says_when_it_describes_its_customers_badly():
+    """Half of the customers have bought for long and often when the data begin, and look as old as the others."""
+    rng = np.random.default_rng(9)
+    age = np.append(np.full(2000, 700.0), rng.integers(10, 700, 2000))
+    x = np.append(rng.poisson(30, 2000), rng.poisson(0.2, 2000)).astype(float)
+    t_x = np.where(x > 0, np.floor(age * rng.beta(np.maximum(x, 1), 1)), 0.0)
+    report = BetaGeometricNBD().fit(x, t_x, age).report_
+    assert any("describes these customers only roughly" in line for line in report.notices)

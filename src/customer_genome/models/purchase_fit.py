@@ -10,7 +10,7 @@ penalty mean the same for every shop.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from customer_genome.models.prior import small_shop_prior
 Rung = tuple[str, Callable[[], Array | None]]
 
 SCOUT_ROWS = 4000
+LARGE_ERROR = 0.10
+"""A model that misses the repeat purchases, or the share of one-time buyers, of its own customers by more than this is doubtful."""
+
 ASSUMED_AGE_DAYS = 365.0
 """Unit of time of a shop whose customers all came today."""
 
@@ -121,3 +124,32 @@ def _data_notices(histories: Histories, counts: Array, rung: str) -> list[str]:
     if not histories.age_days.any():
         notices.append(f"No time has passed since the first purchases: predictions rest on {basis}.")
     return notices
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Repeat purchase days per customer, and the share of customers who bought on one day only."""
+
+    repeats: float
+    once: float
+
+
+def held_against(report: FitReport, expected: Seen, seen: Seen) -> FitReport:
+    """Return the report with a sentence on how well the model describes the customers it was fitted to, and a notice where it does not."""
+    if seen.repeats == 0:
+        return report
+    said = (
+        f"Told their ages only, the model expects {expected.repeats:.3g} repeat purchase days per customer and {expected.once:.1%} "
+        f"who bought once; seen were {seen.repeats:.3g} and {seen.once:.1%}."
+    )
+    notices = report.notices
+    noise = 4.0 / np.sqrt(report.n_customers)
+    if abs(expected.repeats / seen.repeats - 1) > max(LARGE_ERROR, noise * 2) or abs(expected.once - seen.once) > max(
+        LARGE_ERROR, noise / 2
+    ):
+        notices = (
+            *notices,
+            "The model describes these customers only roughly (see what it expects and what was seen); often many of them were not new "
+            "when the data begin.",
+        )
+    return replace(report, reading=(*report.reading, said), notices=notices)

@@ -23,7 +23,8 @@ import numpy.typing as npt
 
 from customer_genome.errors import ContractError, RegistryError
 from customer_genome.models.estimator import Array, Arrays, FitReport, report_from_arrays, report_to_arrays, require_fitted
-from customer_genome.models.histories import Histories, as_column, check_histories, collapse, once_per_distinct
+from customer_genome.models.histories import Histories, as_column, check_histories, collapse, dot, once_per_distinct
+from customer_genome.models.purchase_fit import Seen, held_against
 
 PURCHASE_MODELS: dict[str, tuple[str, str]] = {
     "BG/NBD": ("customer_genome.models.purchases", "BetaGeometricNBD"),
@@ -32,6 +33,7 @@ PURCHASE_MODELS: dict[str, tuple[str, str]] = {
 }
 """Name of a model -> the module and the class that hold it. A new model adds a line."""
 
+_MOST_AGES = 500
 _DOUBLINGS = 60
 _HALVINGS = 60
 
@@ -158,7 +160,21 @@ class PurchaseModel(ABC):
                 f"{self.name} fit: got no customers. Wanted: at least one. Check the cutoff: nobody bought before it."
             )
         self._report = self._fit_distinct(histories, counts)
+        self._report = held_against(self._report, *self._as_if_new(histories, counts))
         return self
+
+    def _as_if_new(self, histories: Histories, counts: Array) -> tuple[Seen, Seen]:
+        """Return what the model would have expected of these customers on the day of their first purchases, and what was seen."""
+        ages, weights = histories.age_days, counts / counts.sum()
+        points = np.unique(ages)
+        if len(points) > _MOST_AGES:
+            points = np.quantile(points, np.linspace(0.0, 1.0, _MOST_AGES))
+        none, alive = np.zeros_like(points), float(self.probability_alive([0], [0], [0])[0])
+        repeats = alive * self.expected_orders_if_active([0], [0], points)[0]
+        once = 1 - alive * self.at_least_if_active(np.ones(1), none, none, points)[:, 0]
+        expected = Seen(dot(weights, np.interp(ages, points, repeats)), dot(weights, np.interp(ages, points, once)))
+        x = histories.frequency
+        return expected, Seen(dot(weights, x), dot(weights, (x == 0).astype(np.float64)))
 
     @property
     def report_(self) -> FitReport:
