@@ -7,6 +7,7 @@ from customer_genome.models.pareto import ParetoNBD
 from customer_genome.models.purchase_model import PurchaseModel, purchase_model_from_arrays
 from customer_genome.models.purchases import BetaGeometricNBD, collapse
 from customer_genome.models.spend import GammaGamma
+from customer_genome.models.totals import SharedHistories, TotalForecast, forecast_totals
 from customer_genome.models.value_path import NextOrder, ValuePath, month_ends, month_offsets, next_order, value_path
 
 __all__ = [
@@ -18,9 +19,12 @@ __all__ = [
     "NextOrder",
     "ParetoNBD",
     "PurchaseModel",
+    "SharedHistories",
+    "TotalForecast",
     "ValueInterval",
     "ValuePath",
     "collapse",
+    "forecast_totals",
     "lifetime_value",
     "lifetime_value_interval",
     "month_ends",
