@@ -50,6 +50,8 @@ _EXPORT_PREDICTIONS: Sequence[tuple[str, str]] = (
     ("expected_value_loss", "expected_value_loss"),
     ("priority_segment", "priority_segment"),
     ("next_order_on", "next_order_on"),
+    ("next_order_lower", "next_order_lower"),
+    ("next_order_upper", "next_order_upper"),
     ("Cluster_KMeans", "cluster_kmeans"),
     ("Cluster_Hierarchical", "cluster_hierarchical"),
     ("Cluster_GMM", "cluster_gmm"),

@@ -32,6 +32,7 @@ from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters
 from customer_genome.models.lifetime_value import lifetime_value_interval
 from customer_genome.models.season import Part, day_number
 from customer_genome.models.segments import rfm_scores, significant
+from customer_genome.models.value_path import next_order
 from customer_genome.settings import Settings
 from customer_genome.summaries import cluster_figures, known_columns, playbook_figures, side_tables
 from customer_genome.warehouse.engine import Engine, quoted
@@ -63,6 +64,8 @@ VALUE_SCHEMA = pa.schema(
         ("clv_upper", pa.float64()),
         ("churn_probability", pa.float64()),
         ("next_order_on", pa.date32()),
+        ("next_order_lower", pa.date32()),
+        ("next_order_upper", pa.date32()),
         ("recency_score", pa.int64()),
         ("frequency_score", pa.int64()),
         ("monetary_score", pa.int64()),
@@ -102,7 +105,7 @@ SCORE_COLUMNS = (
     *(name for name in DECISION_SCHEMA.names if name not in ("customer_id", "clv_band", "matching")),
 )
 """Every prediction and decision, in the order in which it is published."""
-_FORECASTS = ("p_alive", "days", "some", "next", "clv", "clv_lower", "clv_upper")
+_FORECASTS = ("p_alive", "days", "some", "next", "next_lower", "next_upper", "clv", "clv_lower", "clv_upper")
 LATEST = "as_of = (select max(as_of) from cutoffs)"
 
 
@@ -213,6 +216,8 @@ class Valuation:
             "clv_upper": found["clv_upper"],
             "churn_probability": 1 - found["some"],
             "next_order_on": _next_order(found["next"], self.as_of),
+            "next_order_lower": _next_order(found["next_lower"], self.as_of),
+            "next_order_upper": _next_order(found["next_upper"], self.as_of),
         }
 
     def _forecast(self, part: Part, n_days: Array, mean_spend: Array) -> dict[str, Array]:
@@ -230,11 +235,14 @@ class Valuation:
             self.margin,
             time_unit_days=CLV_DAYS / clv_horizon,
         )
+        when = next_order(purchases, *history)
         return {
             "p_alive": purchases.probability_alive(*history),
             "days": purchases.expected_orders(*history, horizon),
             "some": purchases.probability_of_order(*history, horizon),
-            "next": part.days(purchases.days_until_order(*history)),
+            "next": part.days(when.middle),
+            "next_lower": part.days(when.lower),
+            "next_upper": part.days(when.upper),
             "clv": value.mean,
             "clv_lower": value.lower,
             "clv_upper": value.upper,
@@ -389,7 +397,7 @@ def _two(cuts: tuple[float, ...]) -> tuple[float, float]:
 
 
 def _next_order(days: Array, as_of: dt.date) -> pa.Array:
-    """Return the day by which an order is as likely as not, empty where it never becomes so within ten years."""
+    """Return the day after so many days, empty where it is not within ten years."""
     within = np.isfinite(days) & (days <= 3650)
     start = np.datetime64(as_of - dt.timedelta(days=1), "D")
     dates = start + np.ceil(np.where(within, days, 0)).astype("timedelta64[D]")

@@ -377,6 +377,21 @@ def test_the_timeline_names_cutoff_and_next_order():
     assert not any("2034" in text for text in texts(svg(far))), "a date in ten years would squeeze the past"
 
 
+def test_the_value_path_says_the_range_it_ends_in():
+    months = [
+        {"starts_on": dt.date(2024, 1, 31), "ends_on": dt.date(2024, 2, 29), "orders": 0.4, "revenue": 21.0, "value": 20.0,
+         "value_so_far": 20.0, "lower": 0.0, "upper": 44.0},
+        {"starts_on": dt.date(2024, 2, 29), "ends_on": dt.date(2024, 3, 31), "orders": 0.3, "revenue": 16.0, "value": 15.0,
+         "value_so_far": 35.0, "lower": 0.0, "upper": 90.0},
+    ]  # fmt: skip
+    chart = charts.value_path(months, LOOK)
+    assert heading_of(chart)[0] == "Expected to be worth £35 until 31 Mar 2024; four in five end between £0 and £90"
+    rows = next(iter(chart.to_dict()["datasets"].values()))
+    assert [row["value_so_far"] for row in rows] == [0.0, 20.0, 35.0], "from nothing on"
+    assert "until 29 Feb 2024 £20 (£0 to £44)" in chart.description
+    assert heading_of(charts.value_path([], LOOK))[0] == "No months to come are known of this customer."
+
+
 def test_the_migration_names_the_largest_move_and_outlines_who_stayed():
     chart = charts.migration(FLOWS, LOOK)
     assert heading_of(chart)[0].startswith("12,345 of 12,645 customers moved to another segment, most of them from Loyal to ")

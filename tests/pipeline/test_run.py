@@ -52,6 +52,8 @@ EXPORT = [
     "expected_value_loss",
     "priority_segment",
     "next_order_on",
+    "next_order_lower",
+    "next_order_upper",
     "Cluster_KMeans",
     "rfm_segment",
     "segment_name",

@@ -137,18 +137,26 @@ def show(
     customer_id: Annotated[str, typer.Argument(help="The customer's id, as in the source.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     version: VersionOption = None,
+    months: Annotated[int, typer.Option(min=1, max=24, help="Calendar months to look ahead.")] = 12,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one customer: facts, value, risk, segment, what to do."""
+    """Show one customer: facts, value month by month, risk, segment, what to do."""
+    from customer_genome.errors import RegistryError
     from customer_genome.genome import Genome
     from customer_genome.interfaces import terminal
+    from customer_genome.prospects import prospect_of
 
     with Genome.open(workspace, version) as genome:
-        record = genome.customer(customer_id)
+        record, prospect = genome.customer(customer_id), None
+        try:
+            prospect = prospect_of(genome, record, months)
+        except RegistryError as err:  # the models of an old version may have been pruned; what was published is still there
+            typer.echo(f"No months to come: {err}", err=True)
         if as_json:
-            _print_json(record | {"version": genome.snapshot.version})
+            ahead = prospect.as_json() if prospect else {"months": []}
+            _print_json(record | {"version": genome.snapshot.version} | ahead)
         else:
-            terminal.show_customer(genome, record)
+            terminal.show_customer(genome, record, prospect)
 
 
 @app.command()

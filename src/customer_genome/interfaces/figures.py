@@ -107,3 +107,16 @@ def estimate(value: float | None, currency: str = "") -> str:
     if value is not None and math.isfinite(value) and not 0.005 <= abs(value) < 9.995 and abs(value) < 1000:
         return money(round(value), currency).removesuffix(".00")
     return money(value, currency, short=True)
+
+
+def span(first: dt.date | None, last: dt.date | None) -> str:
+    """Return between which days something falls, in words.
+
+    Examples
+    --------
+    >>> span(dt.date(2012, 1, 3), dt.date(2012, 4, 9)), span(dt.date(2012, 1, 3), None), span(None, None)
+    ('between 3 Jan 2012 and 9 Apr 2012', 'not before 3 Jan 2012, perhaps never', 'perhaps never')
+    """
+    if first is None:
+        return "perhaps never"
+    return f"not before {day(first)}, perhaps never" if last is None else f"between {day(first)} and {day(last)}"

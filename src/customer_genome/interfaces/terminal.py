@@ -17,12 +17,13 @@ from rich.table import Table
 
 from customer_genome.contracts import INPUT_TABLES
 from customer_genome.errors import SettingsError
-from customer_genome.interfaces.figures import count, day, money, quantity, share
+from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share, span
 
 if TYPE_CHECKING:
     from customer_genome.genome import Genome
     from customer_genome.health import Check
     from customer_genome.pipeline import Progress, RunResult
+    from customer_genome.prospects import Prospect
     from customer_genome.sources.proposal import Proposal
 
 CLASS_WORDS: Mapping[str, str] = {
@@ -150,8 +151,8 @@ def ledger_table(ledger: Mapping[str, Mapping[str, float]], currency: str) -> Ta
     return table
 
 
-def show_customer(genome: Genome, record: Mapping[str, Any]) -> None:
-    """Print one customer: who they are, what to expect, what to do."""
+def show_customer(genome: Genome, record: Mapping[str, Any], prospect: Prospect | None = None) -> None:
+    """Print one customer: who they are, what to expect, what to do; with the months to come where they are known."""
     console = _console()
     currency, horizon = genome.currency, genome.manifest["horizon_days"]
     console.print(
@@ -161,8 +162,13 @@ def show_customer(genome: Genome, record: Mapping[str, Any]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in _facts_of(record, currency, horizon):
         table.add_row(name, value)
+    if prospect is not None:
+        table.add_row("", f"80 %: {span(prospect.next_order_lower, prospect.next_order_upper)}")
     console.print(table)
     console.print()
+    if prospect is not None:
+        console.print(months_table(prospect, currency))
+        console.print()
     if record["is_suppressed"]:
         console.print("Do not contact: this customer is on the suppression list.")
     console.print(f"What to do ({record['playbook']}): {record['recommended_action']}")
@@ -174,6 +180,18 @@ def show_customer(genome: Genome, record: Mapping[str, Any]) -> None:
         console.print(
             f"  {day(order['ordered_at'])}  {money(order['revenue'], currency)}  {quantity(order['n_lines'], 'lines')}  order {order['order_id']}"
         )
+
+
+def months_table(prospect: Prospect, currency: str) -> Table:
+    """Return a customer's months to come: orders, revenue, and the value so far with its range."""
+    table = Table(title="Months to come", title_justify="left", box=None, pad_edge=False)
+    table.add_column("until")
+    for name in ("orders", "revenue", "value so far", "80 % from", "to"):
+        table.add_column(name, justify="right")
+    for month in prospect.months:
+        figures = (month.revenue, month.value_so_far, month.lower, month.upper)
+        table.add_row(day(month.ends_on), f"{month.orders:.2f}", *(estimate(value, currency) for value in figures))
+    return table
 
 
 def _facts_of(record: Mapping[str, Any], currency: str, horizon: int) -> list[tuple[str, str]]:

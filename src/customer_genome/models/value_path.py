@@ -139,7 +139,9 @@ def value_path(
     )
     until = forecast.of(frequency, recency_days, age_days, n_purchases, mean_spend)
     orders, revenue, value = (np.diff(sums, axis=1, prepend=0.0) for sums in (until.orders, until.revenue, until.value))
-    return ValuePath(ends, orders, revenue, value, until.value, until.lower, until.upper)
+    rising = np.maximum if margin >= 0 else np.minimum  # what has been realised is not lost again
+    lower, upper = (rising.accumulate(end, axis=1) if len(end) else end for end in (until.lower, until.upper))
+    return ValuePath(ends, orders, revenue, value, until.value, lower, upper)
 
 
 def next_order(

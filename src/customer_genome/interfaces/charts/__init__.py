@@ -23,6 +23,7 @@ from customer_genome.interfaces.charts.outlook import (
     tracking_in_all,
 )
 from customer_genome.interfaces.charts.periods import customer_timeline, customers_over_time, revenue_over_time
+from customer_genome.interfaces.charts.prospects import value_path
 
 __all__ = [
     "NARROW",
@@ -54,5 +55,6 @@ __all__ = [
     "tracking_in_all",
     "untitled",
     "value_at_risk",
+    "value_path",
     "value_reasons",
 ]

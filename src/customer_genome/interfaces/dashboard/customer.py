@@ -5,19 +5,23 @@ The address names the customer: `/customer?customer=ID`. Every figure is a publi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import streamlit as st
 
-from customer_genome.errors import UnknownCustomerError
+from customer_genome.errors import GenomeError, UnknownCustomerError
+from customer_genome.genome import Genome
 from customer_genome.interfaces import charts
+from customer_genome.interfaces.charts.prospects import months_of
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
-from customer_genome.interfaces.figures import count, day, quantity, share
+from customer_genome.interfaces.figures import count, day, estimate, quantity, share, span
 from customer_genome.interfaces.overview import order_days
+from customer_genome.prospects import Month, Prospect, prospect_of
 
 MOST_ORDERS_LISTED = 500
 
@@ -39,6 +43,7 @@ def show() -> None:
     _show_figures(seen, record)
     _show_action(record)
     _show_timeline(seen, record)
+    _show_months(seen, record)
     _show_facts(seen, record)
     _show_orders(seen, record)
 
@@ -138,6 +143,41 @@ def _show_timeline(seen: Visit, record: dict[str, Any]) -> None:
     draw(
         seen,
         lambda look: charts.customer_timeline(days, look, as_of=record["as_of"], next_order_on=record["next_order_on"]),
+    )
+
+
+def _show_months(seen: Visit, record: dict[str, Any]) -> None:
+    """Show the value to come month by month with its range, and between which days the next order falls."""
+    st.header("Months to come", anchor=False)
+    try:
+        prospect = months_to_come(seen.key, record["customer_id"], seen.genome)
+    except GenomeError as err:
+        st.info(plain(err))
+        return
+    draw(seen, lambda look: charts.value_path(months_of(prospect.months), look))
+    st.markdown(aside(f"Next order, 80 %: {span(prospect.next_order_lower, prospect.next_order_upper)}."))
+    with st.expander("Month by month"):
+        st.dataframe(months_table(prospect.months, seen.genome.currency), hide_index=True, height="content")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def months_to_come(key: str, customer_id: str, _genome: Genome) -> Prospect:
+    """Return a customer's months to come; kept per version and customer."""
+    del key
+    return prospect_of(_genome, _genome.customer(customer_id))
+
+
+def months_table(months: Sequence[Month], currency: str) -> pa.Table:
+    """Return the months as people read them."""
+    return pa.table(
+        {
+            "Until": [day(month.ends_on) for month in months],
+            "Orders": [f"{month.orders:.2f}" for month in months],
+            "Revenue": [estimate(month.revenue, currency) for month in months],
+            "Value so far": [estimate(month.value_so_far, currency) for month in months],
+            "80 % from": [estimate(month.lower, currency) for month in months],
+            "to": [estimate(month.upper, currency) for month in months],
+        }
     )
 
 
