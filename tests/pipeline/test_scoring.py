@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from customer_genome.decisions.customers import value_at
 from customer_genome.errors import SettingsError
 from customer_genome.fitting import Models, fit_models, numbers
+from customer_genome.models.season import Clock, day_number
 from customer_genome.models.segments import quintile_cuts, rfm_scores
 from customer_genome.rules import read_playbooks
 from customer_genome.scoring import (
@@ -45,6 +47,16 @@ def valuation_of(facts: pa.Table, models: Models) -> Valuation:
     return Valuation.of(engine_with(facts), models, SETTINGS, AS_OF, 90)
 
 
+def seasonal(models: Models) -> Models:
+    """Return the models on a clock on which weeks, levels, new and early customers differ."""
+    end = day_number(AS_OF) - 1
+    plain = Clock()
+    weeks = 1 + 0.5 * np.sin(np.arange(len(plain.weeks)) / len(plain.weeks) * 2 * np.pi)
+    ages = np.linspace(1.5, 1.0, len(plain.ages))
+    clock = Clock(end - 700, end, weeks / weeks.mean(), np.linspace(0.8, 1.2, 25), 0.9, ages, 1.3, ("Season: given.",))
+    return replace(models, clock=clock)
+
+
 def scored(facts: pa.Table, models: Models, playbooks: dict | None = None, settings: Settings = SETTINGS):
     """Return an engine that holds the scored customers, and what was decided."""
     engine = engine_with(facts)
@@ -59,9 +71,10 @@ def customers_of(engine: DuckDBEngine) -> pa.Table:
 # --- one row depends on itself ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pieces", [2, 7, 60])
-def test_any_split_of_the_customers_gives_identical_values(facts, models, pieces):
-    value = valuation_of(facts, models)
+@pytest.mark.parametrize("on_clock", [lambda models: models, seasonal], ids=["days", "season"])
+@pytest.mark.parametrize("pieces", [2, 15])
+def test_any_split_of_the_customers_gives_identical_values(facts, models, pieces, on_clock):
+    value = valuation_of(facts, on_clock(models))
     whole = value(facts)
     assert whole.schema == VALUE_SCHEMA
     order = np.random.default_rng(pieces).permutation(facts.num_rows)
