@@ -73,6 +73,27 @@ def test_the_best_of_several_starts_is_kept():
     assert maximise(only_the_wrong_one).point[0] > 0
 
 
+@pytest.mark.parametrize(
+    "scout",
+    [
+        lambda point: (float(0.5 * np.sum((point - 4) ** 2)), point - 4),
+        lambda point: (float(-0.5 * np.sum(point**2)), -point),
+        lambda point: (0.0, np.zeros(2)),
+        lambda point: (float(5e-3 * np.sum(point**2)), 1e-2 * point),
+    ],
+    ids=["has another optimum", "has none", "is flat", "is far too flat"],
+)
+def test_a_part_of_the_data_that_is_no_guide_does_no_harm(scout):
+    found = climb(bowl(scout=scout))
+    np.testing.assert_allclose(found.point, [0.3, -0.2], atol=1e-8)
+    assert found.rung == "maximum likelihood"
+
+
+def test_where_the_plain_fit_went_is_kept_when_it_lay_at_a_bound():
+    np.testing.assert_allclose(climb(bowl(bottom=(9.0, 0.0))).plain, [5.0, 0.0], atol=1e-6)
+    assert climb(bowl()).plain is None
+
+
 def test_simpler_models_are_tried_in_order_when_nothing_settles():
     broken = bowl(loss=lambda point: (np.nan, np.full(2, np.nan)))
     found = climb(broken, [("first form", lambda: None), ("second form", lambda: np.array([1.0, 2.0]))])
