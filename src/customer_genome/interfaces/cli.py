@@ -15,6 +15,7 @@ import typer
 from customer_genome import __version__
 from customer_genome.errors import EngineError, GenomeError, SettingsError
 from customer_genome.interfaces.cli_diff import diff
+from customer_genome.interfaces.cli_forecast import forecast
 from customer_genome.interfaces.cli_golden import golden
 from customer_genome.interfaces.cli_options import DEFAULT_WORKSPACE, DataArgument, JsonOption, VersionOption, WorkspaceOption
 from customer_genome.interfaces.cli_options import day_of as _day
@@ -344,6 +345,7 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
 
 
 app.command("diff")(diff)
+app.command("forecast")(forecast)
 app.command("golden")(golden)
 app.command("parity")(parity)
 app.command("refresh")(refresh)
