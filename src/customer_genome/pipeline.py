@@ -37,11 +37,13 @@ from customer_genome.warehouse.build import (
     build_marts_of_cutoffs,
     build_orders,
     build_refund_effect,
+    match_returns,
     stage_lines,
     stage_side_table,
 )
 from customer_genome.warehouse.checks import check_customer_facts, check_identities
 from customer_genome.warehouse.engine import Engine
+from customer_genome.warehouse.increment import match_stale_returns
 from customer_genome.warehouse.opening import open_engine
 from customer_genome.workspace import Workspace
 
@@ -232,7 +234,8 @@ def build_tables(job: Job, as_of: dt.date | None) -> tuple[dt.date, int]:
     cutoffs = pa.table({"as_of": pa.array([cutoff], pa.date32()), "horizon_days": pa.array([horizon_days], pa.int32())})
     if not job.orders_stand:
         build_orders(job.engine)
-    build_marts_of_cutoffs(job.engine, cutoffs, job.settings.cleaning)
+    match = match_stale_returns if job.orders_stand else match_returns
+    build_marts_of_cutoffs(job.engine, cutoffs, job.settings.cleaning, match=match)
     build_refund_effect(job.engine)
     return cutoff, horizon_days
 
@@ -349,7 +352,7 @@ def cutoff_of(engine: Engine, as_of: dt.date | None) -> dt.date:
     SettingsError
         When no purchase lies before the wanted cutoff.
     """
-    row = engine.fetch("select min(ordered_on) as first_day, max(ordered_on) as last_day from order_lines").to_pylist()[0]
+    row = purchase_days(engine)
     if as_of is None:
         last_day: dt.date = row["last_day"]
         return last_day + dt.timedelta(days=1)
@@ -361,9 +364,17 @@ def cutoff_of(engine: Engine, as_of: dt.date | None) -> dt.date:
     return as_of
 
 
+def purchase_days(engine: Engine) -> dict[str, dt.date]:
+    """Return the first and the last day of purchases; copies of lines have the days of their originals."""
+    days: dict[str, dt.date] = engine.fetch(
+        "select cast(min(ordered_at) as date) as first_day, cast(max(ordered_at) as date) as last_day from lines where row_class = 'kept'"
+    ).to_pylist()[0]
+    return days
+
+
 def _far_cutoff(engine: Engine, cutoff: dt.date) -> Iterator[str]:
     """Warn of a cutoff long after the last purchase, at which everybody looks lost."""
-    last_day = engine.fetch("select max(ordered_on) as day from order_lines").column("day")[0].as_py()
+    last_day = purchase_days(engine)["last_day"]
     silent_days = (cutoff - last_day).days
     if silent_days > FAR_CUTOFF_DAYS:
         yield f"The cutoff {cutoff} lies {silent_days:,} days after the last purchase ({last_day}): every customer looks quiet for at least as long."
@@ -371,7 +382,7 @@ def _far_cutoff(engine: Engine, cutoff: dt.date) -> Iterator[str]:
 
 def longest_horizon(engine: Engine, cutoff: dt.date) -> int:
     """Return the longest horizon of which the history holds at least two."""
-    first_day = engine.fetch("select min(ordered_on) as day from order_lines").column("day")[0].as_py()
+    first_day = purchase_days(engine)["first_day"]
     history_days = (cutoff - first_day).days
     return next((days for days in HORIZONS if history_days >= 2 * days), HORIZONS[-1])
 

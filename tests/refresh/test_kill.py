@@ -27,7 +27,8 @@ def killed(shop: Shop, stage: str, delay: float) -> int:
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     assert process.stderr is not None
     for text in process.stderr:
-        if text.startswith("{") and json.loads(text)["stage"] == stage:
+        assert text.startswith("{"), text
+        if json.loads(text)["stage"] == stage:
             break
     time.sleep(delay)
     process.send_signal(signal.SIGKILL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -167,11 +167,25 @@ def build_orders(engine: Engine) -> None:
     engine.create_view("order_days", mart_text("order_days"))
 
 
-def build_marts_of_cutoffs(engine: Engine, cutoffs: pa.Table, cleaning: CleaningSettings) -> None:
-    """Build refunds for the cutoffs and the ledger as of the last of them, from orders that stand."""
+def match_returns(engine: Engine) -> None:
+    """Match every return with the purchases before it, as each cutoff knew them."""
+    engine.create_table("return_matches", mart_text("return_matches"), keep=True)
+
+
+def build_marts_of_cutoffs(
+    engine: Engine, cutoffs: pa.Table, cleaning: CleaningSettings, *, match: Callable[[Engine], None] = match_returns
+) -> None:
+    """Build refunds for the cutoffs and the ledger as of the last of them, from orders that stand.
+
+    Parameters
+    ----------
+    match : function of the engine
+        Builds `return_matches` for the table `cutoffs`; a refresh matches only what has changed since `matched_cutoffs`.
+    """
     engine.write("cutoffs", cutoffs)
     engine.define("nets_refunds", (), "true" if cleaning.refunds == "net" else "false")
-    engine.create_table("return_matches", mart_text("return_matches"))
+    match(engine)
+    engine.write("matched_cutoffs", cutoffs, keep=True)
     engine.create_table("refunds", mart_text("refunds"))
     engine.create_view("refunds_now", "select * from refunds where as_of = (select max(as_of) from cutoffs)")
     engine.create_table("ledger", mart_text("ledger"))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import EngineError
-from customer_genome.warehouse.build import LineRules, define_rules, mart_text, read_lines, sql_text, staging_text
+from customer_genome.warehouse.build import LineRules, define_rules, mart_text, match_returns, read_lines, sql_text, staging_text
 from customer_genome.warehouse.engine import Engine
 
 _NO_LINES = "select cast(null as bigint) as line_id, cast(null as bigint) as copy_number, * from lines where false"
@@ -61,6 +61,7 @@ def add_lines(engine: Engine, delivery: SourceTable | None, rules: LineRules, *,
     """
     define_rules(engine, rules)
     engine.create_table("fresh_lines", _NO_LINES)
+    engine.create_table("fresh_return_events", "select * from return_events where false")
     n_ripened = _ripen(engine, finds_duplicates)
     added = _deliver(engine, delivery, rules, finds_duplicates) if delivery else AddedLines()
     if _count(engine, "fresh_lines"):
@@ -69,6 +70,23 @@ def add_lines(engine: Engine, delivery: SourceTable | None, rules: LineRules, *,
     engine.create_table("split_orders", mart_text("split_orders"))
     engine.create_view("order_days", mart_text("order_days"))
     return replace(added, rows_ripened=n_ripened)
+
+
+def match_stale_returns(engine: Engine) -> None:
+    """Match returns again where new lines or the way from the cutoff before to this one can have changed it.
+
+    Of several cutoffs, before or now, everything is matched again.
+    """
+    if _count(engine, "cutoffs") != 1 or _count(engine, "matched_cutoffs") != 1:
+        match_returns(engine)
+        return
+    for name in ("stale_returns", "stale_return_events"):
+        engine.create_table(name, _text(name))
+    engine.create_view("return_events", "select * from stale_return_events")
+    engine.create_table("stale_return_matches", mart_text("return_matches"))
+    engine.run("drop view temp.return_events")
+    standing = _text("standing_return_matches")
+    engine.create_table("return_matches", f"{standing}\nunion all by name\nselect * from stale_return_matches", keep=True)
 
 
 def _ripen(engine: Engine, finds_duplicates: bool) -> int:
@@ -152,13 +170,13 @@ def _add_to_orders(engine: Engine) -> None:
     engine.create_table("fresh_order_days", mart_text("split_order_days"))
     for name in ("order_lines", "numbered_lines"):
         engine.run(f"drop view temp.{name}")
-    for name in ("touched_order_days", "touched_order_totals"):
+    for name in ("touched_orders", "touched_order_days", "touched_order_totals"):
         engine.create_table(name, _text(name))
-    for name in ("order_totals", "split_order_days"):
-        engine.run(
-            f"delete from {name} where rowid in (select o.rowid from {name} as o inner join touched_order_totals as t "
-            "on o.customer_id = t.customer_id and o.order_id = t.order_id)"
-        )
+    engine.run("delete from order_totals where rowid in (select place from touched_orders where place is not null)")
+    engine.run(
+        "delete from split_order_days where rowid in (select o.rowid from split_order_days as o inner join touched_orders as t "
+        "on o.customer_id = t.customer_id and o.order_id = t.order_id)"
+    )
     engine.run("insert into order_totals by name select * from touched_order_totals order by ordered_on, customer_id, order_id")
     engine.run(
         "insert into split_order_days by name select d.* from touched_order_days as d inner join touched_order_totals as t "

@@ -1,10 +1,5 @@
 -- Orders that got new lines, cut by day and country: what stood of them and what came.
-with touched as (
-    select distinct customer_id, order_id
-    from fresh_order_days
-),
-
-pieces as (
+with pieces as (
     select customer_id, order_id, ordered_on, country, ordered_at, n_lines, quantity, revenue, discounted_revenue, discount
     from fresh_order_days
     union all
@@ -12,14 +7,14 @@ pieces as (
         o.customer_id, o.order_id, o.ordered_on, o.country, o.ordered_at, o.n_lines, o.quantity, o.revenue,
         o.discounted_revenue, o.discount
     from order_totals as o
-    inner join touched as t on o.customer_id = t.customer_id and o.order_id = t.order_id
+    inner join touched_orders as t on o.rowid = t.place
     where o.is_single
     union all
     select
         o.customer_id, o.order_id, o.ordered_on, o.country, o.ordered_at, o.n_lines, o.quantity, o.revenue,
         o.discounted_revenue, o.discount
     from split_order_days as o
-    inner join touched as t on o.customer_id = t.customer_id and o.order_id = t.order_id
+    inner join touched_orders as t on o.customer_id = t.customer_id and o.order_id = t.order_id
 )
 
 select

@@ -73,6 +73,7 @@ select
     line_id,
     customer_id,
     order_id,
+    product_id,
     ordered_at,
     is_return,
     cast(quantity as decimal(18, 4)) as quantity,
