@@ -44,9 +44,8 @@ LEAST_HISTORY_DAYS = 42
 """Shorter histories are not split: neither part would say anything."""
 QUIET_DAYS = (1, 7, 14, 30, 60, 90, 180, 365, 730)
 REPEATS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
-_MONEY_AND_DAYS = tuple(
-    (f"{name}{end}", pa.float64()) for name in ("purchase_days", "revenue") for end in ("", "_lower", "_upper")
-)
+_ENDS = ("", "_lower", "_upper")
+_MONEY_AND_DAYS = tuple((f"{name}{end}", pa.float64()) for name in ("purchase_days", "revenue") for end in _ENDS)
 SCHEMAS: Mapping[str, pa.Schema] = {
     "forecast": pa.schema(
         [("period", pa.string()), ("starts_on", pa.date32()), ("ends_on", pa.date32()), ("is_complete", pa.bool_()), *_MONEY_AND_DAYS]
@@ -56,6 +55,9 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("cohort", pa.date32()), ("customers", pa.int64()), ("spend_so_far", pa.float64()), ("first_year_known", pa.float64()),
             ("first_year_expected", pa.float64()), *_MONEY_AND_DAYS,
         ]
+    ),
+    "cohort_months": pa.schema(
+        [("cohort", pa.date32()), ("starts_on", pa.date32()), ("ends_on", pa.date32()), ("is_complete", pa.bool_()), *_MONEY_AND_DAYS]
     ),
     "tracking": pa.schema(
         [
@@ -141,46 +143,45 @@ def _forecasts(engine: Engine, models: Models, as_of: dt.date, seed: int) -> dic
         return add_up([forecast_totals(models.purchases, models.spend, one, part.times(ends), seed=seed) for part, one in parts])
 
     months, weeks = month_ends(as_of), [as_of + dt.timedelta(days=WEEK * week) for week in range(1, N_WEEKS + 1)]
-    rows = []
-    for period, ends in (("month", months), ("week", weeks)):
-        total = total_up_to([(end - as_of).days for end in ends])
-        for column, (start, end, figures) in enumerate(zip([as_of, *ends[:-1]], ends, _figures(total.in_all()), strict=True)):
-            is_whole = period == "week" or column > 0 or as_of.day == 1
-            rows.append({"period": period, "starts_on": start, "ends_on": end, "is_complete": is_whole, **figures})
+    by_month, by_week = (total_up_to([(end - as_of).days for end in ends]) for ends in (months, weeks))
+    periods = _periods(as_of, months, is_whole_first=as_of.day == 1)
+    rows = [{"period": "month", **when, **figures} for when, figures in zip(periods, _figures(by_month.in_all())[0], strict=True)]
+    rows += [
+        {"period": "week", **when, **figures}
+        for when, figures in zip(_periods(as_of, weeks, is_whole_first=True), _figures(by_week.in_all())[0], strict=True)
+    ]
     rest = np.zeros(len(cohorts))
     for part, one in parts:
         left = part.times(np.maximum(FIRST_YEAR_DAYS - 1 - age[part.rows], 0.0))
         rest += forecast_each(models.purchases, models.spend, one, left)[1]
+    years = _figures(total_up_to([FIRST_YEAR_DAYS]))
     by_cohort = [
-        row | {"first_year_expected": float(rest[number])} | figures
-        for number, (row, figures) in enumerate(zip(cohorts, _figures_by_group(total_up_to([FIRST_YEAR_DAYS])), strict=True))
+        row | {"first_year_expected": float(left)} | year[0] for row, left, year in zip(cohorts, rest, years, strict=True)
     ]
-    return {"forecast": rows, "cohort_forecast": by_cohort}
+    cohort_months = [
+        {"cohort": row["cohort"], **when, **figures}
+        for row, group in zip(cohorts, _figures(by_month), strict=True)
+        for when, figures in zip(periods, group, strict=True)
+    ]
+    return {"forecast": rows, "cohort_forecast": by_cohort, "cohort_months": cohort_months}
 
 
-def _figures(total: TotalForecast) -> list[dict[str, float]]:
-    """Return expectation and interval of every period of all customers together."""
-    columns = {"purchase_days": (total.orders, *total.orders_interval()), "revenue": (total.revenue, *total.revenue_interval())}
+def _periods(as_of: dt.date, ends: Sequence[dt.date], *, is_whole_first: bool) -> list[dict[str, Any]]:
+    """Return start, end and whether it is whole of every period."""
+    starts = [as_of, *ends[:-1]]
     return [
-        {
-            f"{name}{end}": float(figures[0, period])
-            for name, three in columns.items()
-            for end, figures in zip(("", "_lower", "_upper"), three, strict=True)
-        }
-        for period in range(total.orders.shape[1])
+        {"starts_on": start, "ends_on": end, "is_complete": is_whole_first or place > 0}
+        for place, (start, end) in enumerate(zip(starts, ends, strict=True))
     ]
 
 
-def _figures_by_group(total: TotalForecast) -> list[dict[str, float]]:
-    """Return expectation and interval of the one period of every group."""
+def _figures(total: TotalForecast) -> list[list[dict[str, float]]]:
+    """Return expectation and interval of every period of every group."""
     columns = {"purchase_days": (total.orders, *total.orders_interval()), "revenue": (total.revenue, *total.revenue_interval())}
+    named = [(f"{name}{end}", figures) for name, three in columns.items() for end, figures in zip(_ENDS, three, strict=True)]
+    groups, periods = total.orders.shape
     return [
-        {
-            f"{name}{end}": float(figures[group, 0])
-            for name, three in columns.items()
-            for end, figures in zip(("", "_lower", "_upper"), three, strict=True)
-        }
-        for group in range(total.orders.shape[0])
+        [{name: float(figures[group, period]) for name, figures in named} for period in range(periods)] for group in range(groups)
     ]
 
 

@@ -81,6 +81,18 @@ def test_a_forecast_knows_december_and_so_did_the_one_it_is_judged_by(tmp_path_f
     assert abs(error["error_of_total"]) < 0.25
 
 
+def test_the_months_of_all_cohorts_add_up_to_the_months_of_the_shop(shop):
+    with Genome.open(shop) as genome:
+        by_cohort = genome.query(
+            "select starts_on, sum(revenue) as r, count(*) as n from cohort_months group by 1 order by 1"
+        ).to_pylist()
+        months = genome.query("select starts_on, revenue as r from forecast where period = 'month' order by 1").to_pylist()
+        cohorts = len(column(genome, "cohort_forecast", "cohort"))
+    assert [row["starts_on"] for row in by_cohort] == [row["starts_on"] for row in months]
+    assert [row["r"] for row in by_cohort] == pytest.approx([row["r"] for row in months])
+    assert {row["n"] for row in by_cohort} == {cohorts}
+
+
 def test_cohorts_hold_every_customer_and_all_their_money(shop):
     with Genome.open(shop) as genome:
         assert column(genome, "cohort_forecast", "customers").sum() == genome.manifest["customers"]

@@ -17,6 +17,7 @@ from customer_genome.interfaces.figures import count, day, quantity, share
 OUTLOOK_TABLES: Mapping[str, str] = {
     "forecast": "period, starts_on",
     "cohort_forecast": "cohort",
+    "cohort_months": "cohort, starts_on",
     "tracking": "starts_on",
     "tracking_error": "calibration_on",
     "frequency_fit": "repeats",
@@ -65,7 +66,7 @@ def fit_sentence(tracking_error: pa.Table) -> str:
 
 
 TRUST = (
-    "The band of a forecast holds chance and what is uncertain about the parameters, not that the world may change: seasons, campaigns, a new "
-    "assortment. Hold it against how far the model was off in the weeks it had not seen."
+    "The band of a forecast holds chance and what is uncertain about the parameters, not that the world may change: a season unlike the last, "
+    "campaigns, a new assortment. Hold it against how far the model was off in the weeks it had not seen."
 )
 """What a band does not hold."""

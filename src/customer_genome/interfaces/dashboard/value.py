@@ -77,7 +77,11 @@ def _show_cards(seen: Visit, tables: dict[str, pa.Table]) -> None:
 def _show_tables(tables: dict[str, pa.Table]) -> None:
     """Show forecast and cohorts as tables, and as downloads."""
     with st.expander("Forecast and cohorts in figures"):
-        for name, file in (("forecast", "forecast.csv"), ("cohort_forecast", "cohorts.csv")):
+        for name, file in (
+            ("forecast", "forecast.csv"),
+            ("cohort_forecast", "cohorts.csv"),
+            ("cohort_months", "cohort_months.csv"),
+        ):
             st.dataframe(tables[name], hide_index=True, height=320, placeholder="–")
             st.download_button(
                 "Download (CSV)",
