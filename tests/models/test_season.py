@@ -94,7 +94,18 @@ def test_parts_hold_every_customer_once_and_agree_with_each_customer_alone(learn
             assert alone.code == part.code
             np.testing.assert_array_equal(alone.times([1, 30, 180]), part.times([1, 30, 180]))
             first = AS_OF - 1 - int(age[row])
-            assert part.times(180) == pytest.approx(float(learned.elapsed(first, AS_OF - 1, AS_OF + 179)), rel=1e-12)
+            own = float(learned.elapsed(first, AS_OF - 1, AS_OF + 179))
+            assert part.times(180) == pytest.approx(own, rel=1e-12 if age[row] > 220 else 0.05)
+    assert len(parts) < 12
+
+
+def test_new_customers_share_the_mean_of_their_four_weeks(learned: Clock) -> None:
+    first = np.arange(START + 560, START + 588)  # four whole acquisition weeks
+    (part,) = learned.parts(AS_OF, np.zeros(28), np.zeros(28), (AS_OF - 1 - first).astype(float))
+    each = [learned.ahead(AS_OF, day, 180) for day in first]
+    assert part.times(180) == pytest.approx(np.mean(each), rel=1e-12)
+    own_age = [learned.elapsed(day, day, AS_OF - 1) for day in first]
+    np.testing.assert_allclose(part.age, own_age, rtol=1e-12)
 
 
 def test_days_invert_times(learned: Clock) -> None:

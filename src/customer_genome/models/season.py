@@ -31,6 +31,8 @@ EARLY_DAYS = 56
 """Customers whose first known purchase lies this near the start of the data are mostly not new."""
 _EPOCH = dt.date(1970, 1, 1)
 _DECADE = 3653
+_SETTLED = -1_000_000
+"""Code of the part of settled customers; one less for the early ones, while new ones have the number of their four weeks."""
 _PREFIX = "clock_"
 _ARRAYS = ("weeks", "levels", "level_ahead", "ages", "early", "start_day", "end_day", "notes")
 
@@ -181,19 +183,29 @@ class Clock:
         return np.asarray(here + rest * (self.elapsed(first, last, last + whole + 1) - here), dtype=np.float64)
 
     def parts(self, as_of: int, frequency: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: npt.ArrayLike) -> Iterator[Part]:
-        """Yield the customers in parts that share one clock from `as_of` on: the settled, the early, each new acquisition week."""
+        """Yield the customers in parts that share one future: the settled, the early, and those won in the same four weeks.
+
+        What each has done stands at the customer's own times. What is to come stands, for new customers, at the mean of the acquisition
+        weeks of their four weeks: a few parts, whatever the number of customers, and the same for any batch of them.
+        """
         known = check_histories(frequency, recency_days, age_days)
         first = (as_of - 1 - known.age_days).astype(np.int64)
         recency, age = self.histories(as_of, known.recency_days, known.age_days)
         if self.is_plain:
-            yield Part(np.arange(len(first)), known.frequency, recency, age, self, as_of, as_of - 1, 0)
+            yield Part(np.arange(len(first)), known.frequency, recency, age, self, as_of, (as_of - 1,), 0)
             return
-        week = self.week_start(first)
-        is_new = week + AGE_EDGES[-1] >= as_of
-        code = np.where(is_new, week, -1 - self.is_early(first).astype(np.int64))
+        block = (first - self.start_day) // BLOCK_DAYS
+        is_new = self.start_day + (block + 1) * BLOCK_DAYS + AGE_EDGES[-1] >= as_of + 7
+        code = np.where(is_new, block, _SETTLED - self.is_early(first).astype(np.int64))
         for one in np.unique(code).tolist():
             rows = np.flatnonzero(code == one)
-            yield Part(rows, known.frequency[rows], recency[rows], age[rows], self, as_of, int(first[rows[0]]), int(one))
+            shared = tuple(self._weeks_of(one, as_of)) if one > _SETTLED else (int(first[rows[0]]),)
+            yield Part(rows, known.frequency[rows], recency[rows], age[rows], self, as_of, shared, int(one))
+
+    def _weeks_of(self, block: int, as_of: int) -> list[int]:
+        """Return the first day of every acquisition week of four weeks that began before the cutoff."""
+        begin = self.start_day + block * BLOCK_DAYS
+        return [day for day in range(begin, begin + BLOCK_DAYS, 7) if day < as_of]
 
     # --- storage -----------------------------------------------------------------------------------------------------
 
@@ -229,12 +241,13 @@ class Clock:
 
 @dataclass(frozen=True)
 class Part:
-    """Customers who share one clock from the cutoff on.
+    """Customers who share one future from the cutoff on.
 
     Attributes
     ----------
     rows : where they stand among all customers
     frequency, recency, age : their histories, times on the clock
+    first_days : the first days whose clocks are averaged from the cutoff on; any one where all are alike
     code : a number that names the part: the same for every batch of customers at one cutoff
     """
 
@@ -244,12 +257,13 @@ class Part:
     age: Array
     clock: Clock
     as_of: int
-    first_day: int
+    first_days: tuple[int, ...]
     code: int
 
     def times(self, horizons_days: npt.ArrayLike) -> Array:
         """Return horizons on the clock, of the shape of `horizons_days`; between whole days time runs evenly."""
-        return self.clock.ahead(self.as_of, self.first_day, horizons_days)
+        days = np.asarray(horizons_days, dtype=np.float64)[..., None]
+        return np.asarray(self.clock.ahead(self.as_of, np.array(self.first_days), days).mean(axis=-1), dtype=np.float64)
 
     def days(self, times: npt.ArrayLike, most_days: int = 3650) -> Array:
         """Return the days from the cutoff after which these times have passed on the clock, infinite beyond `most_days`."""
