@@ -125,7 +125,7 @@ def remember_run(engine: Engine, settings: Settings, sources: Mapping[str, Sourc
         finds_duplicates(lines, settings.cleaning),
     )
     delivery = Delivery(lines.label, counted["n"], counted["n"], 1, lines.origins, (), staging.warehouse)
-    files = known_again(marks, ()) if engine.keeps_tables else ()
+    files = known_again([mark.digested() for mark in marks], ()) if engine.keeps_tables else ()
     engine.write("loaded_files", pa.Table.from_pylist([asdict(file) for file in files], schema=_FILES), keep=True)
     engine.write("deliveries", pa.Table.from_pylist([_row_of(delivery, 1)], schema=_DELIVERIES), keep=True)
     _remember_staging(engine, staging)

@@ -145,7 +145,7 @@ def _load(job: Job, new: NewRows, staging: Staging, today: dt.date) -> tuple[Job
         new.label, added.rows_read, added.rows_added, added.first_line + 1, new.arrivals.read, new.arrivals.skipped
     )  # fmt: skip
     is_changed = bool(added.rows_added or added.rows_ripened or has_other_tables)
-    files = known_again(new.arrivals.marks, read_loaded_files(engine))
+    files = known_again(new.arrivals.loaded, read_loaded_files(engine))
     remembered = remember_refresh(engine, staging, delivery, files, new.side_tables, is_changed=is_changed)
     return replace(job, delivery=remembered), is_changed
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -59,12 +59,10 @@ class FileMark:
         stat = place.stat()
         return cls(str(place), stat.st_size, stat.st_mtime_ns)
 
-    def loaded(self) -> LoadedFile:
-        """Return what to remember now that the file has been read."""
+    def digested(self) -> LoadedFile:
+        """Return the file with the digest of its content."""
         with Path(self.path).open("rb") as file:
-            digest = _digest_of(file, self.size).hexdigest()
-        unchanged = FileMark.of(self.path) == self
-        return LoadedFile(self.path, self.size, self.modified_ns if unchanged else 0, digest)
+            return LoadedFile(self.path, self.size, self.modified_ns, _digest_of(file, self.size).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -76,14 +74,14 @@ class Arrivals:
     files : what an engine reads: new files as they are, copies of the ends of grown ones
     read : the files behind them, as the user knows them
     skipped : files whose rows are all loaded
-    marks : what to remember of every file of the source that is not remembered yet, before its content is digested
+    loaded : what to remember of every file of the source that is not remembered yet, once its rows are loaded
     replaced : files that were loaded with other content; all their rows are read
     """
 
     files: tuple[Path, ...] = ()
     read: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    marks: tuple[FileMark, ...] = ()
+    loaded: tuple[LoadedFile, ...] = ()
     replaced: tuple[str, ...] = ()
 
 
@@ -106,7 +104,7 @@ def find_arrivals(files: Sequence[Path], known: Sequence[LoadedFile], hints: Tex
     digests = {file.digest: file.size for file in known}
     sizes = sorted(set(digests.values()))
     to_read: list[Path] = []
-    read, skipped, marks, replaced = [], [], [], []
+    read, skipped, loaded, replaced = [], [], [], []
     for path in files:
         try:
             mark = FileMark.of(path)
@@ -114,14 +112,14 @@ def find_arrivals(files: Sequence[Path], known: Sequence[LoadedFile], hints: Tex
             if before and (before.size, before.modified_ns) == (mark.size, mark.modified_ns):
                 skipped.append(str(path))
                 continue
-            marks.append(mark)
-            digest, loaded = _looked_over(path, mark.size, digests, sizes)
+            digest, n_loaded = _looked_over(path, mark.size, digests, sizes)
+            loaded.append(LoadedFile(mark.path, mark.size, mark.modified_ns, digest))
             if digest in digests:
                 skipped.append(str(path))
                 continue
             digests[digest] = mark.size
-            end = _end_of(path, loaded, hints, folder) if loaded else None
-            if before and not loaded:
+            end = _end_of(path, n_loaded, hints, folder) if n_loaded else None
+            if before and not n_loaded:
                 replaced.append(str(path))
             to_read.append(end or path)
             read.append(str(path))
@@ -129,13 +127,26 @@ def find_arrivals(files: Sequence[Path], known: Sequence[LoadedFile], hints: Tex
             raise SourceError(
                 f"{path} cannot be read: {err.strerror or err}. Check its permissions and free disk space."
             ) from err
-    return Arrivals(tuple(to_read), tuple(read), tuple(skipped), tuple(marks), tuple(replaced))
+    return Arrivals(tuple(to_read), tuple(read), tuple(skipped), tuple(loaded), tuple(replaced))
 
 
-def known_again(marks: Sequence[FileMark], known: Sequence[LoadedFile]) -> tuple[LoadedFile, ...]:
-    """Return what is remembered of all files after those of `marks` have been read."""
-    after: Mapping[str, LoadedFile] = {file.path: file for file in known} | {mark.path: mark.loaded() for mark in marks}
+def known_again(loaded: Sequence[LoadedFile], known: Sequence[LoadedFile]) -> tuple[LoadedFile, ...]:
+    """Return what is remembered of all files after those of `loaded` have been read.
+
+    The time of a file that changed while it was read is forgotten, so that it is looked over next time.
+    """
+    settled = (file if _is_as_marked(file) else replace(file, modified_ns=0) for file in loaded)
+    after: Mapping[str, LoadedFile] = {file.path: file for file in known} | {file.path: file for file in settled}
     return tuple(after.values())
+
+
+def _is_as_marked(file: LoadedFile) -> bool:
+    """Return whether a file is still there with the size and time it had."""
+    try:
+        mark = FileMark.of(file.path)
+    except OSError:
+        return False
+    return (mark.size, mark.modified_ns) == (file.size, file.modified_ns)
 
 
 def _looked_over(path: Path, size: int, digests: Mapping[str, int], sizes: Sequence[int]) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from typing import Any
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SourceError
 from customer_genome.settings import Settings, TableSettings
-from customer_genome.sources.arrivals import Arrivals, FileMark, LoadedFile, find_arrivals
+from customer_genome.sources.arrivals import Arrivals, LoadedFile, find_arrivals
 from customer_genome.sources.catalog import describe_side_tables, describe_sources, is_public
 from customer_genome.sources.databases import is_database_address, look_at_database
 from customer_genome.sources.files import look_at_arrow, look_at_files
@@ -109,5 +109,5 @@ def _of_public(given: str, settings: Settings, before: StagedTable, known: Seque
     arrivals = find_arrivals([Path(path) for path in lines.origins], known, TextHints(), tmp)
     if lines.origins and not arrivals.read:
         return NewRows(lines.label, None, described, arrivals)
-    marks = tuple(FileMark.of(path) for path in lines.origins)
-    return NewRows(lines.label, lines, described, Arrivals(read=lines.origins, marks=marks), is_whole=True)
+    whole = Arrivals(read=lines.origins, loaded=arrivals.loaded)
+    return NewRows(lines.label, lines, described, whole, is_whole=True)
