@@ -8,9 +8,9 @@ from customer_genome.warehouse.spark_text import engine_error, standard
 
 WORKER = """An exception was thrown from the Python worker. Please see the stack trace below.
 Traceback (most recent call last):
-  File "/opt/python/pyspark/worker.py", line 3, in main
+  File "/usr/lib/python/pyspark/worker.py", line 3, in main
     process()
-  File "/opt/python/customer_genome/scoring.py", line 1, in call
+  File "/usr/lib/python/customer_genome/scoring.py", line 1, in call
     raise ContractError("frequency: got -1. Wanted: 0 or more.")
 {raised}
 
