@@ -85,14 +85,19 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 """Every kind of model with the features it is fitted on, in order."""
 
 
-def store_models(folder: Path, models: Models, as_of: dt.date, keep_versions: int) -> dict[str, str]:
-    """Store every model as a new version and make it the champion of its kind; return the versions by kind."""
-    stored = {}
-    for kind, (arrays, card) in models.parts().items():
-        stored[kind] = save_model(folder, kind, arrays, {**card, "as_of": as_of.isoformat(), "product_version": __version__})
-        set_alias(folder, kind, "champion", stored[kind])
+def store_models(folder: Path, models: Models, as_of: dt.date) -> dict[str, str]:
+    """Store every model as a new version; return the versions by kind. The champions stay who they were."""
+    return {
+        kind: save_model(folder, kind, arrays, {**card, "as_of": as_of.isoformat(), "product_version": __version__})
+        for kind, (arrays, card) in models.parts().items()
+    }
+
+
+def make_champions(folder: Path, versions: Mapping[str, str], keep_versions: int) -> None:
+    """Let stored versions score from now on, and remove those that are older than the newest `keep_versions`."""
+    for kind, version in versions.items():
+        set_alias(folder, kind, "champion", version)
         prune_models(folder, kind, keep_versions)
-    return stored
 
 
 def load_champions(folder: Path) -> tuple[Models, dict[str, str]]:

@@ -25,7 +25,7 @@ from customer_genome.contracts import SourceTable
 from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
 from customer_genome.features.table import build_features, category_key_of
-from customer_genome.fitting import Models, fit_models, load_champions, store_models
+from customer_genome.fitting import Models, fit_models, load_champions, make_champions, store_models
 from customer_genome.outlook import outlook_tables
 from customer_genome.publishing import RunResult as RunResult
 from customer_genome.publishing import manifest_of, publish_version, totals_of
@@ -199,7 +199,7 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
     clock, models = job.clock, predicted.models
     with clock.stage("publish", "publishing"):
         totals = totals_of(job.engine, cutoff)
-        stored = predicted.versions or store_models(job.workspace.models, models, cutoff, job.settings.publish.keep_versions)
+        stored = predicted.versions or store_models(job.workspace.models, models, cutoff)
         result = RunResult(
             **totals | {"refunds": {"policy": job.settings.cleaning.refunds, **totals["refunds"]}},
             **job.delivery.figures(),
@@ -221,6 +221,7 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
         keep_versions = job.settings.publish.keep_versions
         history = {"deliveries": history_of(job.engine)} if job.delivery.label else {}
         version = publish_version(job.engine, job.workspace, {**predicted.decided.tables, **history}, manifest, keep_versions)
+        make_champions(job.workspace.models, stored, keep_versions)  # last: a run that dies before has changed nothing
     clock.progress("publish", 1.0, f"published {version}")
     seconds = clock.seconds | {"total": round(sum(clock.seconds.values()), 3)}
     return replace(result, version=version, seconds=seconds, peak_memory_mb=peak_memory_mb())
@@ -246,7 +247,7 @@ def fit_or_load(job: Job, refit: bool) -> tuple[Models, dict[str, str]]:
         return fit_models(job.engine, job.settings), {}
     models, versions = load_champions(job.workspace.models)
     listed = ", ".join(f"{kind} {version}" for kind, version in versions.items())
-    job.notices.append(f"Scored with the stored models: {listed}. A run without --no-refit fits them to these data.")
+    job.notices.append(f"Scored with the stored models: {listed}. `genome run` and `genome refresh --refit` fit them to these data.")
     return models, versions
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +13,12 @@ import pytest
 from customer_genome.errors import RegistryError
 from customer_genome.fitting import (
     PURCHASE_FEATURES,
+    Models,
     cluster_features,
     fit_models,
     fit_sample,
     load_champions,
+    make_champions,
     numbers,
     purchase_histories,
     shares_to_draw,
@@ -101,9 +104,16 @@ def test_a_sample_gives_nearly_the_models_of_everybody():
 # --- stored models -----------------------------------------------------------------------------------------------
 
 
+def stored(folder: Path, models: Models) -> dict[str, str]:
+    """Store models and let them score."""
+    versions = store_models(folder, models, AS_OF)
+    make_champions(folder, versions, 10)
+    return versions
+
+
 def test_stored_models_come_back_as_they_were(facts, tmp_path):
     fitted = fit_models(engine_with(facts), Settings(None))
-    versions = store_models(tmp_path, fitted, AS_OF, 10)
+    versions = stored(tmp_path, fitted)
     loaded, found = load_champions(tmp_path)
     assert found == versions == {"purchases": "v00001", "spend": "v00001", "clusters": "v00001"}
     assert loaded.sentences() == fitted.sentences()
@@ -118,13 +128,23 @@ def test_stored_models_come_back_as_they_were(facts, tmp_path):
     assert card["features"] == list(PURCHASE_FEATURES)
 
 
+def test_models_of_a_run_that_was_not_published_do_not_score(facts, tmp_path):
+    models = fit_models(engine_with(facts), Settings(None))
+    store_models(tmp_path, models, AS_OF)
+    with pytest.raises(RegistryError):
+        load_champions(tmp_path)
+    stored(tmp_path, models)
+    store_models(tmp_path, models, AS_OF)
+    assert load_champions(tmp_path)[1]["spend"] == "v00002"
+
+
 def test_without_stored_models_the_next_step_is_named(tmp_path):
     with pytest.raises(RegistryError, match=r"No usable model purchases.*`genome run`"):
         load_champions(tmp_path)
 
 
 def test_models_of_other_features_are_refused(facts, tmp_path):
-    store_models(tmp_path, fit_models(engine_with(facts), Settings(None)), AS_OF, 10)
+    stored(tmp_path, fit_models(engine_with(facts), Settings(None)))
     path = tmp_path / "clusters" / "v00001" / "card.json"
     card = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(card | {"features": ["recency_days", "shoe_size"]}), encoding="utf-8")
