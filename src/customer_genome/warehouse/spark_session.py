@@ -23,7 +23,10 @@ from customer_genome.warehouse.spark_places import is_loopback, java_size, requi
 from customer_genome.warehouse.spark_text import engine_error
 
 WORKER_SECONDS = 60
-_JVM_OPTIONS = "spark.driver.extraJavaOptions"
+_DRIVER_OPTIONS, _EXECUTOR_OPTIONS = "spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions"
+_IN_UTC = (
+    "-Duser.timezone=UTC"  # else a day goes from a driver to workers of another zone as an instant, and is another day there
+)
 
 # What makes a statement mean on Spark what it means on DuckDB.
 SQL_OPTIONS: Mapping[str, str] = {
@@ -31,6 +34,7 @@ SQL_OPTIONS: Mapping[str, str] = {
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.session.timeZone": "UTC",
+    "spark.sql.datetime.java8API.enabled": "true",  # days travel as days, whatever the zone of a machine
     "spark.sql.csv.parser.columnPruning.enabled": "false",  # else a line's width goes unseen
     "spark.sql.legacy.parquet.nanosAsLong": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
@@ -69,14 +73,15 @@ def _start(master: str, memory_limit: str, options: Mapping[str, str]) -> SparkS
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "ERROR")
-        .config(_JVM_OPTIONS, f"-Dlog4j2.configurationFile={settings} {options.get(_JVM_OPTIONS, '')}".strip())
+        .config(_DRIVER_OPTIONS, f"{_IN_UTC} -Dlog4j2.configurationFile={settings} {options.get(_DRIVER_OPTIONS, '')}".strip())
+        .config(_EXECUTOR_OPTIONS, f"{_IN_UTC} {options.get(_EXECUTOR_OPTIONS, '')}".strip())
     )
     if is_loopback(master):
         builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
     if memory_limit:
         builder = builder.config("spark.driver.memory", java_size(memory_limit))
     for name, value in options.items():
-        if name != _JVM_OPTIONS:
+        if name not in (_DRIVER_OPTIONS, _EXECUTOR_OPTIONS):
             builder = builder.config(name, value)
     return builder.getOrCreate()
 
