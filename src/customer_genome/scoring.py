@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -28,10 +28,12 @@ from customer_genome.decisions.priority import (
 )
 from customer_genome.decisions.segment_names import SegmentName, name_segments, segment_column
 from customer_genome.fitting import Models, cluster_features, numbers
+from customer_genome.models.active_future import Horizons
 from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters
-from customer_genome.models.lifetime_value import lifetime_value_interval
+from customer_genome.models.parameter_points import parameter_points
 from customer_genome.models.season import Part, day_number
 from customer_genome.models.segments import rfm_scores, significant
+from customer_genome.models.value_forecast import ValueForecast
 from customer_genome.models.value_path import next_order
 from customer_genome.settings import Settings
 from customer_genome.summaries import cluster_figures, known_columns, playbook_figures, side_tables
@@ -167,6 +169,7 @@ class Valuation:
     annual_discount: float
     margin: float
     churn_cuts: tuple[float, float]
+    _known_parts: dict[int, ValueForecast] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, engine: Engine, models: Models, settings: Settings, as_of: dt.date, horizon_days: int) -> Self:
@@ -224,17 +227,7 @@ class Valuation:
         """Return what customers who share one clock will do, by the names of `_FORECASTS`; the models see times on that clock."""
         purchases, history = self.models.purchases, (part.frequency, part.recency, part.age)
         horizon, clv_horizon = (float(time) for time in part.times([self.horizon_days, CLV_DAYS]))
-        value = lifetime_value_interval(
-            purchases,
-            self.models.spend,
-            *history,
-            n_days,
-            mean_spend,
-            clv_horizon,
-            self.annual_discount,
-            self.margin,
-            time_unit_days=CLV_DAYS / clv_horizon,
-        )
+        value = self._value_forecast(part.code, clv_horizon).of(*history, n_days, mean_spend)
         when = next_order(purchases, *history)
         return {
             "p_alive": purchases.probability_alive(*history),
@@ -243,10 +236,20 @@ class Valuation:
             "next": part.days(when.middle),
             "next_lower": part.days(when.lower),
             "next_upper": part.days(when.upper),
-            "clv": value.mean,
-            "clv_lower": value.lower,
-            "clv_upper": value.upper,
+            "clv": value.value[:, 0],
+            "clv_lower": value.lower[:, 0],
+            "clv_upper": value.upper[:, 0],
         }
+
+    def _value_forecast(self, code: int, clv_horizon: float) -> ValueForecast:
+        """Return what forecasts value in a part of the customers; its tables are kept for the batches to come."""
+        if code not in self._known_parts:
+            horizons = Horizons.of([clv_horizon], self.annual_discount, CLV_DAYS / clv_horizon)
+            points = parameter_points(self.models.purchases, self.models.spend)
+            self._known_parts[code] = ValueForecast(
+                self.models.purchases, self.models.spend, horizons, self.margin, points=points
+            )
+        return self._known_parts[code]
 
     def _rfm(self, facts: pa.Table) -> dict[str, Any]:
         """Return RFM scores and segment names."""
