@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_genome.errors import ContractError
+from customer_genome.models import tracking
 from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
 from customer_genome.models.purchases import BetaGeometricNBD
 from customer_genome.models.spend import GammaGamma
@@ -104,6 +105,18 @@ def test_expected_repeats_add_up_over_periods_and_cohorts(cohorts, model):
         expected_repeats(model, elapsed_days([one], np.arange(0, 71, 7)), [n]) for one, n in zip(born, counts, strict=True)
     )
     np.testing.assert_allclose(weekly, apart, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"r": 0.4, "alpha": 20.0, "a": 0.8, "b": 2.5}, {"r": 0.02, "alpha": 0.5, "a": 3.0, "b": 0.2}]
+)
+def test_of_very_many_times_the_same_is_expected(parameters, monkeypatch):
+    model = BetaGeometricNBD.from_values(parameters)
+    born = np.linspace(0, 5000, 400) + 0.123
+    elapsed = elapsed_days(born, np.arange(0, 5040, 70))
+    exactly = expected_repeats(model, elapsed, np.ones(400))
+    monkeypatch.setattr(tracking, "_MOST_TIMES", 10)
+    np.testing.assert_allclose(expected_repeats(model, elapsed, np.ones(400)), exactly, rtol=1e-5)
 
 
 @settings(max_examples=30)

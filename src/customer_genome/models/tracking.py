@@ -20,7 +20,7 @@ from customer_genome.models.estimator import Array
 from customer_genome.models.histories import as_column, check_histories
 from customer_genome.models.purchase_model import PurchaseModel, check_horizon
 
-_TIMES_AT_ONCE = 20_000
+_MOST_TIMES, _KNOTS = 10_000, 2_000
 MOST_REPEATS = 7
 """Customers with this many repeat purchase days or more are counted together."""
 
@@ -72,11 +72,21 @@ def expected_repeats(model: PurchaseModel, elapsed: npt.ArrayLike, n_customers: 
             f"tracking: elapsed times of shape {times.shape}, {len(counts):,} counts. "
             "Wanted: one row per end of a period, not decreasing from 0 on, and one column per count."
         )
-    distinct, place = np.unique(times, return_inverse=True)
-    parts = [distinct[begin : begin + _TIMES_AT_ONCE] for begin in range(0, len(distinct), _TIMES_AT_ONCE)]
-    each = np.concatenate([model.expected_orders_of_new_customer(part) for part in parts] or [np.zeros(0)])
-    up_to: Array = each[place.reshape(times.shape)] @ counts
+    up_to: Array = _orders_of_new_customer(model, times) @ counts
     return np.diff(up_to)
+
+
+def _orders_of_new_customer(model: PurchaseModel, times: Array) -> Array:
+    """Return the expected repeats of a new customer at times of any shape; of very many times read off a smooth curve."""
+    distinct, place = np.unique(times, return_inverse=True)
+    if len(distinct) <= _MOST_TIMES:
+        each = model.expected_orders_of_new_customer(distinct)
+    else:
+        from scipy.interpolate import PchipInterpolator
+
+        knots = np.linspace(0.0, np.sqrt(distinct[-1]), _KNOTS) ** 2  # closer together at first, where the curve bends most
+        each = PchipInterpolator(knots, model.expected_orders_of_new_customer(knots))(distinct)
+    return np.asarray(each[place.reshape(times.shape)], dtype=np.float64)
 
 
 def elapsed_days(first_days: npt.ArrayLike, edges: npt.ArrayLike) -> Array:
