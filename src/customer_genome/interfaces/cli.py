@@ -14,6 +14,7 @@ import typer
 
 from customer_genome import __version__
 from customer_genome.errors import EngineError, GenomeError, SettingsError
+from customer_genome.interfaces.cli_backtest import backtest
 from customer_genome.interfaces.cli_diff import diff
 from customer_genome.interfaces.cli_forecast import forecast
 from customer_genome.interfaces.cli_golden import golden
@@ -344,6 +345,7 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
     return kept + arguments[end:], len(kept) < end
 
 
+app.command("backtest")(backtest)
 app.command("diff")(diff)
 app.command("forecast")(forecast)
 app.command("golden")(golden)

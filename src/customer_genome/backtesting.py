@@ -1,0 +1,331 @@
+"""Rolling-origin backtest: at past cutoffs, what each candidate would have said, and what then came.
+
+Comes in: checked settings, described sources, cutoffs and a horizon. Goes out: a `Backtest` with every figure and sentences. The
+data are staged once; facts are built for all cutoffs at once, each from what was known before it, and labels are held apart
+until every forecast is made. Candidates learn only from cutoffs whose whole horizon ended at or before the one they forecast.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from customer_genome.contracts import SourceTable
+from customer_genome.errors import SettingsError
+from customer_genome.evaluation.judging import Fold, Scorecard, judge
+from customer_genome.evaluation.verdicts import verdicts
+from customer_genome.features.labels import build_labels
+from customer_genome.features.table import feature_text
+from customer_genome.features.trials import digest_below
+from customer_genome.fitting import fit_models, numbers
+from customer_genome.forecasting import SpendRange, staged
+from customer_genome.models.candidates import CANDIDATES, OWN, Candidate, Expected, Known, Past
+from customer_genome.models.season import day_number
+from customer_genome.pipeline import Job, Progress, build_facts, silent
+from customer_genome.scoring import Valuation
+from customer_genome.settings import Settings
+from customer_genome.warehouse.build import build_marts
+from customer_genome.warehouse.engine import Engine
+from customer_genome.workspace import write_atomically
+
+HORIZONS = (180, 90, 30)
+MOST_CUTOFFS = 4
+TRAINING_CUTOFFS = 3
+"""How many earlier cutoffs are built for each one that is judged."""
+MOST_CUSTOMERS = 50_000
+"""More customers than this are represented by about as many in the comparison; the own forecast is fitted to all."""
+FILE = "backtest.json"
+FORMAT = 1
+_TIMELESS = ("category_share_", "attribute_", "is_home_country")
+"""Facts that are left out: which categories have a column is decided at the last cutoff, attributes carry no date."""
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """One judged cutoff: its customers, what came, what was learned from, and how the own models were fitted."""
+
+    as_of: dt.date
+    n_customers: int
+    share_ordered: float
+    spend: float
+    learned_from: tuple[dt.date, ...]
+    fit: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What a backtest found: `scorecard` holds every figure, `words` what it says."""
+
+    label: str
+    currency: str
+    horizon_days: int
+    cutoffs: tuple[Cutoff, ...]
+    candidates: tuple[Candidate, ...]
+    scorecard: Scorecard
+    words: tuple[str, ...]
+    notices: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "format": FORMAT,
+            "data": self.label,
+            "currency": self.currency,
+            "horizon_days": self.horizon_days,
+            "cutoffs": [
+                {
+                    "as_of": one.as_of.isoformat(),
+                    "n_customers": one.n_customers,
+                    "share_ordered": one.share_ordered,
+                    "spend": one.spend,
+                    "learned_from": [day.isoformat() for day in one.learned_from],
+                    "fit": list(one.fit),
+                }
+                for one in self.cutoffs
+            ],
+            "candidates": [{"name": one.name, "kind": one.kind, "about": one.about} for one in self.candidates],
+            "rows": [row.as_json() for row in self.scorecard.rows],
+            "words": list(self.words),
+            "notices": list(self.notices),
+            "seconds": dict(self.seconds),
+        }
+
+    def store(self, workspace: Path) -> Path:
+        """Write everything to `backtest.json` of a workspace; readers see the old or the new one whole."""
+        workspace.mkdir(parents=True, exist_ok=True)
+        path = workspace / FILE
+        write_atomically(path, json.dumps(self.as_json(), indent=1) + "\n")
+        return path
+
+
+def backtest(
+    settings: Settings,
+    describe: Callable[[Path], Mapping[str, SourceTable]],
+    *,
+    cutoffs: Sequence[dt.date] | None = None,
+    horizon_days: int | None = None,
+    candidates: Sequence[Candidate] = CANDIDATES,
+    today: dt.date | None = None,
+    n_draws: int = 200,
+    progress: Progress = silent,
+) -> Backtest:
+    """Return how candidates would have done at past cutoffs.
+
+    Parameters
+    ----------
+    describe : function of a folder for work files
+        Returns the described source of each input table.
+    cutoffs : days, optional
+        By default up to four, half a horizon apart, the last one with its horizon just complete.
+    horizon_days : int, optional
+        By default the longest of 180, 90, 30 days of which the data hold three.
+    n_draws : int
+        Resamples behind the standard errors.
+
+    Raises
+    ------
+    SettingsError
+        When a cutoff has no earlier purchase or no complete future, or the data are too short; with what is possible.
+    """
+    with staged(settings, describe, today, progress) as job:
+        first_day, end = _span(job.engine)
+        horizon = _horizon(first_day, end, horizon_days)
+        judged = sorted(set(_checked(cutoffs, first_day, end, horizon) if cutoffs else _usual(first_day, end, horizon)))
+        planned = sorted({*judged, *training_cutoffs(judged, first_day, horizon)})
+        _build(job, planned, horizon)
+        with job.clock.stage("score", "forecasting at every cutoff"):
+            folds, found = _forecasts(job, planned, judged, horizon, candidates)
+        with job.clock.stage("publish", "comparing"):
+            used = tuple(one for one in candidates if any(one.name in fold.forecasts for fold in folds))
+            naive = [one.name for one in used if one.kind == "naive"]
+            scorecard = judge(folds, naive, n_draws=n_draws, seed=settings.prediction.seed)
+        missing = [one.name for one in candidates if one not in used]
+        notices = (*job.notices, *_missing(missing, first_day, horizon))
+        return Backtest(
+            job.sources["order_lines"].label,
+            job.settings.shop.currency,
+            horizon,
+            tuple(found),
+            used,
+            scorecard,
+            tuple(verdicts(scorecard, naive, OWN)),
+            notices,
+            dict(job.clock.seconds),
+        )
+
+
+def _missing(names: Sequence[str], first_day: dt.date, horizon: int) -> Iterator[str]:
+    """Say which candidates had nothing to learn from."""
+    if names:
+        day = first_day + dt.timedelta(days=horizon + horizon // 4)
+        yield (
+            f"Left out: {', '.join(names)}. They learn from an earlier cutoff whose horizon has ended, which takes a cutoff after about {day}."
+        )
+
+
+# --- cutoffs ---------------------------------------------------------------------------------------------------------
+
+
+def _span(engine: Engine) -> tuple[dt.date, dt.date]:
+    """Return the first day of the purchases and the day after the last."""
+    row = engine.fetch("select min(ordered_on) as first_day, max(ordered_on) as last_day from order_lines").to_pylist()[0]
+    return row["first_day"], row["last_day"] + dt.timedelta(days=1)
+
+
+def _horizon(first_day: dt.date, end: dt.date, wanted: int | None) -> int:
+    """Return the horizon; SettingsError where the data do not hold as much behind a cutoff as ahead of it."""
+    n_days = (end - first_day).days
+    if wanted is None:
+        wanted = next((days for days in HORIZONS if n_days >= 3 * days), HORIZONS[-1])
+    if wanted < 1:
+        raise SettingsError(f"--horizon-days {wanted} is no horizon. Wanted: 1 or more days, such as 90.")
+    if wanted >= n_days:
+        possible = f"--horizon-days of at most {n_days // 2}" if n_days >= 2 else "data of several months"
+        raise SettingsError(
+            f"A backtest over {wanted} days needs purchases before a cutoff and {wanted} days of data after it; the purchases run over "
+            f"{n_days:,} days, from {first_day} to {end - dt.timedelta(days=1)}. Wanted: {possible}."
+        )
+    return wanted
+
+
+def _usual(first_day: dt.date, end: dt.date, horizon: int) -> list[dt.date]:
+    """Return the last cutoff whose horizon is complete, and earlier ones half a horizon apart, with a horizon of history each."""
+    last = end - dt.timedelta(days=horizon)
+    step = max(1, horizon // 2)
+    found = [last - dt.timedelta(days=step * number) for number in range(MOST_CUTOFFS)]
+    long_enough = [day for day in found if (day - first_day).days >= horizon]
+    return long_enough or [last]
+
+
+def _checked(cutoffs: Sequence[dt.date], first_day: dt.date, end: dt.date, horizon: int) -> list[dt.date]:
+    """Return the cutoffs; SettingsError that names all that are impossible and says what is possible."""
+    last = end - dt.timedelta(days=horizon)
+    faults = [f"{day} has no purchase before it" for day in cutoffs if day <= first_day]
+    faults += [f"{day} has only {(end - day).days:,} of {horizon} days after it" for day in cutoffs if day > last]
+    if faults:
+        raise SettingsError(
+            f"--cutoffs: {'; '.join(faults)}. The purchases run from {first_day} to {end - dt.timedelta(days=1)}. "
+            f"Wanted: days from {first_day + dt.timedelta(days=1)} to {last} for a horizon of {horizon} days, or a shorter --horizon-days."
+        )
+    return list(cutoffs)
+
+
+def training_cutoffs(judged: Sequence[dt.date], first_day: dt.date, horizon: int) -> list[dt.date]:
+    """Return cutoffs to learn from: for every judged one the day a horizon before it and earlier ones, a sixth of a horizon apart.
+
+    A quarter of a horizon has to be known at each. Days near one another are taken once.
+
+    Examples
+    --------
+    >>> training_cutoffs([dt.date(2011, 6, 12)], dt.date(2009, 12, 1), 180)
+    [datetime.date(2010, 10, 15), datetime.date(2010, 11, 14), datetime.date(2010, 12, 14)]
+    """
+    earliest = first_day + dt.timedelta(days=max(1, horizon // 4))
+    step = max(1, horizon // 6)
+    exact = {day - dt.timedelta(days=horizon) for day in judged}
+    more = {day - dt.timedelta(days=step * number) for day in exact for number in range(1, TRAINING_CUTOFFS)}
+    apart = {day for day in more if all(abs((day - other).days) > step // 4 for other in exact)}
+    return sorted(day for day in exact | apart if day >= earliest)
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _cutoff_table(days: Sequence[dt.date], horizon: int) -> pa.Table:
+    return pa.table({"as_of": pa.array(days, pa.date32()), "horizon_days": pa.array([horizon] * len(days), pa.int32())})
+
+
+def _build(job: Job, planned: Sequence[dt.date], horizon: int) -> None:
+    """Build marts, facts, recent windows and labels of every cutoff at once."""
+    with job.clock.stage("clean", "orders and refunds"):
+        build_marts(job.engine, _cutoff_table(planned, horizon), job.settings.cleaning)
+    with job.clock.stage("facts", "facts about every customer at every cutoff"):
+        build_facts(job)
+        job.engine.create_table("lately", feature_text("lately"))
+        build_labels(job.engine, nets_refunds=job.settings.cleaning.refunds == "net")
+
+
+def _facts(engine: Engine, as_of: dt.date, mark: str) -> pa.Table:
+    """Return the facts of the drawn customers at one cutoff, sorted by customer."""
+    windows = [name for name in engine.fetch("select * from lately limit 0").column_names if name not in ("as_of", "customer_id")]
+    return engine.fetch(
+        f"select f.*, {', '.join(f'l.{name}' for name in windows)} from customer_facts as f "
+        "inner join lately as l on f.as_of = l.as_of and f.customer_id = l.customer_id "
+        f"where f.as_of = date '{as_of}' and left(digest(f.customer_id), 8) < '{mark}' order by f.customer_id"
+    )
+
+
+def _known(facts: pa.Table, as_of: dt.date, horizon: int) -> Known:
+    """Return every fact that is a number and was known at the cutoff."""
+    kept = [
+        field.name
+        for field in facts.schema
+        if (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)) and not field.name.startswith(_TIMELESS)
+    ]
+    return Known(day_number(as_of), horizon, {name: numbers(facts, name) for name in kept})
+
+
+def _labels(engine: Engine, as_of: dt.date, mark: str) -> pa.Table:
+    """Return what the drawn customers did after one cutoff, sorted by customer."""
+    return engine.fetch(
+        f"select customer_id, n_orders, spend from labels where as_of = date '{as_of}' and left(digest(customer_id), 8) < '{mark}' "
+        "order by customer_id"
+    )
+
+
+# --- forecasts -------------------------------------------------------------------------------------------------------
+
+
+def _forecasts(
+    job: Job, planned: Sequence[dt.date], judged: Sequence[dt.date], horizon: int, candidates: Sequence[Candidate]
+) -> tuple[list[Fold], list[Cutoff]]:
+    """Return every forecast at every judged cutoff, with what came."""
+    engine = job.engine
+    n = engine.fetch("select count(*) as n from customer_facts group by as_of order by n desc limit 1").column("n")[0].as_py()
+    mark = digest_below(MOST_CUSTOMERS / n)
+    tables = {day: _facts(engine, day, mark) for day in planned}
+    known = {day: _known(table, day, horizon) for day, table in tables.items()}
+    labels = {day: _labels(engine, day, mark) for day in planned}
+    ids = {name: number for number, name in enumerate(sorted({i for t in tables.values() for i in t["customer_id"].to_pylist()}))}
+    folds, found = [], []
+    for place, day in enumerate(judged):
+        job.clock.progress("score", 0.6 + 0.3 * place / len(judged), f"forecasting as of {day}")
+        own, fit = _own_forecast(job, tables[day], day, horizon)
+        learned = [earlier for earlier in planned if earlier + dt.timedelta(days=horizon) <= day]
+        past = [_past(known[earlier], labels[earlier]) for earlier in learned]
+        now = replace(known[day], own=own)
+        forecasts = {one.name: expected for one in candidates if (expected := one.forecast(now, past)) is not None}
+        outcome = _past(now, labels[day])
+        customers = np.array([ids[name] for name in tables[day]["customer_id"].to_pylist()], dtype=np.int64)
+        is_new: npt.NDArray[np.bool_] = now.facts["tenure_days"] <= horizon
+        folds.append(Fold(day.isoformat(), customers, is_new, outcome.spend, outcome.ordered, forecasts))
+        mean, total = float(outcome.ordered.mean()), float(outcome.spend.sum())
+        found.append(Cutoff(day, len(now), mean, total, tuple(learned), fit))
+    return folds, found
+
+
+def _past(known: Known, labels: pa.Table) -> Past:
+    """Return facts with what came; both are sorted by customer."""
+    return Past(known, numbers(labels, "spend"), (numbers(labels, "n_orders") > 0).astype(np.float64))
+
+
+def _own_forecast(job: Job, facts: pa.Table, as_of: dt.date, horizon: int) -> tuple[Expected, tuple[str, ...]]:
+    """Return what `genome forecast` says of these customers, and how its models were fitted: to everybody, as of the cutoff."""
+    engine, settings = job.engine, job.settings
+    engine.write("cutoffs", _cutoff_table([as_of], horizon))
+    models = fit_models(engine, settings)
+    valued = Valuation.of(engine, models, settings, as_of, horizon)(facts)
+    ranges = SpendRange(models, as_of, horizon)(facts)
+    spend = numbers(valued, "predicted_spend")
+    lower, upper = np.minimum(numbers(ranges, "spend_lower"), spend), np.maximum(numbers(ranges, "spend_upper"), spend)
+    chance = np.clip(1 - numbers(valued, "churn_probability"), 0.0, 1.0)
+    return Expected(spend, chance, lower, upper), models.sentences()

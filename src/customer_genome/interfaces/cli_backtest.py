@@ -1,0 +1,231 @@
+"""`genome backtest`: at past cutoffs, how good the forecasts were, beside naive formulas and other models.
+
+Comes in: what `genome run` takes as data, cutoffs, a horizon. Goes out: tables and sentences on stdout or one JSON object, and
+everything in `backtest.json` of the workspace. Nothing is published.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from customer_genome.errors import SettingsError
+from customer_genome.interfaces.cli_options import (
+    DEFAULT_WORKSPACE,
+    DataArgument,
+    JsonOption,
+    WorkspaceOption,
+    print_json,
+    settings_of,
+    stop,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from customer_genome.backtesting import Backtest
+    from customer_genome.evaluation.judging import Row, Target
+
+COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
+    "spend": (
+        ("Gini", "gini"),
+        ("Spearman", "spearman"),
+        ("MAE / mean", "mae_over_mean"),
+        ("predicted / actual", "bias"),
+        ("|log bias|", "abs_log_bias"),
+        ("decile MAPE", "decile_mape"),
+    ),
+    "orders": (
+        ("AUC", "auc"),
+        ("PR-AUC", "pr_auc"),
+        ("Brier", "brier"),
+        ("ECE", "ece"),
+        ("slope", "calibration_slope"),
+        ("top decile lift", "top_decile_lift"),
+    ),
+    "interval": (
+        ("below", "below"),
+        ("above", "above"),
+        ("worst fifth below", "worst_below"),
+        ("worst fifth above", "worst_above"),
+        ("score", "score"),
+        ("of the grid's", "relative_score"),
+    ),
+}
+"""The figures of each table: header and name."""
+LEADING = {"spend": "gini", "orders": "auc", "interval": "score"}
+"""The figure whose difference to the best naive formula is shown."""
+TITLES = {
+    "spend": "Spend of each customer over {days} days",
+    "orders": "Whether a customer orders within {days} days",
+    "interval": "80 % ranges of spend",
+}
+
+
+def backtest(
+    data: DataArgument = None,
+    cutoffs: Annotated[
+        str | None, typer.Option(help="Exclusive cutoffs, YYYY-MM-DD,YYYY-MM-DD,...; by default up to four that the data allow.")
+    ] = None,
+    horizon_days: Annotated[
+        int | None, typer.Option(help="Days to forecast from each cutoff; by default 180, 90 or 30 as the data allow.")
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Show every cutoff too, not only the means over them.")] = False,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    refunds: Annotated[str | None, typer.Option(help="drop: returns leave. net: returns reduce earlier purchases.")] = None,
+    memory_limit: Annotated[str | None, typer.Option(help="Memory for SQL, such as 4GB; by default half of the machine.")] = None,
+    progress: Annotated[str, typer.Option(help="bar, json (one object a line on stderr) or none.")] = "bar",
+    as_json: JsonOption = False,
+) -> None:
+    """Say how good forecasts were at past cutoffs, beside naive formulas and other models."""
+    from customer_genome.backtesting import backtest as run_backtest
+    from customer_genome.interfaces import terminal
+    from customer_genome.sources.catalog import describe_sources
+
+    days = days_of(cutoffs) if cutoffs is not None else None
+    settings = settings_of(workspace, {"cleaning": {"refunds": refunds}, "engine": {"memory_limit": memory_limit}})
+    try:
+        with terminal.progress_of(progress) as tell:
+            found = run_backtest(
+                settings,
+                lambda tmp: describe_sources(data, settings, tmp),
+                cutoffs=days,
+                horizon_days=horizon_days,
+                progress=tell,
+            )
+    except SettingsError as err:
+        stop(str(err), code=2)
+    path = found.store(settings.workspace)
+    if as_json:
+        print_json({**found.as_json(), "stored": str(path)})
+    else:
+        show(found, path, each)
+
+
+def days_of(text: str) -> list[dt.date]:
+    """Return days from a list with commas; a usage error that names everything that is no day."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    days, wrong = [], []
+    for part in parts:
+        try:
+            days.append(dt.date.fromisoformat(part))
+        except ValueError:
+            wrong.append(part)
+    if wrong or not days:
+        stop(
+            f"--cutoffs {', '.join(wrong) or 'is empty'}: no day. Wanted: YYYY-MM-DD,YYYY-MM-DD, such as 2011-03-12,2011-06-12.",
+            code=2,
+        )
+    return days
+
+
+def show(found: Backtest, path: Path, each: bool) -> None:
+    """Print what was compared, a table for each target, new and old customers, and what it says."""
+    from rich.console import Console
+
+    from customer_genome.evaluation.judging import MEAN, TARGETS
+    from customer_genome.interfaces.figures import day, quantity, share
+
+    console = Console(highlight=False, markup=False)
+    console.print(
+        f"Backtest of {found.label}: {quantity(len(found.cutoffs), 'cutoffs')}, {found.horizon_days} days ahead of each"
+    )
+    for one in found.cutoffs:
+        learned = (
+            f"learned from {', '.join(day(earlier) for earlier in one.learned_from)}"
+            if one.learned_from
+            else "nothing earlier to learn from"
+        )
+        console.print(
+            f"  {day(one.as_of)}: {quantity(one.n_customers, 'customers')}, {share(one.share_ordered)} ordered; {learned}"
+        )
+    for as_of in [*(one.as_of.isoformat() for one in found.cutoffs if each), MEAN]:
+        for target in TARGETS:
+            where = "mean over the cutoffs" if as_of == MEAN else f"as of {as_of}"
+            _table(
+                console,
+                f"{TITLES[target].format(days=found.horizon_days)}, {where}",
+                found.scorecard.select(as_of, "all", target),
+                target,
+            )
+    _ages(console, found)
+    console.print()
+    for sentence in [*found.words, *found.notices]:
+        console.print(f"· {sentence}")
+    console.print(f"Stored in {path}")
+
+
+def _table(console: Console, title: str, rows: Sequence[Row], target: Target) -> None:
+    """Print the candidates of one target, figures with their standard errors."""
+    from rich.table import Table
+
+    if not rows:
+        return
+    leading = LEADING[target]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("candidate", overflow="fold")
+    header = next(header for header, name in COLUMNS[target] if name == leading)
+    for column in (*(header for header, _ in COLUMNS[target]), f"{header} - best naive"):
+        table.add_column(column, justify="right", overflow="fold")
+    for row in rows:
+        versus = row.versus.get(leading)
+        beside = f"{_signed(versus.difference)} ± {_number(versus.error)}" if versus else ""
+        table.add_row(row.candidate, *(_figure(row, name) for _, name in COLUMNS[target]), beside)
+    console.print()
+    console.print(title)
+    console.print(table)
+
+
+def _ages(console: Console, found: Backtest) -> None:
+    """Print the leading figures for customers whose first order lies within the last horizon, and for the others."""
+    from rich.table import Table
+
+    from customer_genome.evaluation.judging import MEAN
+
+    wanted = (
+        ("Gini", "spend", "gini"),
+        ("predicted / actual", "spend", "bias"),
+        ("AUC", "orders", "auc"),
+        ("Brier", "orders", "brier"),
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("candidate", overflow="fold")
+    for header, _, _ in wanted:
+        for group in ("new", "old"):
+            table.add_column(f"{header}, {group}", justify="right", overflow="fold")
+    for one in found.candidates:
+        cells = []
+        for _, target, name in wanted:
+            for group in ("new", "old"):
+                row = found.scorecard.row(one.name, target, MEAN, group)  # type: ignore[arg-type]
+                cells.append(_number(row.figures[name]) if row else "")
+        if any(cells):
+            table.add_row(one.name, *cells)
+    console.print()
+    console.print(f"New customers (first order in the last {found.horizon_days} days) and old ones, mean over the cutoffs")
+    console.print(table)
+
+
+def _figure(row: Row, name: str) -> str:
+    """Return a figure with its standard error, where there is one."""
+    value, error = row.figures.get(name), row.errors.get(name)
+    if value is None or value != value:
+        return ""
+    return _number(value) + (f" ± {_number(error)}" if error is not None and error == error else "")
+
+
+def _number(value: float) -> str:
+    """Return a figure with three decimals, larger ones with fewer."""
+    if value != value:
+        return ""
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
+
+
+def _signed(value: float) -> str:
+    """Return a difference with its sign."""
+    return ("+" if value >= 0 else "-") + _number(abs(value))
