@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from customer_genome.fitting import KINDS
 from customer_genome.genome import Genome
+from customer_genome.registry import aliases
 from customer_genome.snapshot import current_version, damaged_files, read_snapshot, versions
 from customer_genome.sources.synthetic import simulate
 from customer_genome.workspace import Workspace
@@ -50,14 +52,20 @@ def run_until(workspace: Path, data: Path, stage: str, delay: float) -> int:
     return process.wait()
 
 
+def champions_of(workspace: Workspace) -> dict[str, str]:
+    """Return which version of each kind of model scores from now on."""
+    return {kind: aliases(workspace.models, kind)["champion"] for kind in KINDS}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("delay", [0.0, 0.08])
 def test_killed_run_leaves_the_old_version(published: tuple[Path, Path], stage: str, delay: float) -> None:
     folder, data = published
     workspace = Workspace(folder)
-    before = current_version(workspace)
+    before, champions = current_version(workspace), champions_of(workspace)
     code = run_until(folder, data, stage, delay)
     after = current_version(workspace)
+    assert after != before or champions_of(workspace) == champions
     if code == 0:  # the run was faster than the kill: it must then have published whole
         assert after != before
     snapshot = read_snapshot(workspace)
