@@ -124,6 +124,14 @@ def test_every_trial_is_over_before_the_cutoff() -> None:
     assert trial_cutoffs(0, 100, 180) == []
 
 
+def test_a_clock_that_no_season_could_explain_is_not_believed() -> None:
+    n, weeks = 689, 95
+    same_days = SeasonalShop(np.repeat(np.arange(n), weeks), START + np.tile(7 * np.arange(weeks), n), np.ones(52))
+    choice = choose(same_days.known_at(START + 665).histories, [], TWO)
+    assert choice.clock.is_plain
+    assert "more than a season can do" in choice.clock.sentences()[0]
+
+
 def test_a_choice_without_a_clock_keeps_the_reason() -> None:
     choice = choose(seasonal_shop(300, 200).known_at(START + 200).histories, [])
     stored = Clock.from_arrays(with_choice(choice).to_arrays())

@@ -25,7 +25,7 @@ import numpy as np
 
 from customer_genome.models.estimator import Array
 from customer_genome.models.purchase_model import PURCHASE_MODELS, PurchaseModel, purchase_model_class
-from customer_genome.models.season import Clock
+from customer_genome.models.season import Clock, Part
 from customer_genome.models.season_fit import DatedHistories, fit_clock
 
 LEARNED, PLAIN = "learned clock", "plain days"
@@ -33,6 +33,9 @@ FEWEST_CUSTOMERS = 200
 YEAR_AND_QUARTER = 365 + 91
 """Days a trial has to know to be asked about the clock."""
 SHORTEST_TRIAL = 56
+HALF_YEAR_DAYS = 182
+MOST_TIMES = 3.0
+"""A clock that forecasts more than this many times what plain days do for half a year is not believed."""
 _MOST_ROWS = 6000
 _CLEARLY, _LEAST_GAIN = 2.0, 0.001
 _SMALLEST = 1e-12
@@ -94,7 +97,7 @@ def choose(known: DatedHistories, trials: Sequence[Trial], models: Sequence[str]
     trials : earlier cutoffs whose horizon ended before the cutoff; may be empty
     models : names, the simplest first
     """
-    clock = fit_clock(known)
+    clock = _believable(fit_clock(known), known, models[0])
     usable = [trial for trial in trials if trial.known.counts.sum() >= FEWEST_CUSTOMERS and trial.after.any()]
     clocks = [fit_clock(trial.known) for trial in usable]
     tried: list[Tried] = []
@@ -108,6 +111,26 @@ def choose(known: DatedHistories, trials: Sequence[Trial], models: Sequence[str]
         return Choice(clock, models[0], tuple(tried), (*sentences, said))
     name = _model_of(usable, clocks, models, tried, sentences)
     return Choice(clock, name, tuple(tried), tuple(sentences))
+
+
+def _believable(clock: Clock, known: DatedHistories, model: str) -> Clock:
+    """Return the clock, or plain days where it forecasts more for the next half year than any season could explain.
+
+    A season can at most bring a whole year's purchases into half of it, twice what plain days forecast. More than three times comes from
+    parts that run away together, as they do where hundreds of customers bought on the same few days.
+    """
+    if clock.is_plain:
+        return clock
+    some = _thinned(Trial(known, known.counts, HALF_YEAR_DAYS)).known
+    plain = Clock(clock.start_day, clock.end_day)
+    times = _half_year(some, clock, model) / max(_half_year(some, plain, model), _SMALLEST)
+    if times <= MOST_TIMES:
+        return clock
+    note = (
+        f"The season could not be told from level and age: with it the next half year would be {times:.1f} times what plain days forecast, "
+        "more than a season can do. Every day counts the same."
+    )
+    return replace(plain, notes=(note,))
 
 
 def _plain(trial: Trial) -> Clock:
@@ -192,20 +215,35 @@ class _Forecast:
 
 def _forecast(trial: Trial, clock: Clock, model_name: str) -> _Forecast:
     """Fit to what was known at the trial's cutoff and forecast what came after."""
-    known = trial.known
+    counts, log_probability, total = trial.known.counts, np.zeros(len(trial.after)), 0.0
+    model, parts = _fitted(trial.known, clock, model_name)
+    for part in parts:
+        horizon = float(part.times(trial.horizon_days))
+        history = (part.frequency, part.recency, part.age)
+        chance = probability_of_count(model, trial.after[part.rows], *history, horizon)
+        log_probability[part.rows] = np.log(np.maximum(chance, _SMALLEST))
+        total += float(counts[part.rows] @ model.expected_orders(*history, horizon))
+    return _Forecast(log_probability, total / float(counts @ trial.after))
+
+
+def _half_year(known: DatedHistories, clock: Clock, model_name: str) -> float:
+    """Return the purchase days forecast for the next half year."""
+    model, parts = _fitted(known, clock, model_name)
+    totals = [
+        known.counts[part.rows] @ model.expected_orders(part.frequency, part.recency, part.age, float(part.times(HALF_YEAR_DAYS)))
+        for part in parts
+    ]
+    return float(sum(totals))
+
+
+def _fitted(known: DatedHistories, clock: Clock, model_name: str) -> tuple[PurchaseModel, list[Part]]:
+    """Return a model fitted to everything known, and the customers in parts that share a future."""
     as_of = known.end_day + 1
     recency_days = (known.last_day - known.first_day).astype(np.float64)
     age_days = (known.end_day - known.first_day).astype(np.float64)
     recency, age = clock.histories(as_of, recency_days, age_days)
     model = purchase_model_class(model_name)().fit(known.frequency, recency, age, known.counts)
-    log_probability, total = np.zeros(len(age)), 0.0
-    for part in clock.parts(as_of, known.frequency, recency_days, age_days):
-        rows, horizon = part.rows, float(part.times(trial.horizon_days))
-        chance = probability_of_count(model, trial.after[rows], part.frequency, part.recency, part.age, horizon)
-        log_probability[rows] = np.log(np.maximum(chance, _SMALLEST))
-        expected = model.expected_orders(part.frequency, part.recency, part.age, horizon)
-        total += float(known.counts[rows] @ expected)
-    return _Forecast(log_probability, total / float(known.counts @ trial.after))
+    return model, list(clock.parts(as_of, known.frequency, recency_days, age_days))
 
 
 def probability_of_count(
