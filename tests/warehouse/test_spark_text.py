@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from importlib.resources import files
+
 import pytest
 
 from customer_genome.warehouse.spark_text import engine_error, standard
@@ -48,3 +51,13 @@ def test_one_line_says_what_is_wrong_and_what_to_do(said, told):
 
 def test_backslashes_stand_for_themselves_in_texts_only():
     assert standard(r"select 'a\d', \"b\c\" -- 'd\e'") == r"select 'a\\d', \"b\c\" -- 'd\e'"
+
+
+def test_both_engines_know_the_same_names():
+    """A macro that only DuckDB has would make a text fail on the cluster, and nowhere else."""
+    known = {}
+    for engine, made in (("duckdb", "macro"), ("spark", "temporary function")):
+        text = files("customer_genome.warehouse").joinpath(f"prelude_{engine}.sql").read_text("utf-8")
+        known[engine] = set(re.findall(rf"^create or replace {made} (\w+)\(", text, re.MULTILINE))
+    assert len(known["duckdb"]) > 15
+    assert known["duckdb"] - known["spark"] == {"row_json"}  # made anew for the columns of every source
