@@ -81,7 +81,9 @@ def test_a_months_interval_is_that_of_its_horizon(purchases, path):
     for month in (0, 5, 23):
         alone = lifetime_value_interval(purchases, SPEND, *CUSTOMERS, ENDS[month], 0.10, 0.4)
         np.testing.assert_allclose(path.upper[:, month], alone.upper, rtol=2e-3)
-        np.testing.assert_allclose(path.lower[:, month], alone.lower, rtol=0.03)  # early purchases are not discounted like late ones
+        np.testing.assert_allclose(
+            path.lower[:, month], alone.lower, rtol=0.03
+        )  # early purchases are not discounted like late ones
         assert (path.lower[:, month] >= alone.lower * 0.998).all()
 
 

@@ -24,7 +24,8 @@ from customer_genome.models.purchase_model import PurchaseModel, check_horizons
 
 DAYS_PER_YEAR = 365.0
 _POINTS = 8
-_INSIDE_FIRST, _INSIDE_LATER = 16, 6
+_MOST_POINTS, _VANISHED = 256, 1e-9
+_INSIDE_FIRST, _INSIDE_LATER = 32, 6
 _TIME_SCALES = ("alpha", "beta")
 _OrdersAt = Callable[[Array], Array]
 
@@ -78,6 +79,11 @@ class Horizons:
     def __len__(self) -> int:
         return len(self.times)
 
+    def only(self, places: tuple[int, ...]) -> Horizons:
+        """Return some of the horizons."""
+        chosen = list(places)
+        return Horizons(self.times[chosen], self.days[chosen], self.daily_discount)
+
 
 class ActiveFuture:
     """Expected purchase days, discounted purchase days and the chance of any, of active customers at every horizon."""
@@ -111,13 +117,7 @@ class ActiveFuture:
             return np.zeros((len(age), len(at))), np.zeros((len(age), len(at)))
         start = (age + self._scale)[:, None]
         length = np.log1p(last / start)
-        n_points = 14 + 2 * int(np.ceil(float(length.max())))
-        angles = np.pi * (np.arange(n_points) + 0.5) / n_points
-        times = np.minimum(start * np.expm1(length * (1 + np.cos(angles)) / 2), last)
-        known = self.purchases.expected_orders_if_active(frequency, age, times)
-        transform = np.cos(np.outer(np.arange(n_points), angles)) * 2.0 / n_points
-        transform[0] /= 2.0
-        coefficients = known @ transform.T
+        n_points, coefficients = self._in_time(frequency, age, start, length)
 
         def orders_at(when: Array) -> Array:
             place = 2.0 * np.log1p(when / start) / length - 1.0
@@ -126,6 +126,20 @@ class ActiveFuture:
 
         ends = orders_at(at[None, :])
         return ends, ends if self.horizons.daily_discount == 0 else self._discounted(ends, orders_at)
+
+    def _in_time(self, frequency: Array, age: Array, start: Array, length: Array) -> tuple[int, Array]:
+        """Return E as Chebyshev sums in log(1 + s / start), of as many terms as it takes until the last ones vanish."""
+        n_points = 14 + 2 * int(np.ceil(float(length.max())))
+        while True:
+            angles = np.pi * (np.arange(n_points) + 0.5) / n_points
+            times = np.minimum(start * np.expm1(length * (1 + np.cos(angles)) / 2), self.horizons.times[-1])
+            transform = np.cos(np.outer(np.arange(n_points), angles)) * 2.0 / n_points
+            transform[0] /= 2.0
+            coefficients = self.purchases.expected_orders_if_active(frequency, age, times) @ transform.T
+            left = np.abs(coefficients[:, -3:]).max(axis=1) / np.maximum(np.abs(coefficients).max(axis=1), 1e-300)
+            if n_points >= _MOST_POINTS or float(left.max()) < _VANISHED:
+                return n_points, coefficients
+            n_points *= 2
 
     def _discounted(self, ends: Array, orders_at: _OrdersAt) -> Array:
         """Return discounted purchase days from E at the horizons and between them."""

@@ -117,7 +117,12 @@ def _to_coefficients(n: int) -> Array:
 
 def _polynomials(place: Array, n: int) -> Array:
     """Return the first n Chebyshev polynomials at places between 0 and 1 of an interval, shape (len(place), n)."""
-    found: Array = np.polynomial.chebyshev.chebvander(2.0 * place - 1.0, n - 1).astype(np.float64, copy=False)
+    at = 2.0 * place - 1.0
+    found = np.ones((len(at), n))
+    if n > 1:
+        found[:, 1] = at
+    for degree in range(2, n):
+        found[:, degree] = 2.0 * at * found[:, degree - 1] - found[:, degree - 2]
     return found
 
 

@@ -23,7 +23,7 @@ _POINTS = 4
 _MOST_BLOCKS = 128
 _PROBES: Array = 2.0 ** np.arange(41.0)
 _NEGLIGIBLE = 1e-6
-_LOWER_HALF, _UPPER_HALF = 24, 88
+_LOWER_HALF, _UPPER_HALF = 20, 64
 _STEPS = 64
 _HIGHEST = 9.0
 _SMALLEST_LOG = -690.0
@@ -46,9 +46,12 @@ class SpendOutcomes:
 
     def rows(self, frequency: Array, age: Array, n_purchases: Array) -> Array:
         """Return log quantiles on the grid of tail log-odds, shape (n, n_horizons, n_steps), of distinct rows."""
-        out = np.empty((len(frequency), len(self._horizons), _STEPS))
-        beyond = n_purchases - frequency
-        for one in np.unique(beyond).tolist():
+        beyond, shape = n_purchases - frequency, (len(frequency), len(self._horizons), _STEPS)
+        kinds = np.unique(beyond).tolist()
+        if len(kinds) == 1:
+            return self._table(kinds[0]).rows(frequency, age).reshape(shape)
+        out = np.empty(shape)
+        for one in kinds:
             members = np.flatnonzero(beyond == one)
             values = self._table(one).rows(frequency[members], age[members])
             out[members] = values.reshape(len(members), len(self._horizons), _STEPS)

@@ -27,8 +27,8 @@ from customer_genome.models.purchase_model import PurchaseModel
 from customer_genome.models.spend import GammaGamma, check_spend
 from customer_genome.models.spend_outcomes import SpendOutcomes
 
-_PAIRS_AT_ONCE = 1024
-_CUSTOMERS_AT_ONCE = 16_384
+_PAIRS_AT_ONCE = 512
+_CUSTOMERS_AT_ONCE = 4096
 _CUSTOMERS_MIXED_AT_ONCE = 4096
 
 
@@ -41,7 +41,7 @@ class Forecast:
     orders : purchase days
     revenue : money, without discount and margin
     value : money, discounted and times the margin
-    lower, upper : money, ends of the interval of the realised value; no horizons where none was asked for
+    lower, upper : money, ends of the interval of the realised value, at the horizons that intervals were asked for
     """
 
     orders: Array
@@ -66,6 +66,8 @@ class ValueForecast:
         to its mean, so that lower <= value <= upper always holds; False gives the bare quantiles.
     threads : int
         How many parts of the customers are worked on at a time.
+    interval_at : places of horizons, optional
+        Which horizons get an interval; by default all. They cost more than the rest.
     points : pairs of models
         Equally likely sets of parameters, see `parameter_points`: the interval is then that of their mixture. Empty: the parameters
         are taken as known.
@@ -79,7 +81,9 @@ class ValueForecast:
     cover_mean: bool = True
     threads: int = 1
     points: tuple[Models, ...] = ()
+    interval_at: tuple[int, ...] | None = None
     _members: list[ValueForecast] = field(init=False, repr=False)
+    _at: tuple[int, ...] = field(init=False, repr=False)
     _future: ActiveFuture = field(init=False, repr=False)
     _outcomes: SpendOutcomes = field(init=False, repr=False)
 
@@ -88,8 +92,10 @@ class ValueForecast:
             raise ContractError(f"level: got {self.level}. Wanted: between 0 and 1, exclusive; 0.8 gives an 80 % interval.")
         self._future = ActiveFuture(self.purchases, self.horizons)
         is_mixed, tail = len(self.points) > 1, (1 - self.level) / 2
-        self._outcomes = SpendOutcomes(self.purchases, self.spend, self.horizons, tail)
-        self._members = [type(self)(*models, self.horizons, level=1 - 0.2 * tail) for models in (self.points if is_mixed else ())]
+        self._at = tuple(range(len(self.horizons))) if self.interval_at is None else self.interval_at
+        chosen = self.horizons.only(self._at)
+        self._outcomes = SpendOutcomes(self.purchases, self.spend, chosen, tail)
+        self._members = [type(self)(*models, chosen, level=1 - 0.2 * tail) for models in (self.points if is_mixed else ())]
 
     def of(
         self,
@@ -120,18 +126,19 @@ class ValueForecast:
         rate = self.spend.posterior(n, mean)[1]
         rows = distinct_rows(histories.frequency, histories.age_days, n, histories.recency_days)
         unit = self._per_unit(*rows.columns, with_interval=with_interval and not is_mixed)
-        out = [np.empty((len(n), len(self.horizons))) for _ in unit]
+        out = [np.empty((len(n), source.shape[1])) for source in unit]
 
         def fill(begin: int) -> None:
             part = slice(begin, begin + _CUSTOMERS_AT_ONCE)
             of_row, factor = rows.inverse[part], rate[part, None]
-            np.take(unit[0], of_row, axis=0, out=out[0][part])
-            for source, target in zip(unit[1:], out[1:], strict=True):
-                np.multiply(source[of_row], factor, out=target[part])
+            for number, (source, target) in enumerate(zip(unit, out, strict=True)):
+                np.take(source, of_row, axis=0, out=target[part], mode="clip")  # any other mode goes through a copy
+                if number:
+                    target[part] *= factor
 
         self._each(fill, range(0, len(n), _CUSTOMERS_AT_ONCE))
         if is_mixed:
-            out += self._mixed(histories, n, mean, out[2])
+            out += self._mixed(histories, n, mean, out[2][:, list(self._at)])
         ends = out[3:] if with_interval else [np.empty((len(n), 0))] * 2
         return Forecast(out[0], out[1], out[2], ends[0], ends[1])
 
@@ -143,7 +150,8 @@ class ValueForecast:
         is_new = np.ones(len(x), dtype=bool)
         is_new[1:] = (np.diff(x) != 0) | (np.diff(age) != 0) | (np.diff(n) != 0)
         pair_of, begins = np.cumsum(is_new) - 1, np.append(np.flatnonzero(is_new), len(x))
-        out = [np.empty((len(x), len(self.horizons))) for _ in range(5 if with_interval else 3)]
+        widths = [len(self.horizons)] * 3 + [len(self._at)] * (2 if with_interval else 0)
+        out, chosen = [np.empty((len(x), width)) for width in widths], list(self._at)
 
         def fill(first: int) -> None:
             last = min(first + _PAIRS_AT_ONCE, len(begins) - 1)
@@ -155,9 +163,10 @@ class ValueForecast:
             np.multiply(factor, out[0][part], out=out[1][part])
             np.multiply(active * factor * self.margin, discounted[row], out=out[2][part])
             if with_interval:
-                worth = self.margin * np.divide(discounted, orders, out=np.zeros_like(orders), where=orders > 0)
                 logs = self._outcomes.rows(x[heads], age[heads], n[heads])
-                self._ends(logs, row, active * some[row], worth[row], out[2][part], out[3][part], out[4][part])
+                worth = self.margin * _per(discounted[:, chosen], orders[:, chosen])
+                chance, mean = active * some[:, chosen][row], out[2][part][:, chosen]
+                self._ends(logs, row, chance, worth[row], mean, out[3][part], out[4][part])
 
         self._each(fill, range(0, len(begins) - 1, _PAIRS_AT_ONCE))
         return out
@@ -195,7 +204,7 @@ class ValueForecast:
     def _as_member(self, pairs: DistinctRows, x: Array, t_x: Array, age: Array, n: Array, mean: Array, margin: float) -> Member:
         """Return what this forecaster's parameters say of the customers, for a mixture."""
         orders, discounted, some = self._future.rows(pairs.columns[0], pairs.columns[1])
-        worth = margin * np.divide(discounted, orders, out=np.zeros_like(orders), where=orders > 0)
+        worth = margin * _per(discounted, orders)
         alive, rate = self.purchases.probability_alive(x, t_x, age), self.spend.posterior(n, mean)[1]
         return Member(
             self._outcomes,
@@ -212,3 +221,8 @@ class ValueForecast:
         else:
             with ThreadPoolExecutor(self.threads) as pool:
                 list(pool.map(work, parts))
+
+
+def _per(part: Array, whole: Array) -> Array:
+    """Return part / whole, 0 where whole is 0."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
