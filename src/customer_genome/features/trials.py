@@ -65,13 +65,12 @@ def known_before(engine: Engine, cutoff: dt.date, most_customers: int = MOST_CUS
 
 def _draw(engine: Engine, most_customers: int) -> tuple[int, int, int]:
     """Make `trial_days`; return the first day of the data (the cutoff where there are none), the cutoff and the horizon."""
-    engine.create_table("purchase_days", feature_text("purchase_days"))
     row = engine.fetch(
-        "select min(first_on) as start_on, count(distinct customer_id) as n, (select max(as_of) from cutoffs) as as_of, "
-        "(select max(horizon_days) from cutoffs) as horizon_days from purchase_days"
+        "select min(ordered_on) as start_on, count(distinct customer_id) as n, (select max(as_of) from cutoffs) as as_of, "
+        "(select max(horizon_days) from cutoffs) as horizon_days from known_orders where as_of = (select max(as_of) from cutoffs)"
     ).to_pylist()[0]
-    share = pa.table({"digest_below": pa.array([digest_below(most_customers / max(row["n"], 1))], pa.string())})
-    engine.write("trial_share", share)
+    below = pa.array([digest_below(most_customers / max(row["n"], 1))], pa.string())
+    engine.write("trial_share", pa.table({"digest_below": below, "start_on": pa.array([row["start_on"]], pa.date32())}))
     engine.create_table("trial_days", feature_text("trial_days"))
     return day_number(row["start_on"] or row["as_of"]), day_number(row["as_of"]), int(row["horizon_days"])
 

@@ -5,7 +5,7 @@ with days as (
         d.ordered_on,
         days_between(d.first_on, d.ordered_on) + days_between(s.start_on, d.first_on) % 7 as age_days
     from trial_days as d
-    cross join (select min(first_on) as start_on from purchase_days) as s
+    cross join trial_share as s
     where d.ordered_on > d.first_on
 )
 
