@@ -302,7 +302,7 @@ def climb_pooled(likelihood: Likelihood) -> Climb | None:
         return None
     share = "" if prior.weight == 1 else f", at {prior.weight:.0%} of its weight"
     notice = (
-        f"Only {likelihood.weight:,.0f} customers: the parameters are drawn towards those of documented public shops{share}; "
+        f"Only {likelihood.weight:,.0f} customer{'' if likelihood.weight == 1 else 's'}: the parameters are drawn towards those of documented public shops{share}; "
         f"from {NONE_FROM:,.0f} customers on the shop speaks for itself."
     )
     return Climb(found.point, found.covariance, True, POOLED, (notice,))

@@ -100,7 +100,7 @@ def _why_not(known: DatedHistories) -> str:
     n_customers, n_repeats = float(known.counts.sum()), float(known.repeats.sum())
     if n_days < YEAR_DAYS:
         return (
-            f"The data cover {n_days} days. A season can be told from growth and decline only once a whole year has been seen, "
+            f"The data cover {n_days} day{'' if n_days == 1 else 's'}. A season can be told from growth and decline only once a whole year has been seen, "
             "so every day of the year counts the same: a forecast made now knows no December."
         )
     if n_customers < FEWEST_CUSTOMERS or n_repeats < FEWEST_REPEATS:
