@@ -74,6 +74,8 @@ class _Hurdle(Candidate):
 
     def forecast(self, known: Known, past: Sequence[Past]) -> Expected | None:
         """Return the hurdle's forecast, None where earlier cutoffs have too few buyers or too few others."""
+        from threadpoolctl import threadpool_limits
+
         ordered = np.concatenate([one.ordered for one in past]) if past else np.empty(0)
         spend = np.concatenate([one.spend for one in past]) if past else np.empty(0)
         pays = (ordered > 0) & (spend > 0)
@@ -82,8 +84,9 @@ class _Hurdle(Candidate):
         learned, now = np.vstack([features_of(one.known) for one in past]), features_of(known)
         tells = _differs(learned) & _differs(learned[pays])
         learned, now = learned[:, tells], now[:, tells]
-        chance = np.clip(self._chance(learned, ordered, now), 0.0, 1.0)
-        money = self._money(learned[pays], spend[pays], now)
+        with threadpool_limits(1):  # small tables: threads that wait for one another cost more than they bring
+            chance = np.clip(self._chance(learned, ordered, now), 0.0, 1.0)
+            money = self._money(learned[pays], spend[pays], now)
         return Expected(chance * money * (spend[ordered > 0].sum() / spend[pays].sum()), chance)
 
     def _chance(self, learned: Array, ordered: Array, now: Array) -> Array:
