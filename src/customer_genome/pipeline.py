@@ -24,6 +24,7 @@ import pyarrow as pa
 from customer_genome.contracts import SourceTable
 from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
+from customer_genome.features.standing import keep_standing, keep_whole, recipe_of_lines, remember_line_facts
 from customer_genome.features.table import build_features, category_key_of
 from customer_genome.fitting import Models, fit_models, load_champions, make_champions, store_models
 from customer_genome.outlook import outlook_tables
@@ -247,7 +248,9 @@ def fit_or_load(job: Job, refit: bool) -> tuple[Models, dict[str, str]]:
         return fit_models(job.engine, job.settings), {}
     models, versions = load_champions(job.workspace.models)
     listed = ", ".join(f"{kind} {version}" for kind, version in versions.items())
-    job.notices.append(f"Scored with the stored models: {listed}. `genome run` and `genome refresh --refit` fit them to these data.")
+    job.notices.append(
+        f"Scored with the stored models: {listed}. `genome run` and `genome refresh --refit` fit them to these data."
+    )
     return models, versions
 
 
@@ -393,15 +396,19 @@ def build_facts(job: Job) -> tuple[str, ...]:
     engine, settings, sources = job.engine, job.settings, job.sources
     lines = sources["order_lines"]
     key = category_key_of(sources)
+    rules = read_category_rules(settings.features.categories) if key == "description" else ()
+    recipe = recipe_of_lines(settings.cleaning.refunds, key, rules)
     categories = build_features(
         engine,
-        read_category_rules(settings.features.categories) if key == "description" else (),
+        rules,
         category_key=key,
         has_customers="customers" in sources,
         has_discounts="discount" in lines.mapping,
         most_categories=settings.features.most_categories,
         home_country=settings.shop.home_country,
+        store=keep_standing(engine, recipe) if job.orders_stand else keep_whole(engine),
     )
+    remember_line_facts(engine, recipe)
     if key is None:
         job.notices.append("Neither category nor description: shares per category are left out.")
     check_customer_facts(engine)

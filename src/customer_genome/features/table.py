@@ -6,7 +6,7 @@ product category. No text here takes a parameter: a cutoff is a row of a table, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from customer_genome.warehouse.engine import Engine, literal, quoted
 
 VIEWS = ("known_lines", "known_days")
 THEMES = ("rfm", "cadence", "basket", "geography", "returns", "trend", "promotion")
+LINE_THEMES = ("basket",)
 OTHER = "Other"
 CategoryRules = Sequence[tuple[str, Sequence[str]]]
 CategoryKey = Literal["category", "product_id", "description"]
@@ -31,6 +32,7 @@ def build_features(
     has_discounts: bool,
     most_categories: int,
     home_country: str,
+    store: Callable[[str, str], None] | None = None,
 ) -> tuple[str, ...]:
     """Build `customer_facts` for every cutoff; return the names of the categories that have a share column.
 
@@ -46,13 +48,16 @@ def build_features(
         Categories with a column of their own, by revenue; the rest is added to Other.
     home_country : str
         Adds `is_home_country` where given.
+    store : function of a name and a text, optional
+        Stores a theme that is drawn from every line (features/standing.py); by default for the time of the run.
     """
+    store = store or engine.create_table
     engine.define("has_discounts", (), "true" if has_discounts else "false")
     for name in VIEWS:
         engine.create_view(name, feature_text(name))
     for name in ("known_orders", *THEMES):
-        engine.create_table(name, feature_text(name))
-    shares = _build_categories(engine, category_rules, category_key, most_categories) if category_key else ()
+        (store if name in LINE_THEMES else engine.create_table)(name, feature_text(name))
+    shares = _build_categories(engine, category_rules, category_key, most_categories, store) if category_key else ()
     columns = [f"{_share(name)} as {quoted(share_column(name))}" for name in shares]
     joins = ["left join category_wide as w on f.as_of = w.as_of and f.customer_id = w.customer_id"] if shares else []
     if home_country:
@@ -97,7 +102,9 @@ def _share(category: str) -> str:
     return f"coalesce(w.{quoted(share_column(category))}, 0)"
 
 
-def _build_categories(engine: Engine, rules: CategoryRules, key: CategoryKey, most: int) -> tuple[str, ...]:
+def _build_categories(
+    engine: Engine, rules: CategoryRules, key: CategoryKey, most: int, store: Callable[[str, str], None]
+) -> tuple[str, ...]:
     """Build spend per customer and category, and one column per category."""
     if key == "category":
         own = "select as_of, customer_id, coalesce(category, 'Other') as category, revenue from known_lines"
@@ -105,7 +112,7 @@ def _build_categories(engine: Engine, rules: CategoryRules, key: CategoryKey, mo
     else:
         _categorise_keys(engine, rules, key)
         engine.create_view("categorised_lines", feature_text("categorised_lines"))
-    engine.create_table("customer_categories", feature_text("category"))
+    store("customer_categories", feature_text("category"))
     names = (
         engine.fetch(
             "select category, sum(revenue) as revenue from customer_categories where as_of = (select max(as_of) from cutoffs) "
