@@ -11,7 +11,7 @@ from customer_genome.settings import CleaningSettings, Settings
 from customer_genome.sources.catalog import describe_sources
 from customer_genome.warehouse.duckdb import DuckDBEngine
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
 
 
 def report_of(local_spark, data, folder, as_ofs, **cleaning):
