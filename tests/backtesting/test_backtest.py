@@ -119,7 +119,7 @@ def test_candidates_forecast_in_range(judged: tuple[Backtest, Noted, list[dt.dat
             assert values is None or (values.shape == (len(known),) and np.isfinite(values).all() and (values >= 0).all())
         if expected.chance is not None:
             assert expected.chance.max() <= 1
-    for candidate in CANDIDATES[2:4]:
+    for candidate in CANDIDATES[2:5]:
         assert candidate.forecast(known, []) is None
         lazy = [replace(one, ordered=np.zeros(len(one.ordered))) for one in past]
         assert candidate.forecast(known, lazy) is None

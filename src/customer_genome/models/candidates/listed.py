@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from customer_genome.models.candidates.blend import Blend
 from customer_genome.models.candidates.contract import Candidate
 from customer_genome.models.candidates.formulas import (
     HistoricalRate,
@@ -18,6 +19,7 @@ CANDIDATES: tuple[Candidate, ...] = (
     PlainPurchaseModel(),
     LinearHurdle(),
     BoostedHurdle(),
+    Blend(),
     LastPeriod(),
     HistoricalRate(),
     RecencyRule(),

@@ -81,13 +81,18 @@ class _Hurdle(Candidate):
         pays = (ordered > 0) & (spend > 0)
         if min(pays.sum(), len(ordered) - ordered.sum()) < FEWEST_BUYERS:
             return None
+        lesson = f"{self.name} {[one.known.as_of for one in past]}"
+        if f"{lesson} spend" in known.worked_out:
+            return Expected(known.worked_out[f"{lesson} spend"], known.worked_out[f"{lesson} chance"])
         learned, now = np.vstack([features_of(one.known) for one in past]), features_of(known)
         tells = _differs(learned) & _differs(learned[pays])
         learned, now = learned[:, tells], now[:, tells]
         with threadpool_limits(1):  # small tables: threads that wait for one another cost more than they bring
             chance = np.clip(self._chance(learned, ordered, now), 0.0, 1.0)
             money = self._money(learned[pays], spend[pays], now)
-        return Expected(chance * money * (spend[ordered > 0].sum() / spend[pays].sum()), chance)
+        expected = chance * money * (spend[ordered > 0].sum() / spend[pays].sum())
+        known.worked_out.update({f"{lesson} spend": expected, f"{lesson} chance": chance})
+        return Expected(expected, chance)
 
     def _chance(self, learned: Array, ordered: Array, now: Array) -> Array:
         """Return the chance to order of each customer."""
