@@ -46,17 +46,27 @@ def _winner(scorecard: Scorecard, target: Target, figure: str, words: str, own: 
     said = f"{words}: {best.candidate} is best with {_value(best, figure)}"
     if best.candidate == own:
         second = next((row for _, row in ranked[1:]), None)
-        return said + (f", before {second.candidate} with {_value(second, figure)}." if second else ".")
+        return said + (
+            f", before {second.candidate} with {_value(second, figure)}{_near(best, second, figure)}." if second else "."
+        )
     place = next((number for number, (_, row) in enumerate(ranked, 1) if row.candidate == own), None)
     mine = scorecard.row(own, target)
-    return said + (f"; {own} has {_value(mine, figure)}, place {place} of {len(ranked)}." if mine and place else ".")
+    if not mine or not place:
+        return said + "."
+    return said + f"; {own} has {_value(mine, figure)}, place {place} of {len(ranked)}{_near(best, mine, figure)}."
+
+
+def _near(best: Row, other: Row, figure: str) -> str:
+    """Return that two figures hardly differ, where their gap is smaller than the error of either."""
+    gap, error = abs(best.figures[figure] - other.figures[figure]), best.errors.get(figure, np.nan)
+    return ", a gap within the standard error of either" if gap < min(error, other.errors.get(figure, np.nan)) else ""
 
 
 def _value(row: Row, figure: str) -> str:
     """Return a figure with its error."""
     error = row.errors.get(figure, np.nan)
     digits = f"{row.figures[figure]:,.4g}" if figure == "score" else f"{row.figures[figure]:.3f}"
-    spread = f"{error:,.2g}" if figure == "score" else f"{error:.3f}"
+    spread = f"{error:,.{0 if error >= 10 else 1}f}" if figure == "score" else f"{error:.3f}"
     return digits + (f" ± {spread}" if np.isfinite(error) else "")
 
 

@@ -223,6 +223,7 @@ def _number(value: float) -> str:
     """Return a figure with three decimals, larger ones with fewer."""
     if value != value:
         return ""
+    value = value if abs(value) >= 0.0005 else 0.0  # no minus before a zero
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}"
 
 
