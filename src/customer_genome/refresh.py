@@ -28,7 +28,18 @@ from customer_genome.deliveries import (
 )
 from customer_genome.errors import ContractError, SettingsError, WorkspaceError
 from customer_genome.fitting import load_champions
-from customer_genome.pipeline import Clock, Job, Progress, cutoff_of, finish, peak_memory_mb, silent, with_currency, writing
+from customer_genome.pipeline import (
+    Clock,
+    Job,
+    Progress,
+    cutoff_of,
+    finish,
+    longest_horizon,
+    peak_memory_mb,
+    silent,
+    with_currency,
+    writing,
+)
 from customer_genome.publishing import RunResult
 from customer_genome.rules import read_not_merchandise
 from customer_genome.settings import Settings
@@ -95,7 +106,10 @@ def refresh(
                 job, is_changed = _load(job, new, staging, today or dt.date.today())
                 job = with_currency(job)
                 current = None if refit or is_changed else _unchanged(job, as_of)
-            return _as_it_is(job, current) if current else finish(job, as_of, refit=refit)
+            if current:
+                return _as_it_is(job, current)
+            job.notices.extend(_other_horizon(job, as_of))
+            return finish(job, as_of, refit=refit)
         finally:
             engine.close()
 
@@ -200,6 +214,19 @@ def _content_of(engine: Engine, table: str) -> tuple[Any, ...]:
     names = engine.fetch(f"select * from {table} limit 0").column_names
     row = engine.fetch(f"select count(*) as n, sum(cast(hash(t) as hugeint)) as checksum from {table} as t").to_pylist()[0]
     return (*names, row["n"], str(row["checksum"]))
+
+
+def _other_horizon(job: Job, as_of: dt.date | None) -> Iterator[str]:
+    """Say that the history has come to allow another horizon than that of the current version: risk then means something else."""
+    if not versions(job.workspace):
+        return
+    before = read_snapshot(job.workspace).manifest["horizon_days"]
+    now = job.settings.prediction.horizon_days or longest_horizon(job.engine, cutoff_of(job.engine, as_of))
+    if now != before:
+        yield (
+            f"Predictions now look {now} days ahead, those of the current version {before}: risk and expected orders of both do not compare. "
+            f"To stay with {before} days, set horizon_days = {before} under [prediction] in genome.toml."
+        )
 
 
 # --- nothing new ---------------------------------------------------------------------------------------------------

@@ -84,6 +84,15 @@ def test_days_and_marks_written_in_another_way(shop):
     refused(shop, 'numbers in "price", such as .* are not written with a decimal point as before')
 
 
+def test_a_column_whose_values_are_of_another_kind(shop):
+    with_header(shop, HEADER, [[*row[:4], "abc", *row[5:]] for row in shop.later])
+    refused(shop, "\"quantity\" \\(quantity\\) holds no numbers, such as 'abc', and did before")
+    with_header(shop, HEADER, [[*row[:2], "soon", *row[3:]] for row in shop.later])
+    refused(shop, "\"ordered_at\" \\(ordered_at\\) holds no times, such as 'soon', and did before")
+    with_header(shop, HEADER, [[*row[:4], "abc" if place < 3 else row[4], *row[5:]] for place, row in enumerate(shop.later)])
+    assert shop.refresh().ledger["bad_quantity"]["rows"] == 3
+
+
 def test_settings_that_rows_were_read_under(shop):
     write_rows(shop.data / "2024.csv", shop.later)
     for section, key, value in (

@@ -18,11 +18,13 @@ from customer_genome.settings import TableSettings
 from customer_genome.sources.files import Look, contract_named, describe_look
 from customer_genome.sources.headers import find_header, match_headers, normal_header
 from customer_genome.sources.meaning import ORDER_WORDS
-from customer_genome.sources.text_formats import find_mark, find_order
+from customer_genome.sources.text_formats import find_mark, find_order, looks_like_number
 
 _TIMES = frozenset({"date", "timestamp"})
 _NUMBERS = frozenset({"integer", "double", "decimal"})
 _ID_NUMBERS = frozenset({"integer", "double"})
+_VALUES_TO_JUDGE = 5
+"""Fewer unreadable values are bad rows, not another column."""
 _MARK_WORDS = {".": "a decimal point", ",": "a decimal comma"}
 
 
@@ -197,23 +199,30 @@ def _value_faults(look: Look, contract: Contract, before: StagedTable) -> list[s
         values = look.sample.values[header] if header and look.sample.types[header] == "text" else ()
         if not values or order == "typed":
             continue
-        possible = find_order(values, date.today().year + 1).possible
-        if possible and order not in possible:
+        finding = find_order(values, date.today().year + 1)
+        possible = finding.possible
+        if len(values) >= _VALUES_TO_JUDGE and not finding.n_read:
+            faults.append(f'"{header}" ({name}) holds no times, such as {values[0]!r}, and did before')
+        elif possible and order not in possible:
             now = " or ".join(ORDER_WORDS[found] for found in sorted(possible))
             faults.append(
                 f'times in "{header}" ({name}), such as {values[0]!r}, are written {now}, and were {ORDER_WORDS[cast(Any, order)]}'
             )
     texts = [
-        header
+        (name, header)
         for name, raws in before.mapping.items()
         if name in contract.names and contract.column(name).type == "decimal"
         for raw in raws
         if (header := find_header(raw, names)) and look.sample.types[header] == "text"
     ]
-    for header in texts:
-        finding = find_mark(look.sample.values[header])
-        proof = finding.comma if before.decimal_mark == "." else finding.point
-        if proof and not (finding.comma and finding.point):
+    for name, header in texts:
+        values = look.sample.values[header]
+        if len(values) >= _VALUES_TO_JUDGE and not any(looks_like_number(value) for value in values):
+            faults.append(f'"{header}" ({name}) holds no numbers, such as {values[0]!r}, and did before')
+            continue
+        marks = find_mark(values)
+        proof = marks.comma if before.decimal_mark == "." else marks.point
+        if proof and not (marks.comma and marks.point):
             faults.append(
                 f'numbers in "{header}", such as {proof!r}, are not written with {_MARK_WORDS[before.decimal_mark]} as before'
             )
