@@ -216,10 +216,14 @@ def test_a_day_later_recency_moves_although_nothing_came(shop, another):
     assert_same(shop, whole)
 
 
-def test_without_data_nothing_is_read_and_other_settings_still_publish(shop):
-    assert shop.refresh(settings={}).is_new is False
-    result = shop.refresh(settings={"cleaning": {"refunds": "net"}})
+def test_another_refund_policy_publishes_although_nothing_came(shop, another):
+    net = {"cleaning": {"refunds": "net"}}
+    result = shop.refresh(settings=net)
     assert (result.is_new, result.rows_read, result.refunds["policy"]) == (True, 0, "net")
+    assert shop.refresh(settings=net).is_new is False
+    whole = another("whole")
+    whole.run(shop.data, settings=net)
+    assert_same(shop, whole)
 
 
 def test_refit_fits_and_publishes(shop):
