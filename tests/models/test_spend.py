@@ -105,3 +105,39 @@ def test_a_sound_fit_with_a_population_mean_far_from_the_observed_one_is_not_use
     model = GammaGamma().fit(n, mean)
     assert model.report_.rung == ANCHORED
     assert model.population_mean_ == pytest.approx(mean.mean(), rel=1e-6)
+
+
+def _shop_of_spenders(n: int, seed: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Return purchases and mean spend in a shop with a few very large customers, as wholesale has them."""
+    rng = np.random.default_rng(seed)
+    purchases = 1.0 + np.minimum(rng.poisson(rng.gamma(0.6, 5.0, n)), 300)
+    return purchases, rng.gamma(2.5 * purchases) / purchases / rng.gamma(3.4, 1 / 380.0, n)
+
+
+@pytest.mark.parametrize("n", [300, 4000])
+def test_leaving_out_a_tenth_of_the_customers_changes_little(n):
+    """What a customer is expected to spend must not swing with who else is in the data."""
+    purchases, mean = _shop_of_spenders(n)
+    asked = np.array([0.0, 1, 1, 3, 10, 40]), np.array([0.0, 20.0, 900.0, 150.0, 400.0, 5000.0])
+    whole = GammaGamma().fit(purchases, mean).expected_spend(*asked)
+    parts = np.random.default_rng(2).permutation(n) % 10
+    without = np.array(
+        [GammaGamma().fit(purchases[parts != out], mean[parts != out]).expected_spend(*asked) for out in range(10)]
+    )
+    assert np.abs(np.log(without / whole)).max() < (0.20 if n < 1000 else 0.04)
+
+
+def test_one_enormous_customer_does_not_decide_for_all():
+    purchases, mean = _shop_of_spenders(4000)
+    model = GammaGamma().fit(purchases, mean)
+    with_giant = GammaGamma().fit(np.append(purchases, 200.0), np.append(mean, 300_000.0))
+    assert with_giant.population_mean_ == pytest.approx(model.population_mean_, rel=0.05)
+    assert with_giant.expected_spend([200], [300_000.0])[0] == pytest.approx(300_000.0, rel=0.02)
+
+
+def test_the_fit_to_a_shop_with_refunds_says_how_many_it_left_out():
+    purchases, mean = _shop_of_spenders(2000)
+    mean[:120] = np.linspace(-50.0, 0.0, 120)
+    report = GammaGamma().fit(purchases, mean).report_
+    assert report.rung == "maximum likelihood"
+    assert report.notices[0].startswith("120 customers with a mean spend of zero or less were left out")
