@@ -107,3 +107,18 @@ def test_what_cannot_be_is_said(
     code, said = forecast(data, day, tmp_path / name, horizon=horizon)
     assert code == 2 and wanted in said
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("refunds", ["drop", "net"])
+def test_a_real_shop_cut_off_gives_the_same_file(refunds: str, genome_data: Path, tmp_path: Path) -> None:
+    """Returns, duplicates and orders over midnight included: the files are equal byte for byte."""
+    whole, day = pq.read_table(genome_data / "online_retail.parquet"), dt.date(2011, 8, 1)
+    is_before = pc.less(whole["InvoiceDate"], pa.scalar(dt.datetime.combine(day, dt.time()), whole["InvoiceDate"].type))
+    said = []
+    for name, table in (("whole", whole), ("cut", whole.filter(is_before))):
+        output = tmp_path / f"{name}.csv"
+        code, text = forecast(written(table, tmp_path / f"{name}.parquet"), day, output, "--refunds", refunds, horizon=90)
+        assert code == 0, text
+        said.append(output.read_bytes())
+    assert said[0] == said[1] and said[0].count(b"\n") > 3_000
