@@ -175,6 +175,31 @@ def test_80_percent_intervals_leave_a_tenth_of_outcomes_on_each_side():
     assert (spent < interval.lower)[has_lower].mean() == pytest.approx(0.10, abs=0.025)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("truth", [(0.24, 31.0, 0.79, 2.43), (1.5, 30.0, 0.15, 3.0)], ids=["music store", "regulars"])
+def test_intervals_of_small_shops_leave_a_tenth_on_each_side(truth):
+    """Shops of 200, each fitted by itself: what happens to their customers lies beyond either end as often as promised."""
+    spend_truth, horizon = (4.0, 4.0, 90.0), 180.0
+    above, below, promised = [], [], []
+    for seed in range(12):
+        world = simulate_world(truth, 200, horizon, seed=500 + seed)
+        n = world.frequency + 1
+        mean, nu = simulate_spend(spend_truth, n, seed=600 + seed)
+        rng = np.random.default_rng(700 + seed)
+        spent = np.where(world.future_orders > 0, rng.gamma(spend_truth[0] * np.maximum(world.future_orders, 1)) / nu, 0.0)
+        models = BetaGeometricNBD().fit(*world.history), GammaGamma().fit(n, mean)
+        assert len(models[0].report_.covariance) == 4
+        interval = lifetime_value_interval(*models, *world.history, n, mean, horizon, annual_discount=0.0, cover_mean=False)
+        above.append((spent > interval.upper)[interval.upper > 0].mean())  # above [0, 0] there is less than a tenth
+        has_lower = interval.lower > 0
+        below.append((spent < interval.lower)[has_lower].sum())
+        promised.append(has_lower.sum())
+    error = np.std(above) / np.sqrt(len(above))
+    assert np.mean(above) == pytest.approx(0.10, abs=0.01 + 2 * error)
+    if sum(promised) > 500:
+        assert sum(below) / sum(promised) == pytest.approx(0.10, abs=0.025)
+
+
 def test_total_value_comes_true_with_discount_and_margin():
     """Every purchase discounted from its own day, in a world that is played out."""
     purchase_truth, spend_truth, horizon, discount = (2.0, 40.0, 0.1, 2.0), (4.0, 5.0, 120.0), 365.0, 0.25
