@@ -167,7 +167,8 @@ def _expected(totals: Mapping[str, Any], currency: str, horizon: int, prediction
             "The sum of every customer's probability of at least one order.")),
         _kpi("Customer value", estimate(totals["clv"], currency), f"{estimate(totals['mean_clv'], currency)} per customer", f"next {CLV_DAYS} days", (
             f"Expected revenue, discounted by {discount} a year, times a margin of {margin}.")),
-        _kpi("Value at risk", estimate(totals["value_at_risk"], currency), f"{part} of customer value", f"next {CLV_DAYS} days", (
+        _kpi("Value at risk", estimate(totals["value_at_risk"], currency), f"{part} of customer value", (
+            f"next {CLV_DAYS} days" if horizon == CLV_DAYS else f"value {CLV_DAYS} days, risk {horizon} days"), (
             f"Each customer's value times their risk of not ordering within {horizon} days, added up.")),
     ]  # fmt: skip
 

@@ -110,8 +110,8 @@ def _show_cards(seen: Visit, sums: dict[str, Any]) -> None:
     card(
         "Value at risk",
         seen.money(sums["value_at_risk"], short=True),
-        "value times risk",
-        "Sum of value over 180 days times risk. It ranks where retention pays; it is no forecast of lost revenue.",
+        f"value of 180 days times risk of {horizon}",
+        f"Sum of value over 180 days times the risk of no order within {horizon} days. It ranks where retention pays; it is no forecast of lost revenue.",
     )
 
 
