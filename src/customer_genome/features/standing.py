@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from customer_genome.features.table import CategoryKey, feature_text
 from customer_genome.settings import RefundPolicy
-from customer_genome.warehouse.build import sql_text
+from customer_genome.warehouse.build import mart_text, sql_text
 from customer_genome.warehouse.engine import Engine
 
 Store = Callable[[str, str], None]
@@ -63,11 +63,7 @@ class _Standing:
         """Store one theme; its text then sees the known lines of stale customers only."""
         engine = self.engine
         if not self.is_ready:
-            engine.create_table("stale_customers", sql_text("customer_genome.warehouse", "sql/increment", "stale_customers"))
-            engine.create_table(
-                "stale_known_lines",
-                "select k.* from known_lines as k inner join stale_customers as s on k.customer_id = s.customer_id",
-            )
+            self._gather()
             self.is_ready = True
         engine.create_view("known_lines", "select * from stale_known_lines")
         engine.create_table("stale_theme", text)
@@ -77,3 +73,23 @@ class _Standing:
             "left join stale_customers as s on m.customer_id = s.customer_id where s.customer_id is null"
         )
         engine.create_table(name, f"{standing} union all by name select * from stale_theme", keep=True)
+
+    def _gather(self) -> None:
+        """Store the known lines of stale customers: found by one column, so that the others are read for these lines only."""
+        engine = self.engine
+        engine.create_table("stale_customers", sql_text("customer_genome.warehouse", "sql/increment", "stale_customers"))
+        engine.create_table(
+            "stale_places",
+            "select l.rowid as line_id from lines as l inner join stale_customers as s on l.customer_id = s.customer_id "
+            "where l.row_class = 'kept'",
+        )
+        engine.create_table(
+            "stale_lines",
+            "select s.line_id, l.* exclude (raw_row, status, currency) from lines as l inner join stale_places as s on l.rowid = s.line_id",
+        )
+        engine.create_view("numbered_lines", "select * from stale_lines")
+        engine.create_view("order_lines", mart_text("order_lines"))
+        engine.create_table("stale_known_lines", "select * from known_lines")
+        for name in ("order_lines", "numbered_lines"):
+            engine.run(f"drop view temp.{name}")
+        engine.run("drop table temp.stale_lines")
