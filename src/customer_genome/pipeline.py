@@ -284,12 +284,13 @@ def stage_side_tables(job: Job) -> None:
         job.notices.extend(source.notices)
         if name != "order_lines":
             stage_side_table(engine, source, job.settings.shop.timezone)
-    suppressed = (
-        "select customer_id from suppressions"
-        if "suppressions" in sources
-        else "select cast(null as string) as customer_id where false"
-    )
-    engine.create_view("suppressed", suppressed)
+    name_suppressed(engine, sources)
+
+
+def name_suppressed(engine: Engine, sources: Mapping[str, SourceTable]) -> None:
+    """Make the view `suppressed`: the customers who must not be contacted, nobody where no table says so."""
+    nobody = "select cast(null as string) as customer_id where false"
+    engine.create_view("suppressed", "select customer_id from suppressions" if "suppressions" in sources else nobody)
 
 
 def refuse_bad_rows(engine: Engine, settings: Settings, lines: SourceTable) -> None:

@@ -35,6 +35,7 @@ from customer_genome.pipeline import (
     cutoff_of,
     finish,
     longest_horizon,
+    name_suppressed,
     peak_memory_mb,
     silent,
     with_currency,
@@ -201,8 +202,7 @@ def _stage_side_tables(job: Job, side_tables: Mapping[str, SourceTable]) -> bool
         before = _content_of(engine, name)
         stage_side_table(engine, source, job.settings.shop.timezone)
         is_changed |= before != _content_of(engine, name)
-    nobody = "select cast(null as string) as customer_id where false"
-    engine.create_view("suppressed", "select customer_id from suppressions" if "suppressions" in job.sources else nobody)
+    name_suppressed(engine, job.sources)
     return is_changed
 
 

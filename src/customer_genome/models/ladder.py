@@ -193,18 +193,27 @@ def _approach(loss: Loss, curvature: Array, start: Array, likelihood: Likelihood
     point = start
     value, gradient = loss(point)
     for _ in range(12):
-        step = _newton_step(curvature, gradient, _is_free(point, gradient, likelihood))
-        if step is None or np.max(np.abs(step)) > 1.0:
+        lower = _step_down(loss, curvature, point, value, gradient, likelihood)
+        if lower is None:
             break
-        trial = np.clip(point - step, likelihood.lower, likelihood.upper)
-        trial_value, trial_gradient = loss(trial)
-        if not trial_value <= value + 1e-14 * abs(value):
-            break
-        moved = float(np.max(np.abs(trial - point)))
-        point, value, gradient = trial, trial_value, trial_gradient
+        point, value, gradient, moved = lower
         if moved < 1e-6:
             return point
     return _descend(loss, point, likelihood)[1]
+
+
+def _step_down(
+    loss: Loss, curvature: Array, point: Array, value: float, gradient: Array, likelihood: Likelihood
+) -> tuple[Array, float, Array, float] | None:
+    """Return (point, value, gradient, distance) after a Newton step within bounds; None where it leads too far or not down."""
+    step = _newton_step(curvature, gradient, _is_free(point, gradient, likelihood))
+    if step is None or np.max(np.abs(step)) > 1.0:
+        return None
+    trial = np.clip(point - step, likelihood.lower, likelihood.upper)
+    trial_value, trial_gradient = loss(trial)
+    if not trial_value <= value + 1e-14 * abs(value):
+        return None
+    return trial, trial_value, trial_gradient, float(np.max(np.abs(trial - point)))
 
 
 def _finish(loss: Loss, point: Array, likelihood: Likelihood) -> Optimum | None:
@@ -212,15 +221,10 @@ def _finish(loss: Loss, point: Array, likelihood: Likelihood) -> Optimum | None:
     value, gradient = loss(point)
     curvature = _curvature(loss, point)
     for _ in range(6):
-        step = _newton_step(curvature, gradient, _is_free(point, gradient, likelihood))
-        if step is None or np.max(np.abs(step)) > 1.0:
+        lower = _step_down(loss, curvature, point, value, gradient, likelihood)
+        if lower is None:
             break
-        trial = np.clip(point - step, likelihood.lower, likelihood.upper)
-        trial_value, trial_gradient = loss(trial)
-        if not trial_value <= value + 1e-14 * abs(value):
-            break
-        moved = float(np.max(np.abs(trial - point)))
-        point, value, gradient = trial, trial_value, trial_gradient
+        point, value, gradient, moved = lower
         if moved < 1e-10:
             break
         if moved > 1e-4:
