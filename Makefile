@@ -102,7 +102,7 @@ COMPILE = $(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --universal
 
 lock: $(VENV)/.installer  ## Renew the lock files (UPGRADE=--upgrade takes the newest versions)
 	$(COMPILE) --all-extras --group build pyproject.toml -o requirements.lock
-	$(COMPILE) --extra dashboard --extra demo --group build --constraint requirements.lock pyproject.toml -o requirements-demo.lock
+	$(COMPILE) --extra dashboard --extra demo --extra recommend --group build --constraint requirements.lock pyproject.toml -o requirements-demo.lock
 	echo uv | $(COMPILE) - -o requirements-uv.lock
 	$(BIN)/python tools/check_locks.py --stamp
 
