@@ -29,7 +29,7 @@ from customer_genome.models.purchase_model import PurchaseModel, purchase_model_
 from customer_genome.models.season import Clock, day_number
 from customer_genome.models.segments import significant
 from customer_genome.models.spend import GammaGamma
-from customer_genome.registry import load_model, prune_models, save_model, set_alias
+from customer_genome.registry import load_model, make_champion, prune_models, save_model
 from customer_genome.settings import Settings
 from customer_genome.warehouse.engine import Engine
 
@@ -87,16 +87,18 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 
 def store_models(folder: Path, models: Models, as_of: dt.date) -> dict[str, str]:
     """Store every model as a new version; return the versions by kind. The champions stay who they were."""
-    return {
-        kind: save_model(folder, kind, arrays, {**card, "as_of": as_of.isoformat(), "product_version": __version__})
-        for kind, (arrays, card) in models.parts().items()
+    shared = {
+        "as_of": as_of.isoformat(),
+        "fitted_at": dt.datetime.now(dt.UTC).isoformat(),
+        "product_version": __version__,
     }
+    return {kind: save_model(folder, kind, arrays, {**card, **shared}) for kind, (arrays, card) in models.parts().items()}
 
 
 def make_champions(folder: Path, versions: Mapping[str, str], keep_versions: int) -> None:
     """Let stored versions score from now on, and remove those that are older than the newest `keep_versions`."""
     for kind, version in versions.items():
-        set_alias(folder, kind, "champion", version)
+        make_champion(folder, kind, version)
         prune_models(folder, kind, keep_versions)
 
 

@@ -18,6 +18,7 @@ from customer_genome.interfaces.cli_backtest import backtest
 from customer_genome.interfaces.cli_diff import diff
 from customer_genome.interfaces.cli_forecast import forecast
 from customer_genome.interfaces.cli_golden import golden
+from customer_genome.interfaces.cli_models import models_app
 from customer_genome.interfaces.cli_options import DEFAULT_WORKSPACE, DataArgument, JsonOption, VersionOption, WorkspaceOption
 from customer_genome.interfaces.cli_options import day_of as _day
 from customer_genome.interfaces.cli_options import print_json as _print_json
@@ -349,6 +350,7 @@ app.command("backtest")(backtest)
 app.command("diff")(diff)
 app.command("forecast")(forecast)
 app.command("golden")(golden)
+app.add_typer(models_app, name="models")
 app.command("parity")(parity)
 app.command("refresh")(refresh)
 
