@@ -6,6 +6,7 @@ writes; what a screen shows is what was published.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from customer_genome.errors import SnapshotError, UnknownCustomerError, did_you_
 from customer_genome.snapshot import Snapshot, parquet_select, read_snapshot
 from customer_genome.workspace import Workspace
 
+BACKTEST_FORMATS = (1,)
+"""Formats of `backtest.json` that can be read."""
 UNITED_KINGDOM = frozenset({"united kingdom", "uk", "gb", "great britain"})
 _EXPORT_NAMES: Sequence[tuple[str, str]] = (
     ("CustomerID", "customer_id"),
@@ -175,6 +178,25 @@ class Genome:
     def orders_of(self, customer_id: str) -> pa.Table:
         """Return a customer's orders, oldest first."""
         return self.query("select * from orders where customer_id = ? order by ordered_at, order_id", [customer_id])
+
+    def backtest(self) -> dict[str, Any] | None:
+        """Return what the latest `genome backtest` of the workspace stored, None where none was run.
+
+        Raises
+        ------
+        SnapshotError
+            When the file is no backtest that this version of the product can read.
+        """
+        path = Workspace(self.snapshot.folder.parent.parent).backtest
+        try:
+            found: Any = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as err:
+            raise SnapshotError(f"{path} cannot be read: {err}. Make it anew with `genome backtest`.") from err
+        if not isinstance(found, dict) or found.get("format") not in BACKTEST_FORMATS:
+            raise SnapshotError(f"{path} is no backtest that this version can read. Make it anew with `genome backtest`.")
+        return found
 
     def export(self) -> pa.RecordBatchReader:
         """Return one row per customer under the export names of the documentation, in batches."""

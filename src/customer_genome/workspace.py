@@ -5,6 +5,7 @@ warehouse/warehouse.duckdb                       every input row with its class,
 warehouse/tables/                                instead, after a run on Spark: the refused rows, as Parquet
 models/                                          model versions and aliases
 published/v00001 ... CURRENT                     immutable results
+backtest.json                                    how good forecasts were at past cutoffs
 forgotten.json                                   salted digests of erased customers
 tmp/                                             spill and work files; emptied by every run
 """
@@ -38,6 +39,7 @@ class Workspace:
         self.building_tables = self.root / "warehouse" / "building"
         self.published = self.root / "published"
         self.models = self.root / "models"
+        self.backtest = self.root / "backtest.json"
         self.tmp = self.root / "tmp"
 
     def prepare(self) -> None:

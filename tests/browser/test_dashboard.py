@@ -15,7 +15,7 @@ from published_shops import HOSTILE_ID, answer
 
 pytestmark = pytest.mark.browser
 
-PATHS = ("/", "/customers", "/customer", "/value", "/changes", "/about")
+PATHS = ("/", "/customers", "/customer", "/value", "/quality", "/changes", "/about")
 LIGHT_GROUND, DARK_GROUND = "rgb(255, 255, 255)", "rgb(21, 27, 34)"
 LIGHT_INKS = {"rgb(31, 95, 153)", "rgb(27, 39, 51)", "rgb(81, 96, 111)"}
 DARK_INKS = {"rgb(111, 176, 230)", "rgb(232, 237, 242)", "rgb(169, 182, 195)"}

@@ -23,6 +23,7 @@ from customer_genome.interfaces.change_section import change_section
 from customer_genome.interfaces.charts.look import DARK, LIGHT, Palette
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share
 from customer_genome.interfaces.pictures import pictures_of
+from customer_genome.interfaces.quality_section import quality_section
 from customer_genome.interfaces.terminal import CLASS_WORDS
 from customer_genome.interfaces.value_section import value_section
 from customer_genome.workspace import write_atomically
@@ -78,15 +79,17 @@ def render_report(genome: Genome) -> str:
     totals = overview.totals(genome)
     change_pictures, changed = change_section(genome)
     value_pictures, outlook = value_section(genome)
+    quality_pictures, quality = quality_section(genome)
     return environment.get_template("report.html.j2").render(
         light=_variables(LIGHT),
         dark=_variables(DARK),
         head=_head(genome, totals),
         totals=totals,
         kpis=_kpis(genome, totals),
-        pictures=pictures_of(genome) | change_pictures | value_pictures,
+        pictures=pictures_of(genome) | change_pictures | value_pictures | quality_pictures,
         changed=changed,
         outlook=outlook,
+        quality=quality,
         actions=_actions(genome),
         customers=[row | {"returns": _returns(row, genome.currency)} for row in overview.act_now(genome, most=MOST_CUSTOMERS)],
         products=overview.products(genome),

@@ -25,6 +25,7 @@ page = st.navigation(
         st.Page("customers.py", title="Customers", url_path="customers"),
         st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
         st.Page("value.py", title="Value", url_path="value"),
+        st.Page("quality.py", title="Model quality", url_path="quality"),
         st.Page("changes.py", title="Changes", url_path="changes"),
         st.Page("about.py", title="About", url_path="about"),
     ],

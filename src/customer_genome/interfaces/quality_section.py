@@ -1,0 +1,127 @@
+"""The section of the report on how good the forecasts were, on the user's own data.
+
+Comes in: an open `Genome`. Goes out: pictures and sentences for the template; every figure is one that `genome backtest` stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from customer_genome.genome import Genome
+from customer_genome.interfaces.charts import Look, quality
+from customer_genome.interfaces.figures import count, day, share
+from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
+from customer_genome.interfaces.quality_figures import (
+    FIGURES,
+    Evidence,
+    caution,
+    evidence,
+    number,
+    side_by_side,
+    table_of,
+    tails_sentence,
+    with_error,
+    without_backtest,
+)
+
+RANKED, CHANCE = FIGURES[0], FIGURES[2]
+_Wanted = tuple[str, Callable[[Look], Any], Sequence[dict[str, Any]], list[Column]]
+
+
+def quality_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]:
+    """Return the pictures of the section, those without data left out, and what its template asks for."""
+    found = evidence(genome)
+    if found is None:
+        return {}, {"has_backtest": False, "missing": without_backtest(genome)}
+    look = Look("page", genome.currency, PAGE_WIDTH, int(genome.manifest["horizon_days"]))
+    drawn = {
+        name: picture(name, draw, table_of(rows), columns, look) for name, draw, rows, columns in _wanted(found, look) if rows
+    }
+    return drawn, {
+        "has_backtest": True,
+        "lead": found.lead(),
+        "caution": caution(found, genome),
+        "verdict": found.verdict(),
+        "tails": tails_sentence(found),
+        "words": found.found["words"],
+        "notices": found.found["notices"],
+        "figures": FIGURES,
+        "rows": side_by_side(found),
+        "shipped": found.shipped,
+        "ages": _ages(found),
+    }
+
+
+def _wanted(found: Evidence, look: Look) -> list[_Wanted]:
+    """Return the charts: name, how to draw it, its rows, and the columns of its table."""
+    wanted: list[_Wanted] = []
+    for figure in (RANKED, CHANCE):
+        rows, times = found.rows(figure), found.each_cutoff(figure)
+        words = {"label": figure.label, "meaning": figure.meaning}
+        wanted += [
+            (f"candidates_{figure.name}", lambda at, r=rows, w=words, f=figure: quality.candidates(r, at, **w, higher_is_better=bool(f.higher_is_better)), rows, _candidate_columns()),  # type: ignore[misc]
+            (f"cutoffs_{figure.name}", lambda at, r=times, w=words: quality.by_cutoff(r, at, **w), times, _cutoff_columns()),  # type: ignore[misc]
+        ]  # fmt: skip
+    bins, tenths, months = found.curves("reliability"), found.curves("deciles"), found.curves("months")
+    return [
+        *wanted,
+        ("reliability", lambda at: quality.reliability(bins, at), bins, _bin_columns()),
+        ("deciles", lambda at: quality.deciles(tenths, at), tenths, _decile_columns(look)),
+        ("level_by_month", lambda at: quality.level_by_month(months, at), months, _month_columns()),
+    ]
+
+
+def _ages(found: Evidence) -> list[dict[str, str]]:
+    """Return the figures of the published forecast and of the best naive formula for new and old customers, in words."""
+    return [
+        {"group": f"{row['group'].capitalize()} customers ({count(row['customers'])})", "figure": figure.label}
+        | {"candidate": row["candidate"], "value": with_error(row)}
+        for figure in FIGURES
+        for row in found.by_age(figure)
+    ]
+
+
+def _candidate_columns() -> list[Column]:
+    """Return the columns of candidates side by side."""
+    return [
+        ("Candidate", lambda row: row["candidate"]),
+        ("Kind", lambda row: "naive formula" if row["kind"] == "naive" else "model"),
+        ("Figure", with_error),
+        ("Against the best naive formula", lambda row: "" if row["difference"] is None else f"{row['difference']:+.3f} ± {number(row['difference_error'])}"),
+    ]  # fmt: skip
+
+
+def _cutoff_columns() -> list[Column]:
+    """Return the columns of a figure at each cutoff."""
+    return [
+        ("As of", lambda row: day(row["as_of"])),
+        ("Candidate", lambda row: row["candidate"]),
+        ("Figure", with_error),
+        ("Customers", lambda row: count(row["customers"])),
+    ]
+
+
+def _bin_columns() -> list[Column]:
+    """Return the columns of the reliability diagram."""
+    return [
+        ("Forecast chance", lambda row: share(row["chance"])),
+        ("Ordered", lambda row: share(row["share_ordered"])),
+        ("95 % band", lambda row: f"{share(row['lower'])} to {share(row['upper'])}"),
+        ("Customers", lambda row: count(row["customers"])),
+    ]
+
+
+def _decile_columns(look: Look) -> list[Column]:
+    """Return the columns of predicted and actual spend per tenth."""
+    return [
+        ("Tenth by prediction", lambda row: str(row["decile"])),
+        ("Predicted each", lambda row: look.estimate(row["predicted"])),
+        ("Actual each", lambda row: look.estimate(row["actual"])),
+        ("Customers", lambda row: count(row["customers"])),
+    ]
+
+
+def _month_columns() -> list[Column]:
+    """Return the columns of the level by month."""
+    return [("Month", lambda row: row["month"]), ("Predicted / actual", lambda row: share(row["bias"]))]

@@ -1,0 +1,119 @@
+"""How good forecasts were, on screens: report and page show the figures of `backtest.json`, and say what to do without one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from customer_genome import backtesting
+from customer_genome.errors import SnapshotError
+from customer_genome.genome import BACKTEST_FORMATS, Genome
+from customer_genome.interfaces.quality_figures import FIGURES, Evidence, evidence, number, with_error
+from customer_genome.interfaces.report import render_report
+from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.workspace import Workspace
+from published_shops import publish_simulated
+from stored_backtest import DAYS, stored
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published simulated shop."""
+    workspace = tmp_path_factory.mktemp("quality")
+    publish_simulated(workspace)
+    return workspace
+
+
+@pytest.fixture
+def without(shop: Path) -> Path:
+    """The shop before any backtest."""
+    Workspace(shop).backtest.unlink(missing_ok=True)
+    return shop
+
+
+def page_of(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page Model quality, as a new visitor sees it."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))
+    app = AppTest.from_file(APP, default_timeout=60).run().switch_page("quality.py").run()
+    assert not app.exception and not app.error
+    return app
+
+
+def figure_of(found: dict, candidate: str, target: str, name: str) -> float:
+    """Return a mean over the cutoffs straight from the stored rows."""
+    (row,) = [
+        row
+        for row in found["rows"]
+        if (row["as_of"], row["group"], row["candidate"], row["target"]) == ("mean", "all", candidate, target)
+    ]
+    return float(row["figures"][name])
+
+
+def test_the_stored_backtest_is_the_one_that_is_read(tmp_path):
+    assert Workspace(tmp_path).backtest.name == backtesting.FILE
+    assert backtesting.FORMAT in BACKTEST_FORMATS
+
+
+def test_without_a_backtest_page_and_report_say_which_command_makes_one(without, monkeypatch):
+    app = page_of(without, monkeypatch)
+    assert any("genome backtest" in code.value and str(without) in code.value for code in app.code)
+    assert "No backtest was run" in app.info[0].value and not app.metric
+    with Genome.open(without) as genome:
+        assert evidence(genome) is None
+        text = render_report(genome)
+    assert "No backtest was run" in text and "<code>genome backtest</code>" in text
+
+
+def test_cards_equal_the_stored_figures(without, monkeypatch):
+    found = stored(without)
+    app = page_of(without, monkeypatch)
+    cards = {card.label: (card.value, card.delta) for card in app.metric}
+    for label, target, name in (("Gini", "spend", "gini"), ("AUC", "orders", "auc"), ("Brier", "orders", "brier")):
+        assert cards[label] == (
+            number(figure_of(found, "champion", target, name)),
+            f"best formula {number(figure_of(found, 'last period', target, name))}",
+        )
+
+
+def test_the_report_holds_every_deciding_figure_of_every_candidate(without):
+    stored(without)
+    with Genome.open(without) as genome:
+        held = evidence(genome)
+        text = render_report(genome)
+    assert held is not None
+    section = text[text.index('id="evidence"') :]
+    for figure in FIGURES:
+        for row in held.rows(figure):
+            assert f">{with_error(row)}</td>" in section, (figure.name, row["candidate"])
+    for name in ("candidates_gini", "candidates_brier", "cutoffs_gini", "cutoffs_brier"):
+        assert f'<figure id="{name}"' in text
+    assert "A sentence &lt;b&gt;of&lt;/b&gt; the backtest." in text
+
+
+def test_the_verdict_counts_the_figures_on_which_the_published_forecast_wins(without):
+    held = Evidence(stored(without))
+    wins = 0
+    for figure in FIGURES:
+        mine = next(row for row in held.rows(figure) if row["is_shipped"])
+        if mine["difference"] is not None:
+            wins += (mine["difference"] > 0) == figure.higher_is_better
+    assert held.shipped == "champion"
+    assert re.search(rf"beats the best naive formula on {wins} of ", held.verdict())
+    assert [row["as_of"].isoformat() for row in held.each_cutoff(FIGURES[0]) if row["is_shipped"]] == list(DAYS)
+
+
+def test_a_backtest_of_other_data_or_another_horizon_is_marked(without, monkeypatch):
+    stored(without, data="elsewhere.csv", horizon_days=17)
+    said = page_of(without, monkeypatch).warning[0].value
+    assert "elsewhere" in said and "17 days" in said
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": 999}', "[]"])
+def test_a_file_that_is_no_backtest_is_named(without, text):
+    Workspace(without).backtest.write_text(text, "utf-8")
+    with Genome.open(without) as genome, pytest.raises(SnapshotError, match="genome backtest"):
+        genome.backtest()
+    Workspace(without).backtest.unlink()
