@@ -1,64 +1,70 @@
-"""A blend: the own forecast sets the level, the learned models have a say in who brings it.
+"""A blend of fitted candidates: chances averaged as log-odds, money as money.
 
-Comes in: what the own forecast and the learned candidates expect. Goes out: their average, each first brought to the total and the
-mean chance of the own forecast, which knows the season of the horizon where learned models only know that of earlier ones.
+Comes in: fitted candidates and their weights. Goes out: one forecast, and what each fact adds to its log-odds, which are the weighted
+contributions of the members.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from customer_genome.models.candidates.contract import Candidate, Expected, Known, Past
-from customer_genome.models.candidates.tabular import BoostedHurdle, LinearHurdle
+from customer_genome.models.candidates.contract import Contributions, Expected, Fitted, Known, packed
+from customer_genome.models.candidates.inputs import chance_of, log_odds
+from customer_genome.models.candidates.learned import by_fact
 from customer_genome.models.estimator import Array
 
-_SURE = 1e-4
-_HALVINGS = 60
 
+@dataclass(frozen=True)
+class Blended:
+    """Fitted members by name, and the weight of each in the log-odds and in the money; weights add up to 1."""
 
-class Blend(Candidate):
-    """Half the own forecast, a quarter each of the two learned ones, at the level of the own."""
+    members: Mapping[str, Fitted]
+    odds_weights: Mapping[str, float]
+    spend_weights: Mapping[str, float]
 
-    name, kind = "blend", "model"
-    about = "half the own forecast, a quarter each of linear models and boosted trees, at the level of the own forecast"
+    def forecast(self, known: Known) -> Expected:
+        """Return the blend of what the members expect; ranges are those of the first member that has some."""
+        found = {name: member.forecast(known) for name, member in self.members.items()}
+        odds, spend = np.zeros(len(known)), np.zeros(len(known))
+        for name, expected in found.items():
+            if expected.chance is not None and self.odds_weights.get(name, 0.0) != 0.0:
+                odds += self.odds_weights[name] * log_odds(expected.chance)
+            if expected.spend is not None and self.spend_weights.get(name, 0.0) != 0.0:
+                spend += self.spend_weights[name] * expected.spend
+        ranged = next((one for one in found.values() if one.lower is not None and one.upper is not None), Expected())
+        return Expected(np.maximum(spend, 0.0), chance_of(odds), ranged.lower, ranged.upper)
 
-    def forecast(self, known: Known, past: Sequence[Past]) -> Expected | None:
-        """Return the blend, None where there is nothing to blend with."""
-        own = known.own
-        learned = [found for one in (LinearHurdle(), BoostedHurdle()) if (found := one.forecast(known, past)) is not None]
-        if own is None or own.spend is None or own.chance is None or not learned:
-            return None
-        spends = [one.spend * (own.spend.sum() / one.spend.sum()) for one in learned if one.spend is not None]
-        log_odds = [at_mean(one.chance, float(own.chance.mean())) for one in learned if one.chance is not None]
-        spend = (own.spend + np.mean(spends, axis=0)) / 2
-        chance = _chance((_log_odds(own.chance) + np.mean(log_odds, axis=0)) / 2)
-        lower = None if own.lower is None else np.minimum(own.lower, spend)
-        upper = None if own.upper is None else np.maximum(own.upper, spend)
-        return Expected(spend, chance, lower, upper)
+    def contributions(self, known: Known) -> Contributions:
+        """Return the weighted contributions of the members to the log-odds."""
+        names: list[str] = []
+        columns: list[Array] = []
+        base = 0.0
+        for name, member in self.members.items():
+            weight = self.odds_weights.get(name, 0.0)
+            if weight == 0.0:
+                continue
+            found = member.contributions(known)
+            if found is None:
+                chance = member.forecast(known).chance
+                odds = log_odds(chance) if chance is not None else np.zeros(len(known))
+                found = Contributions((name,), odds[:, None], 0.0)
+            names.extend(found.names)
+            columns.append(weight * found.values)
+            base += weight * found.base
+        return by_fact(names, np.hstack(columns), base)
 
-
-def at_mean(chance: Array, wanted: float) -> Array:
-    """Return the log-odds of chances, moved by one number so that the mean chance becomes `wanted`.
-
-    Examples
-    --------
-    >>> _chance(at_mean(np.array([0.2, 0.4]), 0.5)).mean().round(6)
-    np.float64(0.5)
-    """
-    odds = _log_odds(chance)
-    low, high = -20.0, 20.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _chance(odds + middle).mean() < wanted else (low, middle)
-    return np.asarray(odds + (low + high) / 2, dtype=np.float64)
-
-
-def _log_odds(chance: Array) -> Array:
-    safe = np.clip(chance, _SURE, 1 - _SURE)
-    return np.asarray(np.log(safe) - np.log1p(-safe), dtype=np.float64)
-
-
-def _chance(log_odds: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -35, 35))), dtype=np.float64)
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return every member and the weights."""
+        names = list(self.members)
+        parts = {f"member{place}": member.to_arrays() for place, member in enumerate(self.members.values())}
+        return {
+            **packed(parts),
+            "members": np.array(names, dtype=np.str_),
+            "odds_weights": np.array([self.odds_weights.get(name, 0.0) for name in names]),
+            "spend_weights": np.array([self.spend_weights.get(name, 0.0) for name in names]),
+        }

@@ -1,8 +1,9 @@
-"""Every candidate of a backtest, in the order of its tables. A new one is a class and a line here."""
+"""Every candidate of a backtest, in the order of its tables. A new one is a file with a class, and a line here."""
 
 from __future__ import annotations
 
-from customer_genome.models.candidates.blend import Blend
+from customer_genome.models.candidates.boosted import LightGBMHurdle
+from customer_genome.models.candidates.champion import ChampionForecast
 from customer_genome.models.candidates.contract import Candidate
 from customer_genome.models.candidates.formulas import (
     HistoricalRate,
@@ -11,15 +12,15 @@ from customer_genome.models.candidates.formulas import (
     RecencyFrequencyGrid,
     RecencyRule,
 )
+from customer_genome.models.candidates.linear import LinearHurdle
 from customer_genome.models.candidates.purchase_models import OwnForecast, PlainPurchaseModel
-from customer_genome.models.candidates.tabular import BoostedHurdle, LinearHurdle
 
 CANDIDATES: tuple[Candidate, ...] = (
+    ChampionForecast(),
     OwnForecast(),
     PlainPurchaseModel(),
     LinearHurdle(),
-    BoostedHurdle(),
-    Blend(),
+    LightGBMHurdle(),
     LastPeriod(),
     HistoricalRate(),
     RecencyRule(),
@@ -27,3 +28,4 @@ CANDIDATES: tuple[Candidate, ...] = (
     RecencyFrequencyGrid(),
 )
 OWN = OwnForecast.name
+CHAMPION = ChampionForecast.name

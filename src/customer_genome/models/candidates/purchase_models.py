@@ -7,72 +7,83 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from customer_genome.models.candidates.contract import Candidate, Expected, Known, Past
-from customer_genome.models.estimator import Array
+from customer_genome.models.candidates.contract import Candidate, Expected, Fitted, Known, Past, packed, unpacked
+from customer_genome.models.estimator import Array, Arrays
 from customer_genome.models.lifetime_value import lifetime_value_interval
 from customer_genome.models.purchases import BetaGeometricNBD
 from customer_genome.models.segments import significant
 from customer_genome.models.spend import GammaGamma
 
 
+class OwnForm(Fitted):
+    """Hands on what the purchase and spend models said of each customer."""
+
+    def forecast(self, known: Known) -> Expected:
+        """Return the product's own forecast, which has to be known."""
+        return known.own if known.own is not None else Expected()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return a mark: purchase and spend models are stored by themselves."""
+        return {"own": np.array("purchases and spend")}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Return the form."""
+        return cls()
+
+
 class OwnForecast(Candidate):
-    """What `genome forecast` says at the cutoff."""
+    """What the purchase and spend models of the product say at the cutoff."""
 
-    name, kind = "own forecast", "model"
-    about = "what `genome forecast` says: purchase model and clock chosen by earlier forecasts, times spend"
+    name, kind, form = "own forecast", "model", OwnForm
+    about = "purchase model and seasonal clock chosen by earlier forecasts, times spend"
 
-    def forecast(self, known: Known, past: Sequence[Past]) -> Expected | None:
-        """Return the product's forecast."""
-        return known.own
+    def fit(self, now: Known, past: Sequence[Past]) -> Fitted | None:
+        """Return the product's forecast, None where it is not known."""
+        return None if now.own is None else OwnForm()
 
 
 @dataclass(frozen=True)
-class Plain:
-    """BG/NBD and Gamma-Gamma fitted to the customers of one cutoff, and what they say of each."""
+class Plain(Fitted):
+    """BG/NBD and Gamma-Gamma fitted to the customers of one cutoff."""
 
     purchases: BetaGeometricNBD
     spend: GammaGamma
-    history: tuple[Array, Array, Array]
-    n_purchases: Array
-    mean_spend: Array
+
+    def forecast(self, known: Known) -> Expected:
+        """Return the expectations of both models, and the interval of their product."""
+        n_days, mean_spend = known.facts["n_purchase_days"], significant(known.facts["mean_spend_per_day"])
+        history = (n_days - 1, known.facts["activity_days"], known.facts["tenure_days"] - 1)
+        horizon_days = known.horizon_days
+        spend: Array = self.purchases.expected_orders(*history, horizon_days) * self.spend.expected_spend(n_days, mean_spend)
+        chance = np.clip(self.purchases.probability_of_order(*history, horizon_days), 0.0, 1.0)
+        found = lifetime_value_interval(self.purchases, self.spend, *history, n_days, mean_spend, horizon_days, 0.0)
+        return Expected(spend, chance, np.minimum(found.lower, spend), np.maximum(found.upper, spend))
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the parameters of both models."""
+        return packed({"purchases": self.purchases.to_arrays(), "spend": self.spend.to_arrays()})
 
     @classmethod
-    def of(cls, known: Known) -> Plain:
-        """Fit both to every customer of a cutoff."""
-        facts = known.facts
-        n_days, mean_spend = facts["n_purchase_days"], significant(facts["mean_spend_per_day"])
-        history = (n_days - 1, facts["activity_days"], facts["tenure_days"] - 1)
-        return cls(BetaGeometricNBD().fit(*history), GammaGamma().fit(n_days, mean_spend), history, n_days, mean_spend)
-
-    def columns(self, horizon_days: int) -> dict[str, Array]:
-        """Return p_alive, the chance to order, expected purchase days, money a day, and money over the horizon."""
-        days = self.purchases.expected_orders(*self.history, horizon_days)
-        per_day = self.spend.expected_spend(self.n_purchases, self.mean_spend)
-        return {
-            "p_alive": self.purchases.probability_alive(*self.history),
-            "chance": self.purchases.probability_of_order(*self.history, horizon_days),
-            "days": days,
-            "spend_per_day": per_day,
-            "spend": days * per_day,
-        }
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Return the models that were stored."""
+        purchases = BetaGeometricNBD.from_arrays(unpacked(arrays, "purchases"))
+        return cls(purchases, GammaGamma.from_arrays(unpacked(arrays, "spend")))
 
 
 class PlainPurchaseModel(Candidate):
     """The textbook: BG/NBD in plain days times Gamma-Gamma."""
 
-    name, kind = "BG/NBD + Gamma-Gamma", "model"
+    name, kind, form = "BG/NBD + Gamma-Gamma", "model", Plain
     about = "BG/NBD in plain days times Gamma-Gamma, fitted by maximum likelihood to what is known at the cutoff"
 
-    def forecast(self, known: Known, past: Sequence[Past]) -> Expected:
-        """Return the expectations of both models, and the interval of their product."""
-        plain = Plain.of(known)
-        columns = plain.columns(known.horizon_days)
-        spend = columns["spend"]
-        interval = lifetime_value_interval(
-            plain.purchases, plain.spend, *plain.history, plain.n_purchases, plain.mean_spend, known.horizon_days, 0.0
-        )
-        chance = np.clip(columns["chance"], 0.0, 1.0)
-        return Expected(spend, chance, np.minimum(interval.lower, spend), np.maximum(interval.upper, spend))
+    def fit(self, now: Known, past: Sequence[Past]) -> Fitted:
+        """Fit both to every customer of the cutoff."""
+        n_days, mean_spend = now.facts["n_purchase_days"], significant(now.facts["mean_spend_per_day"])
+        history = (n_days - 1, now.facts["activity_days"], now.facts["tenure_days"] - 1)
+        return Plain(BetaGeometricNBD().fit(*history), GammaGamma().fit(n_days, mean_spend))
