@@ -100,6 +100,7 @@ class EngineSettings:
     spark_master: str = "local[*]"
     spark_folder: str | None = None
     spark_options: Mapping[str, str] = field(default_factory=dict)
+    spark_database: str = ""
     worker_python: str = ""
 
 

@@ -93,7 +93,8 @@ class SourceTable:
     label : str
         What people call it in messages (a file name, "table shop.lines in PostgreSQL"); never holds a password.
     format : str
-        "csv" and "parquet" are read by the engine itself from `paths`; "arrow" comes from `batches`.
+        "csv" and "parquet" are read by the engine itself from `paths`; "arrow" comes from `batches`; "catalog" is a table that
+        Spark knows by the name in `paths`.
     mapping : contract column -> raw columns
         One raw column, or several numeric ones that are added up (discounts split over columns).
     date_orders : contract column -> how its text is read
@@ -114,7 +115,7 @@ class SourceTable:
 
     table: str
     label: str
-    format: Literal["csv", "parquet", "arrow"]
+    format: Literal["csv", "parquet", "arrow", "catalog"]
     columns: tuple[RawColumn, ...]
     mapping: Mapping[str, tuple[str, ...]]
     paths: tuple[str, ...] = ()

@@ -71,6 +71,8 @@ class DuckDBEngine:
                 raise SourceError(f"{source.label} has no batches to read.")
             self._connection.register(view, source.batches())
             return
+        if source.format == "catalog":
+            raise SourceError(f"{source.label} can be read by the Spark engine only. Run with --engine spark.")
         paths = "[" + ", ".join(literal(path) for path in source.paths) + "]"
         if source.format == "parquet":
             self.create_view(view, f"select * from read_parquet({paths}, union_by_name = true)")

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+
+import pyarrow as pa
 
 from customer_genome.errors import SettingsError
 from customer_genome.settings import EngineSettings
@@ -36,11 +39,7 @@ def open_engine(settings: EngineSettings, building: Path, spill: Path) -> Engine
     """
     if settings.name == "duckdb":
         return DuckDBEngine(building, settings.memory_limit, settings.threads, spill)
-    if find_spec("pyspark") is None:
-        raise SettingsError(
-            "The Spark engine needs PySpark, which is not installed. Install it with `pip install 'customer-genome[spark]'`, "
-            'or run with --engine duckdb (name = "duckdb" under [engine] in genome.toml).'
-        )
+    _require_pyspark()
     from customer_genome.warehouse.spark import SparkEngine
 
     shared = Path(settings.spark_folder) if settings.spark_folder else spill
@@ -53,4 +52,30 @@ def open_engine(settings: EngineSettings, building: Path, spill: Path) -> Engine
         worker_python=settings.worker_python,
         options=settings.spark_options,
         is_temporary=True,
+        database=settings.spark_database,
     )
+
+
+def catalog_sample(settings: EngineSettings) -> Callable[[str], pa.Table] | None:
+    """Return what looks at a table of Spark's catalog; None where the engine is another.
+
+    The Spark that is started for it is the one that the run goes on with.
+    """
+    if settings.name != "spark":
+        return None
+
+    def sample(name: str) -> pa.Table:
+        _require_pyspark()
+        from customer_genome.warehouse.spark_session import sample_of_table
+
+        return sample_of_table(name, settings.spark_master, settings.memory_limit, settings.spark_options, settings.worker_python)
+
+    return sample
+
+
+def _require_pyspark() -> None:
+    if find_spec("pyspark") is None:
+        raise SettingsError(
+            "The Spark engine needs PySpark, which is not installed. Install it with `pip install 'customer-genome[spark]'`, "
+            'or run with --engine duckdb (name = "duckdb" under [engine] in genome.toml).'
+        )

@@ -74,6 +74,8 @@ class SparkEngine:
         Further Spark options (`spark.executor.memory`, ...), taken when Spark starts.
     is_temporary : bool or None
         Whether the folder goes when the engine is closed; by default one that was not given does.
+    database : str
+        Database of Spark's catalog that gets every exported table, too; empty for none.
 
     Raises
     ------
@@ -97,10 +99,12 @@ class SparkEngine:
         worker_python: str = "",
         options: Mapping[str, str] | None = None,
         is_temporary: bool | None = None,
+        database: str = "",
     ) -> None:
         self._session = open_session(master, memory_limit, options or {}, worker_python or sys.executable)
         SparkEngine._open += 1
         self._is_open = True
+        self._database = database
         self._is_temporary = folder is None if is_temporary is None else is_temporary
         self._folder = (folder or Path(tempfile.mkdtemp(prefix="genome-spark-"))).absolute()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -124,9 +128,12 @@ class SparkEngine:
         if source.format == "csv":
             self._read_csv(source, view)
             return
+        if source.format == "catalog":
+            names = [quoted(name) for name in _used_columns(source)]
+            self._guarded(lambda: self._session.table(source.paths[0]).selectExpr(*names).createOrReplaceTempView(view))
+            return
         paths = (str(self._keep_batches(source, view)),) if source.format == "arrow" else source.paths
-        used = {raw for names in source.mapping.values() for raw in names}
-        names = [column.name for column in source.columns if column.type != "other" or column.name in used]
+        names = _used_columns(source)
         self._guarded(lambda: self._union([self._parquet(path, names) for path in paths]).createOrReplaceTempView(view))
 
     def _keep_batches(self, source: SourceTable, view: str) -> Path:
@@ -320,6 +327,15 @@ class SparkEngine:
                     file.write(name, self.fetch(select), keep=True)
             finally:
                 file.close()
+        if self._database:
+            self._guarded(lambda: self._export_to_catalog({**small, **large}))
+
+    def _export_to_catalog(self, tables: Mapping[str, str]) -> None:
+        """Replace tables of the catalog's database, one after another; other tables in it stay."""
+        self._session.sql(f"create database if not exists {quoted(self._database)}")
+        for name, select in tables.items():
+            rows = self._session.sql(standard(select))
+            rows.write.mode("overwrite").saveAsTable(f"{quoted(self._database)}.{quoted(name)}")
 
     def _export_files(self, select: str, target: Path) -> None:
         """Write a select as Parquet files in order of its rows."""
@@ -369,6 +385,12 @@ class SparkEngine:
             return work()
         except (PySparkException, Py4JError) as err:
             raise engine_error(err, sql) from err
+
+
+def _used_columns(source: SourceTable) -> list[str]:
+    """Return the columns of a typed source that are mapped, or of a kind that SQL can keep."""
+    used = {raw for names in source.mapping.values() for raw in names}
+    return [column.name for column in source.columns if column.type != "other" or column.name in used]
 
 
 _JSON_TYPES = frozenset({"boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string"})

@@ -7,18 +7,20 @@ It knows nothing of tables.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from customer_genome.errors import EngineError
+from customer_genome.errors import EngineError, SourceError, did_you_mean
 from customer_genome.warehouse.spark_places import is_loopback, java_size, require_java, require_master
 from customer_genome.warehouse.spark_text import engine_error
 
@@ -61,6 +63,39 @@ def open_session(master: str, memory_limit: str, options: Mapping[str, str], wor
     except (PySparkException, Py4JError) as err:
         raise engine_error(err, "") from err
     return session
+
+
+def sample_of_table(
+    name: str, master: str, memory_limit: str, options: Mapping[str, str], worker_python: str, most: int = 16_000
+) -> pa.Table:
+    """Return up to `most` rows of a table that the catalog knows.
+
+    Raises
+    ------
+    SourceError
+        When the catalog knows no such table, with near names of its database.
+    """
+    session = open_session(master, memory_limit, options, worker_python or sys.executable)
+    for option, value in SQL_OPTIONS.items():
+        session.conf.set(option, value)
+    try:
+        if not session.catalog.tableExists(name):
+            raise SourceError(_unknown_table(session, name))
+        return session.table(name).limit(most).toArrow()
+    except (PySparkException, Py4JError) as err:
+        raise engine_error(err, f"select * from {name}") from err
+
+
+def _unknown_table(session: SparkSession, name: str) -> str:
+    """Say that the catalog knows no such table, and which ones it knows."""
+    database, _, table = name.rpartition(".")
+    place = database or session.catalog.currentDatabase()
+    if not session.catalog.databaseExists(place):
+        known = sorted(found.name for found in session.catalog.listDatabases())
+        return f"Spark's catalog has no database {place}.{did_you_mean(place, known)} Databases: {', '.join(known)}."
+    known = sorted(found.name for found in session.catalog.listTables(place) if not found.isTemporary)
+    listed = ", ".join(known[:10]) or "none; is the metastore named under [engine.spark_options]?"
+    return f"Spark's catalog has no table {table} in {place}.{did_you_mean(table, known)} Tables there: {listed}"
 
 
 def _start(master: str, memory_limit: str, options: Mapping[str, str]) -> SparkSession:
