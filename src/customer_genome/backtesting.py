@@ -23,6 +23,7 @@ from customer_genome.errors import SettingsError
 from customer_genome.evaluation.judging import Fold, Scorecard, judge
 from customer_genome.evaluation.verdicts import verdicts
 from customer_genome.features.labels import build_labels
+from customer_genome.features.past import cutoff_table, training_cutoffs
 from customer_genome.features.table import feature_text
 from customer_genome.features.trials import digest_below
 from customer_genome.fitting import fit_models, numbers
@@ -38,8 +39,6 @@ from customer_genome.workspace import write_atomically
 
 HORIZONS = (180, 90, 30)
 MOST_CUTOFFS = 4
-TRAINING_CUTOFFS = 3
-"""How many earlier cutoffs are built for each one that is judged."""
 MOST_CUSTOMERS = 50_000
 """More customers than this are represented by about as many in the comparison; the own forecast is fitted to all."""
 FILE = "backtest.json"
@@ -219,35 +218,13 @@ def _checked(cutoffs: Sequence[dt.date], first_day: dt.date, end: dt.date, horiz
     return list(cutoffs)
 
 
-def training_cutoffs(judged: Sequence[dt.date], first_day: dt.date, horizon: int) -> list[dt.date]:
-    """Return cutoffs to learn from: for every judged one the day a horizon before it and earlier ones, a sixth of a horizon apart.
-
-    A quarter of a horizon has to be known at each. Days near one another are taken once.
-
-    Examples
-    --------
-    >>> training_cutoffs([dt.date(2011, 6, 12)], dt.date(2009, 12, 1), 180)
-    [datetime.date(2010, 10, 15), datetime.date(2010, 11, 14), datetime.date(2010, 12, 14)]
-    """
-    earliest = first_day + dt.timedelta(days=max(1, horizon // 4))
-    step = max(1, horizon // 6)
-    exact = {day - dt.timedelta(days=horizon) for day in judged}
-    more = {day - dt.timedelta(days=step * number) for day in exact for number in range(1, TRAINING_CUTOFFS)}
-    apart = {day for day in more if all(abs((day - other).days) > step // 4 for other in exact)}
-    return sorted(day for day in exact | apart if day >= earliest)
-
-
 # --- tables ----------------------------------------------------------------------------------------------------------
-
-
-def _cutoff_table(days: Sequence[dt.date], horizon: int) -> pa.Table:
-    return pa.table({"as_of": pa.array(days, pa.date32()), "horizon_days": pa.array([horizon] * len(days), pa.int32())})
 
 
 def _build(job: Job, planned: Sequence[dt.date], horizon: int) -> None:
     """Build marts, facts, recent windows and labels of every cutoff at once."""
     with job.clock.stage("clean", "orders and refunds"):
-        build_marts(job.engine, _cutoff_table(planned, horizon), job.settings.cleaning)
+        build_marts(job.engine, cutoff_table(planned, horizon), job.settings.cleaning)
     with job.clock.stage("facts", "facts about every customer at every cutoff"):
         build_facts(job)
         job.engine.create_table("lately", feature_text("lately"))
@@ -321,7 +298,7 @@ def _past(known: Known, labels: pa.Table) -> Past:
 def _own_forecast(job: Job, facts: pa.Table, as_of: dt.date, horizon: int) -> tuple[Expected, tuple[str, ...]]:
     """Return what `genome forecast` says of these customers, and how its models were fitted: to everybody, as of the cutoff."""
     engine, settings = job.engine, job.settings
-    engine.write("cutoffs", _cutoff_table([as_of], horizon))
+    engine.write("cutoffs", cutoff_table([as_of], horizon))
     models = fit_models(engine, settings)
     valued = Valuation.of(engine, models, settings, as_of, horizon)(facts)
     ranges = SpendRange(models, as_of, horizon)(facts)

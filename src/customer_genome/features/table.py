@@ -33,6 +33,7 @@ def build_features(
     most_categories: int,
     home_country: str,
     store: Callable[[str, str], None] | None = None,
+    alone: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Build `customer_facts` for every cutoff; return the names of the categories that have a share column.
 
@@ -50,13 +51,16 @@ def build_features(
         Adds `is_home_country` where given.
     store : function of a name and a text, optional
         Stores a theme that is drawn from every line (features/standing.py); by default for the time of the run.
+    alone : theme -> name, optional
+        Themes to be stored under another name, so that one that is kept in the warehouse stays as it is.
     """
+    alone = alone or {}
     store = store or engine.create_table
     engine.define("has_discounts", (), "true" if has_discounts else "false")
     for name in VIEWS:
         engine.create_view(name, feature_text(name))
     for name in ("known_orders", *THEMES):
-        (store if name in LINE_THEMES else engine.create_table)(name, feature_text(name))
+        (store if name in LINE_THEMES else engine.create_table)(alone.get(name, name), feature_text(name))
     shares = _build_categories(engine, category_rules, category_key, most_categories, store) if category_key else ()
     columns = [f"{_share(name)} as {quoted(share_column(name))}" for name in shares]
     joins = ["left join category_wide as w on f.as_of = w.as_of and f.customer_id = w.customer_id"] if shares else []
@@ -66,7 +70,10 @@ def build_features(
         names = engine.fetch("select * from customers limit 0").column_names
         columns.extend(f"c.{quoted(name)}" for name in names if name != "customer_id")
         joins.append("left join customers as c on f.customer_id = c.customer_id")
-    facts = f"select {', '.join(['f.*', *columns])} from ({feature_text('customer_facts')}) as f {' '.join(joins)}"
+    themes = feature_text("customer_facts")
+    for theme, name in alone.items():
+        themes = themes.replace(f"join {theme} as", f"join {name} as")
+    facts = f"select {', '.join(['f.*', *columns])} from ({themes}) as f {' '.join(joins)}"
     engine.create_table("customer_facts", facts)
     return shares
 

@@ -24,7 +24,7 @@ from customer_genome.warehouse.engine import Engine
 MOST_CUSTOMERS = 50_000
 """More customers than this are represented by about as many: a clock and a choice need no more."""
 _DIGITS = 8
-_ALL = "g"
+EVERYBODY = "g"
 """A mark above every hexadecimal digit: everybody is drawn."""
 
 
@@ -36,7 +36,7 @@ def digest_below(share: float) -> str:
     >>> digest_below(0.5), digest_below(1.0)
     ('80000000', 'g')
     """
-    return _ALL if share >= 1 else f"{int(share * 16**_DIGITS):0{_DIGITS}x}"
+    return EVERYBODY if share >= 1 else f"{int(share * 16**_DIGITS):0{_DIGITS}x}"
 
 
 def known_purchases(engine: Engine, most_customers: int = MOST_CUSTOMERS) -> tuple[DatedHistories, list[Trial]]:

@@ -152,7 +152,7 @@ def build_marts(engine: Engine, cutoffs: pa.Table, cleaning: CleaningSettings) -
 
     Parameters
     ----------
-    cutoffs : table with as_of (date) and horizon_days (int)
+    cutoffs : table with as_of (date) and horizon_days (int), and digest_below (text) where only some customers are seen
     """
     build_orders(engine)
     build_marts_of_cutoffs(engine, cutoffs, cleaning)
@@ -182,7 +182,10 @@ def build_marts_of_cutoffs(
     match : function of the engine
         Builds `return_matches` for the table `cutoffs`; a refresh matches only what has changed since `matched_cutoffs`.
     """
-    engine.write("cutoffs", cutoffs)
+    everybody = pa.array(["g"] * len(cutoffs), pa.string())
+    engine.write(
+        "cutoffs", cutoffs if "digest_below" in cutoffs.column_names else cutoffs.append_column("digest_below", everybody)
+    )
     engine.define("nets_refunds", (), "true" if cleaning.refunds == "net" else "false")
     match(engine)
     engine.write("matched_cutoffs", cutoffs, keep=True)

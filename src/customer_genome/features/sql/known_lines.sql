@@ -1,4 +1,4 @@
--- Purchase lines as each cutoff knew them, with the money that is left of them under policy `net`.
+-- Purchase lines of the customers of each cutoff as it knew them, with the money that is left of them under policy `net`.
 select
     c.as_of,
     l.line_id,
@@ -11,4 +11,4 @@ select
 from order_lines as l
 inner join cutoffs as c on l.ordered_on < c.as_of
 left join refunds as r on r.as_of = c.as_of and r.line_id = l.line_id
-where r.is_whole is null or not r.is_whole
+where (r.is_whole is null or not r.is_whole) and (c.digest_below = 'g' or left(digest(l.customer_id), 8) < c.digest_below)
