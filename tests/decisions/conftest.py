@@ -66,7 +66,8 @@ def shop() -> pa.Table:
     recency = np.where(orders == 1, tenure, np.maximum(1, (tenure * chance.uniform(0, 1, n) ** 2).astype(int)))
     spend = np.round(orders * chance.lognormal(4, 0.8, n), 2)
     gap = np.where(orders > 1, (tenure - recency) / np.maximum(orders - 1, 1), np.nan)
-    churn = np.clip(recency / 450 + 0.15 / orders, 0.01, 0.99)
+    moving_away = np.where(np.arange(n) % 17 == 0, 0.5, 0.0)  # whom facts alone would not give away
+    churn = np.clip(recency / 450 + 0.15 / orders + moving_away, 0.01, 0.99)
     lately, before = spend * chance.uniform(0, 0.5, n) * (recency <= 90), spend * chance.uniform(0, 0.5, n)
     as_of = dt.date(2024, 7, 1)
     return pa.table(

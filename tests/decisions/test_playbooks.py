@@ -8,13 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from customer_genome.decisions.playbooks import (
-    NOTHING_ELSE_FITS,
-    Playbook,
-    assign,
-    parse_playbooks,
-)
+from customer_genome.decisions.playbooks import Playbook, assign, parse_playbooks
 from customer_genome.decisions.priority import churn_band
+from customer_genome.decisions.rule_reasons import NOTHING_ELSE_FITS
 from customer_genome.errors import ContractError, SettingsError
 from in_memory import assigned, checked, figures_of, known_in
 
@@ -238,6 +234,52 @@ def test_the_packaged_playbooks_place_every_simulated_customer(default_playbooks
     assert not [found.name for found in checks if not found.n_assigned], "each packaged playbook has somebody to act on"
     sentences = given.recommended_action.to_pylist()
     assert all(text.endswith(".") and "not known" not in text and "[" not in text and "{" not in text for text in sentences)
+
+
+@pytest.mark.parametrize(
+    ("recency", "gap", "told"),
+    [
+        (34, 355.0, "Occasional Buyers"),
+        (355, 355.0, "Occasional Buyers"),
+        (400, 355.0, "Lapsing Customers"),
+        (34, None, "Lapsing Customers"),
+    ],
+)
+def test_nobody_is_asked_what_is_missing_within_their_own_usual_gap(
+    default_playbooks: tuple[Playbook, ...], shop: pa.Table, recency: int, gap: float | None, told: str
+) -> None:
+    seldom = {
+        "n_orders": 2,
+        "total_spend": 1.0,
+        "recency_days": recency,
+        "tenure_days": 800,
+        "mean_gap_days": gap,
+        "spend_trend": 0.0,
+    }
+    seldom |= {"churn_probability": 0.6, "churn_band": "Medium", "discount_share": 0.0, "clv_180d": 1e6}
+    one = pa.Table.from_pylist([shop.slice(0, 1).to_pylist()[0] | seldom], shop.schema)
+    given = assign(default_playbooks, one, figures=figures_of(default_playbooks, shop), known=known_in(shop))
+    assert given.playbook.to_pylist() == [told]
+    assert ("Ask what is missing" in given.recommended_action[0].as_py()) == (told == "Lapsing Customers")
+
+
+def test_rules_that_contradict_each_other_are_refused_with_both() -> None:
+    wanted = r'playbook "A": rules 1 `n_orders > 5` and 3 `n_orders <= 2` can never both hold; change or remove one'
+    with pytest.raises(SettingsError, match=wanted):
+        playbooks(entry("A", 1, ["n_orders > 5", "total_spend > 3", "n_orders <= 2"]))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("response", 1.5), ("response", "much"), ("cost_per_contact", -1), ("response", True)]
+)
+def test_cost_and_response_have_to_be_possible(key: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f'playbook "A": {key} = .*: wanted'):
+        playbooks(entry("A", 1, ["n_orders > 5"], **{key: value}))
+
+
+def test_cost_and_response_are_kept() -> None:
+    first, last = playbooks(entry("A", 1, ["n_orders > 5"], cost_per_contact=2, response=0.1))
+    assert (first.cost_per_contact, first.response, last.cost_per_contact, last.response) == (2.0, 0.1, None, None)
 
 
 @pytest.mark.parametrize(("churn", "told"), [(0.05, "Steady Regulars"), (0.39, "Steady Regulars"), (0.45, "At-Risk Loyalists")])

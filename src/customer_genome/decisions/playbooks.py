@@ -13,20 +13,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from customer_genome.contracts import CUSTOMER_FACTS
 from customer_genome.decisions.conditions import (
     Condition,
     Figure,
-    Multiple,
     figures_wanted,
     holds,
     parse_condition,
-    right_side,
 )
+from customer_genome.decisions.contradictions import contradiction
 from customer_genome.decisions.customers import BoolArray, Customers, IntArray
-from customer_genome.decisions.wording import ACT_BY, Template, fact_text, fill, number_text, parse_template, phrase_of
+from customer_genome.decisions.rule_reasons import reason_of
+from customer_genome.decisions.wording import ACT_BY, Template, fill, parse_template
 from customer_genome.errors import ContractError, SettingsError, did_you_mean
 
 PREDICTED_COLUMNS: tuple[str, ...] = (
@@ -51,8 +50,14 @@ PREDICTED_COLUMNS: tuple[str, ...] = (
     "monetary_score",
     "rfm_segment",
     "cluster_kmeans",
+    "cluster_hierarchical",
+    "cluster_gmm",
     "segment_name",
     "is_home_country",
+    "spend_lower",
+    "spend_upper",
+    "reliability",
+    "risk_basis",
 )
 KNOWN_COLUMNS: frozenset[str] = frozenset((*CUSTOMER_FACTS.names, *PREDICTED_COLUMNS))
 """Columns a run can produce: a playbook that needs one this data does not have is switched off; any other name is a fault."""
@@ -68,10 +73,13 @@ _REQUIRED: Mapping[str, type] = {
     "cost": str,
     "action": str,
 }
+_OPTIONAL: Mapping[str, tuple[float, float, str]] = {
+    "cost_per_contact": (0.0, float("inf"), "money of the shop's currency from 0 on, such as 1.5"),
+    "response": (0.0, 1.0, "a share from 0 to 1, such as 0.05"),
+}
+"""Keys a playbook may have: the least and the most they can be, and what is wanted."""
 MARK = "|"
 """Stands around every name in `Assignment.matching`."""
-NOTHING_ELSE_FITS = "no other playbook fits"
-_BOUNDS: Mapping[str, str] = {"<=": "at most ", "<": "under ", ">=": "at least ", ">": "over ", "!=": "not ", "=": "", "in": ""}
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,8 @@ class Playbook:
     do, measure : what to do, and by which figures to judge it
     channel, cost : how they are reached, and what it roughly costs
     action : the customer's own sentence, with placeholders
+    cost_per_contact : money for reaching one customer; None = to be said with a target list
+    response : share of the value at risk that a contact is assumed to keep; None likewise
     """
 
     name: str
@@ -98,6 +108,8 @@ class Playbook:
     channel: str
     cost: str
     action: Template
+    cost_per_contact: float | None = None
+    response: float | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -182,14 +194,18 @@ def _playbook(entry: Any, number: int, faults: list[str]) -> Playbook | None:
         f'playbook "{entry["name"]}"' if isinstance(entry.get("name"), str) and entry["name"].strip() else f"playbook {number}"
     )
     before = len(faults)
-    faults.extend(f"{where}: {key} is not known.{did_you_mean(key, _REQUIRED)}" for key in entry if key not in _REQUIRED)
-    for key, type_ in _REQUIRED.items():
-        fault = _fault_of(entry, key, type_)
-        if fault:
-            faults.append(f"{where}: {fault}")
+    known = {**_REQUIRED, **_OPTIONAL}
+    faults.extend(f"{where}: {key} is not known.{did_you_mean(key, known)}" for key in entry if key not in known)
+    found = [_fault_of(entry, key, type_) for key, type_ in _REQUIRED.items()] + [
+        _fault_of_number(entry, key) for key in _OPTIONAL
+    ]
+    faults.extend(f"{where}: {fault}" for fault in found if fault)
     if len(faults) > before:
         return None
     conditions = _conditions(entry["when"], where, faults)
+    never = contradiction(conditions) if len(conditions) == len(entry["when"]) else ""
+    if never:
+        faults.append(f"{where}: {never}; change or remove one of its rules")
     try:
         action = parse_template(entry["action"])
     except SettingsError as err:
@@ -205,6 +221,7 @@ def _playbook(entry: Any, number: int, faults: list[str]) -> Playbook | None:
         channel=entry["channel"].strip(),
         cost=entry["cost"].strip(),
         action=action,
+        **{key: float(entry[key]) for key in _OPTIONAL if key in entry},
     )
 
 
@@ -226,6 +243,13 @@ def _fault_of(entry: Mapping[str, Any], key: str, type_: type) -> str:
     if key in ("do", "measure") and not value:
         return f"{key} is empty: wanted at least one entry"
     return ""
+
+
+def _fault_of_number(entry: Mapping[str, Any], key: str) -> str:
+    """Return what is wrong with a number that a playbook may have, or an empty text."""
+    value, (least, most, wanted) = entry.get(key, 0), _OPTIONAL[key]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return "" if is_number and least <= value <= most else f"{key} = {value!r}: wanted {wanted}"
 
 
 def _conditions(rules: Sequence[str], where: str, faults: list[str]) -> tuple[Condition, ...]:
@@ -313,7 +337,7 @@ def assign(
     for playbook, rows in zip(playbooks, rows_of, strict=True):
         names.append(pa.repeat(playbook.name, len(rows)))
         actions.append(fill(playbook.action, customers, rows, currency))
-        reasons.append(_reason(playbook, customers, rows, figures, currency))
+        reasons.append(reason_of(playbook.when, customers, rows, figures, currency))
     back = pa.array(np.argsort(np.concatenate(rows_of), kind="stable"))
     taken, told, why = (
         pa.concat_arrays([piece.cast(pa.string()) for piece in pieces]).take(back) for pieces in (names, actions, reasons)
@@ -372,6 +396,13 @@ def switched_off(playbook: Playbook, known: Container[str]) -> str:
     """Return why a playbook takes no part, or an empty text."""
     missing = [column for column in playbook.columns if column not in known]
     return f"this data has no {' and no '.join(missing)}" if missing else ""
+
+
+def matching_of(
+    playbooks: Sequence[Playbook], table: pa.Table, figures: Mapping[str, float], known: frozenset[str]
+) -> pa.StringArray:
+    """Return `Assignment.matching` alone, for those who only count; raises as `assign` does."""
+    return _matching(playbooks, _matches(playbooks, Customers(table, known), figures))
 
 
 def _matches(playbooks: Sequence[Playbook], customers: Customers, figures: Mapping[str, float]) -> list[BoolArray]:
@@ -442,33 +473,3 @@ def _first(matches: Sequence[BoolArray], n: int) -> IntArray:
     for number in range(len(matches) - 1, -1, -1):
         place[matches[number]] = number
     return place
-
-
-def _reason(playbook: Playbook, customers: Customers, rows: IntArray, figures: Mapping[str, float], currency: str) -> pa.Array:
-    """Return, per customer, every rule with the customer's own figure and the bound it was held against."""
-    if not playbook.when or not len(rows):
-        return pa.repeat(NOTHING_ELSE_FITS, len(rows))
-    clauses = [_clause(condition, customers, rows, figures, currency) for condition in playbook.when]
-    return clauses[0] if len(clauses) == 1 else pc.binary_join_element_wise(*clauses, "; ")
-
-
-def _clause(condition: Condition, customers: Customers, rows: IntArray, figures: Mapping[str, float], currency: str) -> pa.Array:
-    """Return one rule as a clause per customer: "last order 12 days ago (at most 17 days, p30)"."""
-    before, after = phrase_of(condition.column)
-    own = fact_text(condition.column, customers, rows, currency)
-    if condition.op in ("=", "in") or customers.kind(condition.column) == "text":
-        bound: pa.Array | str = "" if condition.op in ("=", "in") else f" (not {condition.value})"
-    elif isinstance(condition.value, Multiple):
-        other = fact_text(condition.value.column, customers, rows, currency)
-        name = condition.value.column.removesuffix("_days").replace("_", " ")
-        bound = _joined(f" ({_BOUNDS[condition.op]}{condition.value.factor:g} x {name} of ", other, ")", len(rows))
-    else:
-        limit = float(right_side(condition, customers, figures))
-        text = number_text(limit, condition.column, currency) or ""
-        bound = f" ({_BOUNDS[condition.op]}{text}{f', {condition.value}' if condition.statistic else ''})"
-    start = _joined(before, own, after, len(rows))
-    return pc.binary_join_element_wise(start, bound if isinstance(bound, pa.Array) else pa.repeat(bound, len(rows)), "")
-
-
-def _joined(before: str, middle: pa.Array, after: str, n: int) -> pa.Array:
-    return pc.binary_join_element_wise(pa.repeat(before, n), middle, pa.repeat(after, n), "")
