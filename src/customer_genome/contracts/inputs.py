@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from customer_genome.contracts.terms import Column, Contract
 
 ORDER_LINES = Contract(
@@ -335,7 +333,3 @@ SUPPRESSIONS = Contract(
     extra_columns=True,
     columns=(Column("customer_id", "text", "who", nullable=False, synonyms=ORDER_LINES.columns[0].synonyms),),
 )
-
-INPUT_TABLES: Mapping[str, Contract] = {
-    contract.name: contract for contract in (ORDER_LINES, CUSTOMERS, PRODUCTS, PROMOTIONS, RATINGS, ITEMS, SUPPRESSIONS)
-}

@@ -6,7 +6,7 @@ precedence: what the command line names, then [tables.*] of genome.toml.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SourceError, did_you_mean
 from customer_genome.settings import Settings, TableSettings
+from customer_genome.sources.customer_level import Level, describe_data
 from customer_genome.sources.databases import describe_database, is_database_address
 from customer_genome.sources.files import describe_arrow, describe_file
 from customer_genome.sources.public import PUBLIC_DATA, describe_public, public_data
@@ -53,17 +54,51 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
     else:
         tables["order_lines"] = replace(tables.get("order_lines", TableSettings()), path=given)
     for name, table in tables.items():
-        if table.path is not None:
+        if table.path is not None and name != "customer_totals":
             described[name] = _described(name, table.path, table, tmp)
     return described
 
 
-def describe_side_tables(settings: Settings, tmp: Path) -> dict[str, SourceTable]:
-    """Describe every table of the settings beside the order lines."""
+def describe_run(data: Any, settings: Settings, tmp: Path, level: Level | None = None) -> Mapping[str, SourceTable]:
+    """Describe every input table of a run, which may also be given one row per customer instead of order lines.
+
+    Parameters
+    ----------
+    data : as for `describe_sources`; None takes [tables.order_lines] or [tables.customer_totals]
+    level : "orders" or "customers", optional
+        What the data are; by default what their columns say.
+
+    Raises
+    ------
+    SourceError
+        As for `describe_sources`, and where the settings name both kinds of data.
+    AskError
+        When the columns can be read both ways.
+    """
+    paths = {name: settings.tables[name].path for name in ("order_lines", "customer_totals") if name in settings.tables}
+    named = [name for name, path in paths.items() if path is not None]
+    if data is None and len(named) == 2:
+        raise SourceError(
+            f"genome.toml of {settings.workspace} names order lines ({paths['order_lines']}) and customers with totals ({paths['customer_totals']}). "
+            "Wanted: one of them. Take the other path out, or name the file: `genome run FILE`."
+        )
+    if data is None and named == ["customer_totals"]:
+        data, level = paths["customer_totals"], "customers"
+    if data is None or (isinstance(data, (str, Path)) and (is_public(str(data)) or is_database_address(str(data)))):
+        return describe_sources(data, settings, tmp)
+    if isinstance(data, (str, Path)):
+        _refuse_near_name(str(data))
+    name, described = describe_data(data, settings.tables, tmp, level)
+    side = {"suppressions"} if name == "customer_totals" else None  # products and promotions say nothing about totals
+    return {name: described, **describe_side_tables(settings, tmp, only=side)}
+
+
+def describe_side_tables(settings: Settings, tmp: Path, only: Collection[str] | None = None) -> dict[str, SourceTable]:
+    """Describe every table of the settings beside the order lines or customers, or some of them."""
     return {
         name: _described(name, table.path, table, tmp)
         for name, table in settings.tables.items()
-        if name != "order_lines" and table.path is not None
+        if name not in ("order_lines", "customer_totals") and table.path is not None and (only is None or name in only)
     }
 
 

@@ -1,0 +1,254 @@
+"""Customers with totals, read once and classed row by row, and the facts they give.
+
+Comes in: an engine and a described `customer_totals` table. Goes out: `totals` (every row, typed, with its class), `ledger`,
+`quarantine`, and `customer_facts` with the columns that a run on order lines has, empty where such a table cannot know them.
+The texts are plain SQL for every engine; nothing here chooses, fits or scores.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from customer_genome.contracts import CUSTOMER_FACTS, SUMS, SourceTable
+from customer_genome.errors import ContractError
+from customer_genome.warehouse.build import number_expression, sql_text, text_expression
+from customer_genome.warehouse.engine import Engine, literal, quoted
+
+NUMBERS = ("total_orders", "total_quantity", "total_spend", "avg_order_value", "recency_days", "unique_products")
+REFUSED = ("no_customer", "bad_number", "negative", "no_totals", "no_orders")
+ATTRIBUTE = "attribute_"
+_CENT = 0.01
+_MOST_NAMED = 3
+_SQL_TYPES = {"text": "string", "date": "date", "double": "double", "decimal": "double", "integer": "bigint"}
+_GIVEN = {
+    "n_orders": "cast(n_orders as bigint)",
+    "total_quantity": "total_quantity",
+    "total_spend": "total_spend",
+    "mean_order_value": "mean_order_value",
+    "recency_days": "cast(recency_days as int)",
+    "unique_products": "cast(unique_products as bigint)",
+    "primary_country": "country_name(country)",
+}
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A further column of the table: its header, the fact it becomes, and whether it holds numbers."""
+
+    header: str
+    name: str
+    is_number: bool
+
+
+def stage_totals(
+    engine: Engine, source: SourceTable, *, leave_out: Sequence[str] = (), salt: str = "", forgotten: Sequence[str] = ()
+) -> tuple[Attribute, ...]:
+    """Read the table once; make `totals`, `ledger` and `quarantine`; return its further columns.
+
+    Parameters
+    ----------
+    leave_out : headers that are no facts
+    salt, forgotten : text, SHA-256 digests of salt + customer id
+        Erased customers, whose rows keep nothing but their class.
+
+    Raises
+    ------
+    ContractError
+        One customer stands in several rows that differ.
+    """
+    engine.read(source, "raw_customer_totals")
+    ids = ", ".join(literal(digest) for digest in forgotten)
+    engine.define("is_forgotten", ("c",), f"digest({literal(salt)} || c) in ({ids})" if ids else "false")
+    engine.define("needs_totals", (), "true" if sum(name in source.mapping for name in SUMS) >= 2 else "false")
+    attributes = _attributes(engine, source, leave_out)
+    engine.create_view("totals_to_read", _source_select(source, attributes))
+    engine.create_table("totals_as_read", _erased_select(engine), keep=True)
+    engine.write("unreadable_totals", engine.unreadable_rows(), keep=True)
+    engine.number_rows("totals_as_read", "source_totals")
+    engine.create_table("totals", _text("totals"))
+    engine.create_table("ledger", _text("totals_ledger"), keep=True)
+    engine.create_table("quarantine", _text("totals_quarantine"), keep=True)
+    _refuse_repeated(engine, source)
+    return attributes
+
+
+def _text(name: str) -> str:
+    """Return a text of this module."""
+    return sql_text("customer_genome.warehouse", "sql/staging", name)
+
+
+def _attributes(engine: Engine, source: SourceTable, leave_out: Sequence[str]) -> tuple[Attribute, ...]:
+    """Return the further columns; text all of whose values are numbers, without a leading zero, counts as numbers."""
+    used = {raw for raws in source.mapping.values() for raw in raws}
+    extra = [c for c in source.columns if c.name not in used and c.name not in leave_out and c.type != "other"]
+    texts = [column.name for column in extra if column.type == "text"]
+    counts: dict[str, Any] = {}
+    if texts:
+        parts = []
+        for place, header in enumerate(texts):
+            text = f"clean_text({quoted(header)})"
+            number = f"try_cast({text} as double)"
+            coded = f"{text} like '0_%' and not {text} like '0.%'"
+            parts.append(f"count({text}) as n{place}, count(case when not ({coded}) then {number} end) as k{place}")
+        counts = engine.fetch(f"select {', '.join(parts)} from raw_customer_totals").to_pylist()[0]
+    numeric = {header for place, header in enumerate(texts) if 0 < counts[f"n{place}"] == counts[f"k{place}"]}
+    found: dict[str, Attribute] = {}
+    for column in extra:
+        plain = "".join(letter if letter.isalnum() else "_" for letter in column.name.lower()).strip("_")
+        is_number = column.name in numeric or column.type in ("integer", "double", "decimal", "boolean")
+        found.setdefault(ATTRIBUTE + plain, Attribute(column.name, ATTRIBUTE + plain, is_number))
+    return tuple(found.values())
+
+
+def _source_select(source: SourceTable, attributes: Sequence[Attribute]) -> str:
+    """Return the select that renames and types the raw columns; numbers are doubles."""
+    given = {"total_orders": "given_orders", "total_spend": "given_spend", "avg_order_value": "given_value"}
+    number = {name: f"cast({number_expression(source, name)} as double)" for name in (*NUMBERS, "spend_label")}
+    present = [name for name in NUMBERS if name in source.mapping]
+    unreadable = [f"({number[name]} is null and {_is_filled(source, name)})" for name in present]
+    negative = [f"coalesce({number[name]} < 0, false)" for name in present]
+    headers = [*dict.fromkeys(raw for raws in source.mapping.values() for raw in raws), *(one.header for one in attributes)]
+    row_text = " || ', ' || ".join(
+        f"{literal(header + '=')} || coalesce(cast({quoted(header)} as string), '')" for header in headers
+    )
+    parts = [
+        f"{text_expression(source, 'customer_id')} as customer_id",
+        *(f"{number[name]} as {given.get(name, name)}" for name in (*NUMBERS, "spend_label")),
+        *(f"{text_expression(source, name)} as {name}" for name in ("country", "cluster", "churn_label")),
+        *(f"{_attribute_expression(source, one)} as {quoted(one.name)}" for one in attributes),
+        f"{' or '.join(unreadable) or 'false'} as is_unreadable",
+        f"{' or '.join(negative) or 'false'} as is_negative",
+        f"{row_text} as row_text",
+    ]
+    return f"select {', '.join(parts)} from raw_customer_totals"
+
+
+def _is_filled(source: SourceTable, name: str) -> str:
+    """Return SQL for whether the raw column of a number holds anything."""
+    raw = source.mapping[name][0]
+    if source.raw_type(raw) == "text":
+        return f"clean_id({quoted(raw)}) is not null"
+    return f"{quoted(raw)} is not null and cast({quoted(raw)} as double) = cast({quoted(raw)} as double)"
+
+
+def _attribute_expression(source: SourceTable, one: Attribute) -> str:
+    """Return SQL of a further column."""
+    is_text = source.raw_type(one.header) == "text"
+    value = f"clean_text({quoted(one.header)})" if is_text else quoted(one.header)
+    return f"try_cast({value} as double)" if is_text and one.is_number else value
+
+
+def _erased_select(engine: Engine) -> str:
+    """Return the rows with everything taken off those of erased customers."""
+    names = engine.fetch("select * from totals_to_read limit 0").column_names
+    erased = "(customer_id is not null and is_forgotten(customer_id))"
+    kept = (f"case when not {erased} then {quoted(name)} end as {quoted(name)}" for name in names)
+    return f"select {', '.join(kept)}, {erased} as is_erased from totals_to_read"
+
+
+def _refuse_repeated(engine: Engine, source: SourceTable) -> None:
+    """Refuse customers who stand in several rows that differ: which one holds, only the user can say."""
+    repeated = engine.fetch(
+        "select customer_id, count(*) as n, min(line_id) + 1 as first_row, max(line_id) + 1 as last_row from totals where row_class = 'kept' "
+        f"group by customer_id having count(*) > 1 order by customer_id limit {_MOST_NAMED}"
+    ).to_pylist()
+    if not repeated:
+        return
+    counted = engine.fetch(
+        "select count(*) as n from (select customer_id from totals where row_class = 'kept' group by customer_id having count(*) > 1) as r"
+    ).column("n")[0]
+    named = "; ".join(
+        f"{row['customer_id']!r} in {row['n']} rows, from row {row['first_row']:,} to {row['last_row']:,}" for row in repeated
+    )
+    raise ContractError(
+        f'{source.label}, column "{source.mapping["customer_id"][0]}": {counted.as_py():,} customers stand in several rows that differ ({named}). '
+        "Wanted: one row per customer. Keep the row that holds or add the rows up; rows that are equal throughout are taken once by themselves. "
+        "If each row is an order line, say so: `genome run FILE --level orders`."
+    )
+
+
+def refuse_unusable(engine: Engine, source: SourceTable, on_bad_rows: str) -> None:
+    """Stop where no row is usable, or where the user wants bad rows to stop the run.
+
+    Raises
+    ------
+    ContractError
+        With the rows per class and the first of each.
+    """
+    counts = engine.fetch(
+        "select row_class, count(*) as n, min(line_id) + 1 as first_row from totals group by row_class order by n desc, row_class"
+    ).to_pylist()
+    listed = ", ".join(f"{row['n']:,} {row['row_class']} (first: row {row['first_row']:,})" for row in counts)
+    if not any(row["row_class"] == "kept" for row in counts):
+        raise ContractError(
+            f"{source.label}: none of its rows is a usable customer. Found: {listed or 'no rows'}. Wanted: rows with a customer and at least two of "
+            "total_orders, total_spend, avg_order_value above 0. Check the columns under [tables.customer_totals.columns] in genome.toml."
+        )
+    bad = [row for row in counts if row["row_class"] in REFUSED]
+    if on_bad_rows == "reject" and bad:
+        raise ContractError(
+            f'{source.label}: {sum(row["n"] for row in bad):,} rows are refused and on_bad_rows = "reject". Found: {listed}. '
+            'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
+        )
+
+
+def build_customer_facts(engine: Engine, as_of: dt.date, attributes: Sequence[Attribute]) -> None:
+    """Make `customer_facts` and `cutoffs`: what the rows give, and every other fact of the contract empty."""
+    columns = []
+    for column in CUSTOMER_FACTS.columns:
+        if column.name == "customer_id":
+            columns.append("t.customer_id")
+        elif column.name == "as_of":
+            columns.append(f"date '{as_of.isoformat()}' as as_of")
+        else:
+            value = f"t.{column.name}" if column.name in _GIVEN else f"cast(null as {_SQL_TYPES[column.type]})"
+            columns.append(f"{value} as {column.name}")
+    columns += [f"r.{quoted(one.name)}" for one in attributes]
+    given = ", ".join(f"{expression} as {name}" for name, expression in _GIVEN.items())
+    engine.create_table(
+        "customer_facts",
+        f"select {', '.join(columns)} from (select line_id, customer_id, {given} from totals where row_class = 'kept') as t "
+        "inner join source_totals as r on t.line_id = r.line_id",
+    )
+
+
+def oddities(engine: Engine, source: SourceTable) -> list[str]:
+    """Return what looks wrong in usable rows, in words: totals that disagree, columns that may be swapped, fractions of orders."""
+    notices = []
+    kept = "from totals where row_class = 'kept'"
+    header = {name: raws[0] for name, raws in source.mapping.items()}
+    if all(name in source.mapping for name in SUMS):
+        off = f"abs(given_spend - given_orders * given_value) > {_CENT} * given_orders + {_CENT} * given_spend"
+        row = engine.fetch(
+            f"select count(*) as n, sum(case when {off} then 1 else 0 end) as n_off, sum(case when given_spend < given_value then 1 else 0 end) as n_swapped "
+            f"{kept} and given_orders is not null and given_spend is not null and given_value is not null"
+        ).to_pylist()[0]
+        if row["n_off"]:
+            example = engine.fetch(
+                f"select line_id + 1 as row_number, given_orders, given_spend, given_value {kept} and {off} order by line_id limit 1"
+            ).to_pylist()[0]
+            notices.append(
+                f"In {row['n_off']:,} of {row['n']:,} rows {header['total_spend']} is not {header['total_orders']} x {header['avg_order_value']} (first: row {example['row_number']:,}, "
+                f"{example['given_spend']:,.2f} against {example['given_orders']:g} x {example['given_value']:,.2f}). Orders and spend hold, and the order value follows from them."
+            )
+    if {"total_spend", "avg_order_value"} <= set(source.mapping):
+        row = engine.fetch(
+            f"select count(*) as n, sum(case when given_spend < 0.99e0 * given_value then 1 else 0 end) as n_below {kept} and given_spend is not null and given_value is not null"
+        ).to_pylist()[0]
+        if row["n"] and row["n_below"] > row["n"] / 2:
+            notices.append(
+                f"{header['total_spend']} is below {header['avg_order_value']} for {row['n_below']:,} of {row['n']:,} customers, which cannot be: the two columns look swapped. "
+                f'If so, write total_spend = "{header["avg_order_value"]}" and avg_order_value = "{header["total_spend"]}" under [tables.customer_totals.columns] in genome.toml.'
+            )
+    if "total_orders" in source.mapping:
+        row = engine.fetch(
+            f"select count(*) as n, sum(case when given_orders <> floor(given_orders) then 1 else 0 end) as n_parts {kept} and given_orders is not null"
+        ).to_pylist()[0]
+        if row["n_parts"]:
+            notices.append(
+                f"{header['total_orders']} is no whole number in {row['n_parts']:,} of {row['n']:,} rows; it is rounded. Check that the column counts orders."
+            )
+    return notices
