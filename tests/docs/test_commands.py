@@ -79,6 +79,10 @@ def fault(command: str) -> str | None:
     subcommand = group.commands.get(words[1])  # type: ignore[attr-defined]
     if subcommand is None:
         return f"{command}: there is no `genome {words[1]}`"
+    if hasattr(subcommand, "commands") and len(words) > 2 and not words[2].startswith("-"):
+        if words[2] not in subcommand.commands:
+            return f"{command}: there is no `genome {words[1]} {words[2]}`"
+        subcommand = subcommand.commands[words[2]]
     options = {name for parameter in subcommand.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
     used = {word.partition("=")[0] for word in words[2:] if word.startswith("-")}
     return f"{command}: no such option {sorted(used - options)}" if used - options else None
@@ -99,6 +103,9 @@ def test_shown_commands_exist(page: Path) -> None:
         ("genome run shop.csv --workspace w", False),
         ("genome run shop.csv --workspce w", True),
         ("genome walk", True),
+        ("genome playbooks check mine.toml --json", False),
+        ("genome playbooks chek", True),
+        ("genome playbooks check --jsn", True),
         ("git clone x && cd x", False),
     ],
 )

@@ -25,6 +25,7 @@ from customer_genome.interfaces.cli_options import print_json as _print_json
 from customer_genome.interfaces.cli_options import settings_of as _settings
 from customer_genome.interfaces.cli_options import stop as _stop
 from customer_genome.interfaces.cli_parity import parity
+from customer_genome.interfaces.cli_playbooks import playbooks
 from customer_genome.interfaces.cli_refresh import refresh
 
 if TYPE_CHECKING:
@@ -353,6 +354,7 @@ app.command("golden")(golden)
 app.add_typer(models_app, name="models")
 app.command("parity")(parity)
 app.command("refresh")(refresh)
+app.add_typer(playbooks, name="playbooks")
 
 
 if __name__ == "__main__":
