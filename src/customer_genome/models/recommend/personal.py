@@ -1,0 +1,125 @@
+"""Personal history: what the customer bought before, lately more than long ago, and what similar customers did.
+
+Comes in: interactions. Goes out: scores from own decayed shares (`PersonalDecay`) and from the shares of the nearest customers
+added to them (`UserNeighbours`; Faggioli, Polato and Aiolli 2020, "Recency aware collaborative filtering for next basket
+recommendation", with days decayed instead of a window of baskets). Neighbours are looked for among a bounded number of customers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from customer_genome.models.recommend.contract import (
+    Fitted,
+    FloatArray,
+    IntArray,
+    Interactions,
+    Recommender,
+    Scores,
+    dense,
+    normalised,
+)
+from customer_genome.models.recommend.popularity import recent_shares
+
+TIE = 1e-4
+"""Weight of popularity where personal scores are equal, as for everything never bought."""
+MOST_NEIGHBOURS_FROM = 20_000
+
+
+@dataclass(frozen=True)
+class FittedPersonal(Fitted):
+    """Own shares plus a trace of popularity."""
+
+    own: Any
+    popular: FloatArray
+
+    def scores(self, customers: IntArray) -> Scores:
+        """Return own shares; ties go by popularity."""
+        return dense(self.own[customers]) + np.float32(TIE) * self.popular.astype(np.float32)
+
+
+class PersonalDecay(Recommender):
+    """Own purchase days per item, decayed."""
+
+    name = "personal frequency"
+
+    def __init__(self, half_life_days: float = 180.0) -> None:
+        self.half_life_days = half_life_days
+        self.about = f"what the customer bought most often, a purchase counting half as much after {half_life_days:g} days"
+
+    def fit(self, known: Interactions) -> FittedPersonal:
+        """Add up."""
+        return FittedPersonal(normalised(known.decayed(self.half_life_days)), recent_shares(known, 30))
+
+
+@dataclass(frozen=True)
+class FittedNeighbours(Fitted):
+    """Shares of all customers, and those of the customers among whom neighbours are looked for."""
+
+    own: Any
+    unit: Any
+    others: Any
+    other_units: Any
+    other_places: IntArray
+    popular: FloatArray
+    n_neighbours: int
+    own_weight: float
+    locality: float
+
+    def scores(self, customers: IntArray) -> Scores:
+        """Return own shares times their weight, the weighted mean of the neighbours' shares, and a trace of popularity."""
+        from scipy.sparse import csr_matrix
+
+        likeness = dense(self.unit[customers] @ self.other_units.T)
+        likeness[np.asarray(customers)[:, None] == self.other_places[None, :]] = 0  # nobody is their own neighbour
+        count = min(self.n_neighbours, likeness.shape[1])
+        best = np.argpartition(-likeness, count - 1, axis=1)[:, :count] if count else np.zeros((len(customers), 0), np.int64)
+        weights = np.take_along_axis(likeness, best, axis=1).astype(np.float64) ** self.locality
+        weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+        rows = np.repeat(np.arange(len(customers)), best.shape[1])
+        chosen = csr_matrix((weights.ravel().astype(np.float32), (rows, best.ravel())), shape=likeness.shape)
+        found = dense(chosen @ self.others)
+        if self.own_weight:
+            found += np.float32(self.own_weight) * dense(self.own[customers])
+        return found + np.float32(TIE) * self.popular.astype(np.float32)
+
+
+class UserNeighbours(Recommender):
+    """Own share and the shares of similar customers; own weight 0 leaves the neighbours alone."""
+
+    def __init__(
+        self,
+        half_life_days: float = 180.0,
+        n_neighbours: int = 300,
+        own_weight: float = 1.0,
+        locality: float = 1.0,
+        name: str = "personal and similar customers",
+    ) -> None:
+        self.half_life_days, self.n_neighbours = half_life_days, n_neighbours
+        self.own_weight, self.locality, self.name = own_weight, locality, name
+        own = "what the customer bought, and " if own_weight else ""
+        self.about = f"{own}what the {n_neighbours} most similar customers bought"
+
+    def fit(self, known: Interactions) -> FittedNeighbours:
+        """Keep the shares; neighbours come from the customers with most purchases where there are many."""
+        own = normalised(known.decayed(self.half_life_days))
+        unit = normalised(_damped(known.decayed(self.half_life_days), known), 2.0)
+        sizes = known.histories()
+        some = np.flatnonzero(sizes > 0)
+        if len(some) > MOST_NEIGHBOURS_FROM:
+            some = np.sort(some[np.argsort(-sizes[some], kind="stable")[:MOST_NEIGHBOURS_FROM]])
+        popular = recent_shares(known, 30)
+        return FittedNeighbours(
+            own, unit, own[some], unit[some], some, popular, self.n_neighbours, self.own_weight, self.locality
+        )
+
+
+def _damped(weights: Any, known: Interactions) -> Any:
+    """Return purchase weights with the rarer item counting more: square root of purchases times inverse buyer frequency."""
+    from scipy.sparse import diags
+
+    rarity = np.log((1 + known.n_customers) / (1 + known.n_buyers))
+    return (weights.sqrt() @ diags(rarity.astype(np.float32))).tocsr()
