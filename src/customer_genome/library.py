@@ -14,7 +14,8 @@ from typing import Any
 from customer_genome.pipeline import Progress, RunResult, silent
 from customer_genome.pipeline import run as run_pipeline
 from customer_genome.settings import merged, read_settings
-from customer_genome.sources.catalog import describe_sources
+from customer_genome.sources.catalog import describe_run
+from customer_genome.sources.customer_level import Level
 
 
 def run(
@@ -23,23 +24,26 @@ def run(
     *,
     settings: Mapping[str, Any] | None = None,
     as_of: dt.date | None = None,
+    level: Level | None = None,
     today: dt.date | None = None,
     progress: Progress = silent,
     refit: bool = True,
 ) -> RunResult:
-    """Turn order lines into a published customer genome.
+    """Turn order lines, or one row per customer with totals, into a published customer genome.
 
     Parameters
     ----------
     data : pandas DataFrame, pyarrow Table or RecordBatchReader, path, database address, or public name
-        The order lines. Headers are matched as for files.
+        Order lines or customers with totals. Headers are matched as for files; public names and databases hold order lines.
     workspace : path
         Folder for results; made when needed. A genome.toml in it holds.
     settings : mapping, optional
         Sections as in genome.toml, on top of the file: {"cleaning": {"refunds": "net"},
         "tables": {"order_lines": {"columns": {"customer_id": "Client"}}}}.
     as_of : date, optional
-        Exclusive cutoff; by default the day after the last kept line.
+        Exclusive cutoff; by default the day after the last kept line, and today for customers with totals.
+    level : "orders" or "customers", optional
+        What the data are; by default what their columns say.
     refit : bool
         False scores with the models stored by the last run that fitted.
 
@@ -67,5 +71,5 @@ def run(
     folder = Path(workspace).expanduser().resolve()
     chosen = merged(read_settings(folder), settings or {})
     return run_pipeline(
-        chosen, lambda tmp: describe_sources(data, chosen, tmp), as_of=as_of, today=today, progress=progress, refit=refit
+        chosen, lambda tmp: describe_run(data, chosen, tmp, level), as_of=as_of, today=today, progress=progress, refit=refit
     )

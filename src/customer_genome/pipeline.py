@@ -22,6 +22,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from customer_genome.contracts import SourceTable
+from customer_genome.customer_level import TABLE as TOTALS
+from customer_genome.customer_level import LevelRun, run_on_totals
 from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
 from customer_genome.features.standing import keep_standing, keep_whole, recipe_of_lines, remember_line_facts
@@ -127,6 +129,9 @@ def run(
         engine = open_engine(settings.engine, workspace.building, workspace.tmp)
         try:
             job = Job(engine, workspace, settings, sources, clock)
+            if TOTALS in sources:
+                on_totals = LevelRun(engine, workspace, settings, sources, clock, job.notices)
+                return run_on_totals(on_totals, as_of or today or dt.date.today(), refit=refit)
             label = sources["order_lines"].label if "order_lines" in sources else ""
             with clock.stage("clean", f"reading and classing {label}" if label else "reading"):
                 delivery = stage_sources(job, today or dt.date.today())

@@ -26,12 +26,15 @@ from customer_genome.workspace import Workspace
 
 PUBLISHED_TABLES = ("customers", "orders", "daily", "products")
 COPIED_TABLES = ("ledger", "refund_effect")
+TOTALS_LARGE, TOTALS_SMALL = ("customers",), ("ledger",)
+"""The same of a run on totals, which knows no order, day or product."""
 
 
 @dataclass(frozen=True)
 class RunResult:
     """What a run or a refresh did; `as_json` is what `genome run --json` prints.
 
+    `level` is "orders" where order lines were read and "customers" where customers with totals were.
     `is_new` is False where a refresh found nothing new, so that the version current before was left as it is.
     """
 
@@ -57,6 +60,7 @@ class RunResult:
     files_read: tuple[str, ...] = ()
     files_skipped: tuple[str, ...] = ()
     is_new: bool = True
+    level: str = "orders"
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as plain values."""
@@ -103,7 +107,14 @@ def manifest_of(
 
 
 def publish_version(
-    engine: Engine, workspace: Workspace, tables: Mapping[str, pa.Table], manifest: Mapping[str, Any], keep_versions: int
+    engine: Engine,
+    workspace: Workspace,
+    tables: Mapping[str, pa.Table],
+    manifest: Mapping[str, Any],
+    keep_versions: int,
+    *,
+    large: Sequence[str] = PUBLISHED_TABLES,
+    small: Sequence[str] = COPIED_TABLES,
 ) -> str:
     """Write a version, switch readers over, put the new warehouse in place; return the version. The engine is closed.
 
@@ -114,14 +125,15 @@ def publish_version(
     ----------
     tables : name -> small table, published beside the large ones
     manifest : from `manifest_of`
+    large, small : names of the tables that the engine holds, drawn from the texts of sql/published or copied as they are
     """
     for name, rows in tables.items():
         engine.write(name, rows)
-    small = {name: f"select * from {name}" for name in (*COPIED_TABLES, *tables)}
-    large = {name: published_text(name) for name in PUBLISHED_TABLES}
+    copied = {name: f"select * from {name}" for name in (*small, *tables)}
+    drawn = {name: published_text(name) for name in large}
 
     def write(folder: Path) -> None:
-        engine.export(folder, small, large)
+        engine.export(folder, copied, drawn)
         if not engine.keeps_tables:
             refused = {"quarantine": "select * from quarantine order by row_number"}
             engine.export(workspace.building_tables, {}, refused)

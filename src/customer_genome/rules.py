@@ -1,10 +1,11 @@
-"""Rule files that users edit, read at the edge and handed down as values: categories, lines that are no goods, playbooks.
+"""Rule files that users edit, read at the edge and handed down as values: categories, lines that are no goods, playbooks; and the packaged forecast.
 
 Comes in: a path, or None for the packaged default. Goes out: plain tuples and mappings.
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -55,6 +56,13 @@ def read_not_merchandise(path: str | None) -> tuple[tuple[str, ...], tuple[str, 
 def read_playbooks(path: str | None) -> dict[str, Any]:
     """Return the parsed playbook file; `decisions.playbooks` turns it into rules."""
     return _read(path, "customer_genome.decisions", "playbooks.toml")
+
+
+def read_reference_forecast() -> dict[str, Any]:
+    """Return the forecast from totals that a shop without order lines borrows: coefficients, where they come from, transfer error."""
+    text = files("customer_genome.models").joinpath("reference_forecast.json").read_text(encoding="utf-8")
+    stored: dict[str, Any] = json.loads(text)
+    return stored
 
 
 def _read(path: str | None, package: str, name: str) -> dict[str, Any]:

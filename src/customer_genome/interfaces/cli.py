@@ -19,7 +19,14 @@ from customer_genome.interfaces.cli_diff import diff
 from customer_genome.interfaces.cli_forecast import forecast
 from customer_genome.interfaces.cli_golden import golden
 from customer_genome.interfaces.cli_models import models_app
-from customer_genome.interfaces.cli_options import DEFAULT_WORKSPACE, DataArgument, JsonOption, VersionOption, WorkspaceOption
+from customer_genome.interfaces.cli_options import (
+    DEFAULT_WORKSPACE,
+    DataArgument,
+    JsonOption,
+    VersionOption,
+    WorkspaceOption,
+    level_of,
+)
 from customer_genome.interfaces.cli_options import day_of as _day
 from customer_genome.interfaces.cli_options import print_json as _print_json
 from customer_genome.interfaces.cli_options import settings_of as _settings
@@ -31,6 +38,7 @@ from customer_genome.interfaces.cli_refresh import refresh
 if TYPE_CHECKING:
     from customer_genome.pipeline import RunResult
     from customer_genome.settings import Settings
+    from customer_genome.sources.customer_level import Level
 
 app = typer.Typer(
     name="genome",
@@ -85,6 +93,12 @@ def run(
     refit: Annotated[
         bool, typer.Option("--refit/--no-refit", help="Fit the models to these data, or score with those stored before.")
     ] = True,
+    level: Annotated[
+        str | None,
+        typer.Option(
+            help="orders: each row is an order line. customers: each row is a customer with totals. By default the columns say."
+        ),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="duckdb: this machine. spark: a cluster, or many cores.")] = None,
     spark_master: Annotated[
         str | None, typer.Option(help="Where Spark runs: local[*] (this machine), spark://host:7077, yarn or k8s://...")
@@ -95,7 +109,7 @@ def run(
     progress: Annotated[str, typer.Option(help="bar, json (one object a line on stderr) or none.")] = "bar",
     as_json: JsonOption = False,
 ) -> None:
-    """Turn order lines into a published customer genome."""
+    """Turn order lines, or one row per customer with totals, into a published customer genome."""
     from customer_genome.interfaces import terminal
 
     settings = _settings(
@@ -112,18 +126,20 @@ def run(
             },
         },
     )
-    result = _run(settings, data, as_of, progress, refit)
+    result = _run(settings, data, as_of, progress, refit, level_of(level))
     if as_json:
         _print_json(result.as_json())
     else:
         terminal.show_run(result, settings.workspace)
 
 
-def _run(settings: Settings, data: str | None, as_of: str | None, progress: str, refit: bool = True) -> RunResult:
+def _run(
+    settings: Settings, data: str | None, as_of: str | None, progress: str, refit: bool = True, level: Level | None = None
+) -> RunResult:
     """Run the pipeline with the wanted kind of progress."""
     from customer_genome.interfaces import terminal
     from customer_genome.pipeline import run as run_pipeline
-    from customer_genome.sources.catalog import describe_sources
+    from customer_genome.sources.catalog import describe_run
 
     cutoff = _day(as_of) if as_of else None
     with ExitStack() as stack:
@@ -132,7 +148,7 @@ def _run(settings: Settings, data: str | None, as_of: str | None, progress: str,
         except SettingsError as err:
             _stop(str(err), code=2)
         return run_pipeline(
-            settings, lambda tmp: describe_sources(data, settings, tmp), as_of=cutoff, progress=report, refit=refit
+            settings, lambda tmp: describe_run(data, settings, tmp, level), as_of=cutoff, progress=report, refit=refit
         )
 
 

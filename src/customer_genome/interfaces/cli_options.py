@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -16,6 +16,7 @@ from customer_genome.errors import SettingsError
 
 if TYPE_CHECKING:
     from customer_genome.settings import Settings
+    from customer_genome.sources.customer_level import Level
 
 DEFAULT_WORKSPACE = Path("genome-workspace")
 WorkspaceOption = Annotated[
@@ -64,3 +65,13 @@ def day_of(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         stop(f"--as-of {text} is not a day. Wanted: YYYY-MM-DD, such as 2011-06-12.", code=2)
+
+
+def level_of(text: str | None) -> Level | None:
+    """Return what the data are said to be; a usage error for anything but orders and customers."""
+    if text is None or text == "orders" or text == "customers":
+        return cast("Level | None", text)
+    stop(
+        f"--level {text} is not known. Wanted: orders (each row is an order line) or customers (each row is a customer with totals).",
+        code=2,
+    )
