@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_genome.models.clusters import fit_clusters
+from customer_genome.models.groupings import METHODS
 from customer_genome.models.segments import quintile_cuts, quintile_scores, rfm_scores
 
 amounts = st.integers(min_value=0, max_value=10_000_000).map(lambda cents: cents / 100)
@@ -66,7 +67,7 @@ def shop(seed: int, n: int) -> np.ndarray:
 NAMES = ("recency_days", "n_orders", "total_spend", "spend_trend")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seeds, st.integers(min_value=1, max_value=120), st.sampled_from([0, 3]))
 def test_rows_in_another_order_get_the_same_clusters(seed: int, n: int, k: int) -> None:
     features = shop(seed, n)
@@ -74,19 +75,22 @@ def test_rows_in_another_order_get_the_same_clusters(seed: int, n: int, k: int) 
     here = fit_clusters(features, NAMES, features[:, 2], k=k)
     there = fit_clusters(features[shuffled], NAMES, features[shuffled, 2], k=k)
     assert (there.labels == here.labels[shuffled]).all()
-    assert (there.centres == here.centres).all()
+    for name, values in here.to_arrays().items():
+        assert np.array_equal(values, there.to_arrays()[name], equal_nan=values.dtype.kind == "f"), name
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seeds, st.sampled_from([1e-9, 0.01, 0.5, 100.0, 117.3]), st.sampled_from([0, 4]))
 def test_the_units_change_no_cluster(seed: int, factor: float, k: int) -> None:
     features = shop(seed, 90)
     here = fit_clusters(features, NAMES, features[:, 2], k=k)
     there = fit_clusters(features * [7.0, 1.0, factor, 1.0], NAMES, features[:, 2] * factor, k=k)
     assert (there.labels == here.labels).all()
+    for method in METHODS:
+        assert (there.predict(features * [7.0, 1.0, factor, 1.0], NAMES, method) == here.predict(features, NAMES, method)).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seeds, st.integers(min_value=1, max_value=100), st.integers(min_value=0, max_value=8))
 def test_cluster_numbers_fall_with_spend_and_everybody_has_one(seed: int, n: int, k: int) -> None:
     features = shop(seed, n)

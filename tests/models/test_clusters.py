@@ -7,7 +7,9 @@ import pytest
 
 from customer_genome.errors import ContractError
 from customer_genome.models import clusters as module
-from customer_genome.models.clusters import Clusters, Transformation, fit_clusters
+from customer_genome.models.behaviour_space import Transformation
+from customer_genome.models.clusters import Clusters, fit_clusters
+from customer_genome.models.groupings import METHODS
 
 NAMES = ("recency_days", "n_orders", "total_spend")
 
@@ -28,7 +30,9 @@ def test_groups_that_are_there_are_found_and_numbered_by_spend() -> None:
     assert found.k == 3
     assert (found.labels == group).all()
     assert found.mean_spend.tolist() == sorted(found.mean_spend, reverse=True)
-    assert [count.k for count in found.tried] == [3, 4, 5, 6, 7, 8]
+    for method in METHODS:
+        assert [count.k for count in found.tried if count.method == method] == [3, 4, 5, 6, 7, 8]
+        assert (found.predict(features, NAMES, method) == group).all(), "every method finds what nobody could miss"
     assert "3 clusters part the customers most clearly" in found.reason
     assert found.tried[0].silhouette == max(count.silhouette for count in found.tried)
 
@@ -79,9 +83,10 @@ def test_stored_clusters_predict_identically() -> None:
     assert all(values.dtype.kind in "fbiU" for values in arrays.values()), "numbers, booleans and text only"
     again = Clusters.from_arrays(arrays)
     later, _ = three_groups(seed=8)
-    assert (again.predict(later, NAMES) == found.predict(later, NAMES)).all()
+    for method in METHODS:
+        assert (again.predict(later, NAMES, method) == found.predict(later, NAMES, method)).all()
     assert (found.predict(features, NAMES) == found.labels).all()
-    assert (again.tried, again.reason, again.k) == (found.tried, found.reason, found.k)
+    assert (str(again.tried), again.reason, again.k) == (str(found.tried), found.reason, found.k)
 
 
 def test_stored_clusters_survive_a_file(tmp_path) -> None:

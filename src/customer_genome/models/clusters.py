@@ -1,22 +1,45 @@
-"""KMeans clusters of customers who behave alike.
+"""Segments of customers who behave alike, found in three ways side by side, with numbers that stay from run to run.
 
 Comes in: NumPy features with one row per customer. Goes out: a `Clusters` value that can be stored as plain arrays and
-puts later customers into the same clusters. Neither the order of the rows nor any unit changes a result. This module
+puts later customers into the same clusters, row by row. Neither the order of the rows nor any unit changes a result. This module
 must not read tables, files or settings, and gives clusters no names: `decisions.segment_names` does, from what their
-customers do.
+customers do; the names given last are only carried along.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from customer_genome.errors import ContractError
+from customer_genome.models.behaviour_space import Transformation, checked_features, ordered
+from customer_genome.models.cluster_counts import (
+    CANDIDATE_KS,
+    DIFFERENT_CUSTOMERS_PER_CLUSTER,
+    ClusterCount,
+    choose_count,
+    judge_counts,
+    resample_steadiness,
+)
+from customer_genome.models.groupings import (
+    KINDS,
+    METHODS,
+    ROWS_TO_MIX,
+    Grouping,
+    KMeansGrouping,
+    Method,
+    WardGrouping,
+    WardTree,
+    fit_kmeans,
+    fit_mixture,
+    nearest_of_many,
+)
 from customer_genome.models.histories import check_weights
+from customer_genome.models.segment_numbers import Numbering, fresh_numbers, matched_numbers
 from customer_genome.models.segments import FloatArray, IntArray, significant
 
 CLUSTER_FEATURES: tuple[str, ...] = (
@@ -27,176 +50,161 @@ CLUSTER_FEATURES: tuple[str, ...] = (
     "tenure_days",
     "unique_products",
 )
-CANDIDATE_KS: tuple[int, ...] = (3, 4, 5, 6, 7, 8)
+CLUSTER_COLUMNS: Mapping[Method, str] = {
+    "kmeans": "cluster_kmeans",
+    "hierarchical": "cluster_hierarchical",
+    "gmm": "cluster_gmm",
+}
+"""The column in which each method's clusters are published."""
 ROWS_TO_FIT = 50_000
-ROWS_TO_JUDGE = 3_000
-DIFFERENT_CUSTOMERS_PER_CLUSTER = 5
-SMALLEST_SHARE = 0.01
-NEAR_TIE = 0.05
-WIDEST_SPREADS = 4.0
+ROWS_TO_JUDGE = 2_000
+BETTER_FIT = 0.005
+"""By how much log-likelihood per customer a mixture begun anew has to beat that of the run before to replace it."""
 
 
 @dataclass(frozen=True)
-class Transformation:
-    """How raw features become the space in which KMeans measures distance.
+class Steadiness:
+    """How far one method's clusters can be relied on to stay.
 
-    A column that is never negative and, by its name, no share or probability is divided by the median of its positive values and logged
-    (log1p), so a doubling counts alike for every customer and no unit matters. Then every column is centred on its
-    median, divided by its spread (interquartile range / 1.349; the standard deviation where that is 0) and held within
-    four spreads, so that a few giants do not become a cluster of their own. Unknown values take the median.
-    Columns that are the same for everybody have spread 0 and are left out.
+    Attributes
+    ----------
+    stability : mean adjusted Rand index against the clusters of resampled customers; NaN where there is one cluster
+    kept_share : share of customers, as they are today, whose number is the one that the run before would have given; NaN without one
     """
 
-    names: tuple[str, ...]
-    is_logged: npt.NDArray[np.bool_]
-    unit: FloatArray
-    fill: FloatArray
-    centre: FloatArray
-    spread: FloatArray
-
-    @classmethod
-    def of(cls, features: FloatArray, names: Sequence[str], weights: FloatArray | None = None) -> Self:
-        """Learn the transformation from features of shape (n_customers, n_features), each customer counting `weights` times."""
-        width = features.shape[1]
-        weights = np.ones(len(features)) if weights is None else weights
-        is_logged, unit, fill = np.zeros(width, dtype=np.bool_), np.ones(width), np.zeros(width)
-        for j in range(width):
-            known, weight = _ordered(features[:, j], weights)
-            if len(known) == 0:
-                continue
-            fill[j] = _value_at(known, weight, 1, 2)
-            is_logged[j] = known[0] >= 0 and known[-1] > 0 and not _is_share(names[j])
-            if is_logged[j]:
-                unit[j] = _value_at(known[known > 0], weight[known > 0], 1, 2)
-        start = cls(tuple(names), is_logged, unit, fill, np.zeros(width), np.ones(width))
-        levelled = [_ordered(column, weights) for column in start._levelled(features).T]
-        centre = np.array([_value_at(known, weight, 1, 2) for known, weight in levelled])
-        spread = np.array([_spread(known, weight) for known, weight in levelled])
-        return cls(tuple(names), is_logged, unit, fill, centre, spread)
-
-    def _levelled(self, features: FloatArray) -> FloatArray:
-        """Return features filled and logged, not yet scaled."""
-        filled = np.where(np.isnan(features), self.fill, features)
-        logged = np.log1p(np.maximum(filled, 0.0) / self.unit)
-        return significant(np.where(self.is_logged, logged, filled))
-
-    def apply(self, features: FloatArray) -> FloatArray:
-        """Return features in units of spread, shape (n_customers, n_features), within -4..4, to 12 significant digits."""
-        scale = np.where(self.spread > 0, self.spread, 1.0)
-        scaled = np.where(self.spread > 0, (self._levelled(features) - self.centre) / scale, 0.0)
-        return significant(np.clip(scaled, -WIDEST_SPREADS, WIDEST_SPREADS))
-
-
-def _is_share(name: str) -> bool:
-    """Return whether a column's name says that it lies between 0 and 1."""
-    return name.startswith("p_") or "share" in name or "probability" in name
-
-
-def _ordered(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the known values in ascending order, with their weights."""
-    known = np.flatnonzero(~np.isnan(values))
-    places = known[np.argsort(values[known], kind="stable")]
-    return values[places], weights[places]
-
-
-def _value_at(ordered: FloatArray, weights: FloatArray, part: int, parts: int) -> float:
-    """Return the smallest of sorted values that at least `part` in `parts` of the weight does not exceed; 1 in 2 is the lower median."""
-    reached = np.cumsum(weights)
-    place = np.searchsorted(reached * parts, float(reached[-1]) * part * (1 - 1e-12), side="left")
-    return float(ordered[place])
-
-
-def _spread(ordered: FloatArray, weights: FloatArray) -> float:
-    """Return a robust spread of sorted values; 0 when they are all equal."""
-    if ordered[0] == ordered[-1]:
-        return 0.0
-    middle_half = (_value_at(ordered, weights, 3, 4) - _value_at(ordered, weights, 1, 4)) / 1.349
-    if middle_half > 0:
-        return middle_half
-    mean = np.average(ordered, weights=weights)
-    return float(np.sqrt(np.average(np.square(ordered - mean), weights=weights)))
-
-
-@dataclass(frozen=True)
-class ClusterCount:
-    """One number of clusters that was tried.
-
-    `silhouette` is in -1..1 (higher = better parted), `inertia` the mean squared distance to the own centre (the elbow
-    chart), `smallest_share` the share of customers in the smallest cluster.
-    """
-
+    method: Method
     k: int
-    silhouette: float
-    inertia: float
-    smallest_share: float
+    stability: float
+    kept_share: float
+    new: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """KMeans clusters of customers. 0 is the cluster with the highest mean spend.
+    """Clusters of customers by every method. In a first run 0 is the cluster with the highest mean spend; later, numbers stay.
 
     Attributes
     ----------
-    centres : float array, shape (k, n_features), in the units of `transformation`
-    mean_spend : float array, shape (k,), money, descending
+    transformation : the space they were found in, with the names of the features in order
+    groupings, numbering : by method
+    method : the method whose clusters are named as the shop's segments
+    mean_spend : float array, shape (k,), money; of that method, by place
     labels : int array, shape (n_customers,)
-        Of the customers it was fitted on; empty after `from_arrays`.
+        That method's numbers of the customers it was fitted on; empty after `from_arrays`.
     tried : every number of clusters that was compared
+    steadiness : one per method
     reason : why there are k clusters, in a sentence
+    names : method -> number -> (label, name) as last given, so that names stay too
     """
 
-    centres: FloatArray
-    mean_spend: FloatArray
     transformation: Transformation
+    groupings: Mapping[Method, Grouping]
+    numbering: Mapping[Method, Numbering]
+    method: Method
+    mean_spend: FloatArray
     labels: IntArray
     tried: tuple[ClusterCount, ...]
+    steadiness: tuple[Steadiness, ...]
     reason: str
+    names: Mapping[Method, Mapping[int, tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def k(self) -> int:
-        """Return the number of clusters."""
-        return len(self.centres)
+        """Return the number of clusters of the method that names them."""
+        return self.groupings[self.method].k
 
-    def predict(self, features: npt.ArrayLike, names: Sequence[str]) -> IntArray:
-        """Return the nearest cluster of each customer, int array of shape (n_customers,), 0..k-1.
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Return the names of the features, in order."""
+        return self.transformation.names
+
+    def ids(self, method: Method | None = None) -> IntArray:
+        """Return the numbers of a method's clusters, ascending."""
+        return np.sort(self.numbering[method or self.method].ids)
+
+    def predict(self, features: npt.ArrayLike, names: Sequence[str], method: Method | None = None) -> IntArray:
+        """Return the cluster of each customer, int array of shape (n_customers,), by one method.
 
         Raises
         ------
         ContractError
             When `names` are not the names of the fit, in that order.
         """
-        wanted = self.transformation.names
-        if tuple(names) != wanted:
-            raise ContractError(
-                f"clusters: features are {', '.join(names)}. Wanted, in this order: {', '.join(wanted)}. "
-                "Hand in the columns the clusters were made from, or fit again."
-            )
-        return _nearest(self.transformation.apply(_checked(features, names)), self.centres)
+        self.transformation.require(names)
+        return self._numbers(self.transformation.apply(checked_features(features, names)), method or self.method)
+
+    def assign(self, features: npt.ArrayLike, names: Sequence[str]) -> dict[str, IntArray]:
+        """Return the cluster of each customer by every method, under the names of `CLUSTER_COLUMNS`."""
+        self.transformation.require(names)
+        points = self.transformation.apply(checked_features(features, names))
+        return {CLUSTER_COLUMNS[method]: self._numbers(points, method) for method in METHODS}
+
+    def _numbers(self, points: FloatArray, method: Method) -> IntArray:
+        """Return the published numbers of points."""
+        return np.asarray(self.numbering[method].ids[self.groupings[method].places(points)], dtype=np.int64)
+
+    def with_names(self, names: Mapping[Method, Mapping[int, tuple[str, str]]]) -> Self:
+        """Return the clusters carrying the names they were given."""
+        return replace(self, names=names)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return everything `from_arrays` needs as plain arrays (numbers, booleans and text; no objects)."""
-        t = self.transformation
-        return {
-            "centres": self.centres,
+        arrays = self.transformation.to_arrays() | {
+            "method": np.array(self.method, dtype=np.str_),
             "mean_spend": self.mean_spend,
-            "names": np.array(t.names, dtype=np.str_),
-            "is_logged": t.is_logged,
-            "unit": t.unit,
-            "fill": t.fill,
-            "centre": t.centre,
-            "spread": t.spread,
-            "tried": np.array([(c.k, c.silhouette, c.inertia, c.smallest_share) for c in self.tried]).reshape(-1, 4),
             "reason": np.array(self.reason, dtype=np.str_),
+            "tried_method": np.array([count.method for count in self.tried], dtype=np.str_),
+            "tried": np.array([_figures(count) for count in self.tried], dtype=np.float64).reshape(-1, 7),
         }
+        steady = {one.method: one for one in self.steadiness}
+        for method in METHODS:
+            numbering, one = self.numbering[method], steady[method]
+            arrays |= {f"{method}_{name}": values for name, values in self.groupings[method].to_arrays().items()}
+            carried = self.names.get(method, {})
+            arrays |= {
+                f"{method}_ids": numbering.ids,
+                f"{method}_next_id": np.array(numbering.next_id),
+                f"{method}_steadiness": np.array([one.stability, one.kept_share]),
+                f"{method}_new": np.array(one.new, dtype=np.int64),
+                f"{method}_gone": np.array(one.gone, dtype=np.int64),
+                f"{method}_named": np.array(sorted(carried), dtype=np.int64),
+                f"{method}_names": np.array([carried[number] for number in sorted(carried)], dtype=np.str_).reshape(-1, 2),
+            }
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Return the clusters that `to_arrays` wrote; they predict identically. `labels` are empty."""
-        names = tuple(str(name) for name in arrays["names"])
-        rest = (arrays[part] for part in ("is_logged", "unit", "fill", "centre", "spread"))
-        tried = tuple(ClusterCount(int(k), float(s), float(i), float(m)) for k, s, i, m in arrays["tried"])
-        no_labels = np.empty(0, dtype=np.int64)
-        return cls(arrays["centres"], arrays["mean_spend"], Transformation(names, *rest), no_labels, tried, str(arrays["reason"]))
+        groupings: dict[Method, Grouping] = {}
+        numbering: dict[Method, Numbering] = {}
+        steadiness, names = [], {}
+        for method, kind in KINDS.items():
+            own = {name.removeprefix(f"{method}_"): values for name, values in arrays.items() if name.startswith(f"{method}_")}
+            groupings[method] = kind.from_arrays(own)
+            stability, kept = (float(value) for value in own["steadiness"])
+            new, gone = tuple(own["new"].tolist()), tuple(own["gone"].tolist())
+            numbering[method] = Numbering(np.asarray(own["ids"], dtype=np.int64), int(own["next_id"]), kept, new, gone)
+            steadiness.append(Steadiness(method, groupings[method].k, stability, kept, new, gone))
+            names[method] = {
+                int(number): (str(label), str(name)) for number, (label, name) in zip(own["named"], own["names"], strict=True)
+            }
+        tried = tuple(
+            ClusterCount(_method(str(method)), int(k), *(float(value) for value in figures))
+            for method, (k, *figures) in zip(arrays["tried_method"], arrays["tried"], strict=True)
+        )
+        return cls(
+            Transformation.from_arrays(arrays),
+            groupings,
+            numbering,
+            _method(str(arrays["method"])),
+            arrays["mean_spend"],
+            np.empty(0, dtype=np.int64),
+            tried,
+            tuple(steadiness),
+            str(arrays["reason"]),
+            names,
+        )
 
 
 def fit_clusters(
@@ -205,70 +213,219 @@ def fit_clusters(
     spend: npt.ArrayLike,
     *,
     k: int = 0,
+    method: Method = "kmeans",
     seed: int = 7,
     weights: npt.ArrayLike | None = None,
+    before: Clusters | None = None,
 ) -> Clusters:
-    """Part customers into clusters of like behaviour.
+    """Part customers into clusters of like behaviour, by every method.
 
-    Above 50,000 customers the centres are learned from customers evenly spaced in the sorted table; all are assigned.
+    How many there are is decided on an evenly spaced part of 2,000 customers. Above 50,000 customers the clusters are learned from
+    customers evenly spaced in the sorted table; all are assigned. Ward's tree stands on 400 micro-clusters where more customers differ.
 
     Parameters
     ----------
     features : float array, shape (n_customers, n_features); NaN = unknown
     names : one name per column; `CLUSTER_FEATURES` are the usual ones
     spend : float array, shape (n_customers,), money
-        Orders the cluster numbers: 0 spends most on average.
+        Orders the cluster numbers of a first run: 0 spends most on average.
     k : int
-        Wanted number of clusters; 0 lets the silhouette choose among 3..8, passing over a k whose smallest cluster
-        holds under 1 % of the customers.
+        Wanted number of clusters; 0 lets the data choose among 3..8, see `cluster_counts.choose_count`.
+    method : the method whose figures choose k and whose clusters become the shop's named segments
     weights : float array, shape (n_customers,), optional
         How many customers each row stands for; 3 means the same as three equal rows.
+    before : clusters of the run before, optional
+        New ones are begun from them and take their numbers. Of other features, they say nothing.
 
     Returns
     -------
     Clusters
         With fewer than k clusters where fewer than k different customers exist; `reason` says so.
-
-    Source
-    ------
-    Lloyd (1982), IEEE Trans. Inf. Theory 28(2); silhouette: Rousseeuw (1987), J. Comput. Appl. Math. 20.
     """
-    table = _checked(features, names)
-    money = np.asarray(spend, dtype=np.float64)
-    if money.shape != (len(table),):
-        raise ContractError(
-            f"clusters: spend has shape {money.shape}. Wanted: one number for each of the {len(table)} customers."
-        )
+    from threadpoolctl import threadpool_limits
+
+    table = checked_features(features, names)
+    money, weight = _checked_money(spend, len(table)), check_weights(weights, len(table))
     if k < 0:
         raise ContractError(f"clusters: k = {k}. Wanted: 0 (let the data choose) or a number from 1 up.")
-    weight = check_weights(weights, len(table))
     stands = weight > 0
     if not stands.any():
         raise ContractError("clusters: no customer has weight. Wanted: at least one weight above 0.")
+    before = before if before is not None and before.features == tuple(names) else None
     transformation = Transformation.of(table[stands], names, weight[stands])
     points = transformation.apply(table)
     sorted_rows = np.flatnonzero(stands)[np.lexsort(points[stands].T[::-1])]
-    centres, tried, reason = _centres(points[sorted_rows[_spaced_by_weight(weight[sorted_rows], ROWS_TO_FIT)]], k, seed)
-    order, mean_spend = _by_spend(_nearest(points, centres), money, centres, weight)
-    return Clusters(centres[order], mean_spend, transformation, _nearest(points, centres[order]), tried, reason)
+    rows = sorted_rows[_spaced_by_weight(weight[sorted_rows], ROWS_TO_FIT)]
+    with threadpool_limits(limits=1):  # sums in one order, so the last bits do not depend on the machine's cores
+        found = _groupings(points[rows], _Wanted(k, method, seed), _Before.of(before, table[rows]))
+    groupings, numbering, places = {}, {}, {}
+    for name in METHODS:
+        grouping = found.groupings[name]
+        order, spent = _by_spend(grouping.places(points), money, weight)
+        groupings[name] = grouping = grouping.reordered(order)
+        places[name] = grouping.places(points)
+        numbering[name] = _numbering(grouping, places[name], weight, before, table)
+        if name == method:
+            mean_spend = spent
+    steadiness = tuple(
+        Steadiness(
+            name, groupings[name].k, found.stability[name], numbering[name].kept_share, numbering[name].new, numbering[name].gone
+        )
+        for name in METHODS
+    )
+    labels = numbering[method].ids[places[method]]
+    carried = before.names if before is not None else {}
+    return Clusters(
+        transformation, groupings, numbering, method, mean_spend, labels, found.tried, steadiness, found.reason, carried
+    )
 
 
-def _checked(features: npt.ArrayLike, names: Sequence[str]) -> FloatArray:
-    """Return features as a float table, or say what is wrong with them."""
-    table = np.asarray(features, dtype=np.float64)
-    if table.ndim != 2 or table.shape[1] != len(names) or len(names) == 0 or len(set(names)) != len(names):
-        raise ContractError(
-            f"clusters: features have shape {table.shape} and {len(names)} names. Wanted: one different name per column."
+@dataclass(frozen=True)
+class _Wanted:
+    """What was asked for."""
+
+    k: int
+    method: Method
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Before:
+    """Where the rules of the run before put the customers of the fit, from which the new clusters are begun."""
+
+    k: int = 0
+    places: Mapping[Method, IntArray] = field(default_factory=dict)
+    micro: IntArray | None = None
+
+    @classmethod
+    def of(cls, clusters: Clusters | None, features: FloatArray) -> Self:
+        """Return it for customers with these raw features."""
+        if clusters is None:
+            return cls()
+        points = clusters.transformation.apply(features)
+        places = {method: grouping.places(points) for method, grouping in clusters.groupings.items()}
+        tree = clusters.groupings["hierarchical"]
+        micro = nearest_of_many(points, tree.micro) if isinstance(tree, WardGrouping) else None
+        return cls(clusters.k, places, micro)
+
+    def start(self, method: Method, k: int) -> IntArray | None:
+        """Return the groups to begin k clusters from, None where there were not as many."""
+        places = self.places.get(method)
+        return places if places is not None and len(np.unique(places)) == k else None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Every method's groups, and what they are judged by."""
+
+    groupings: Mapping[Method, Grouping]
+    stability: Mapping[Method, float]
+    tried: tuple[ClusterCount, ...]
+    reason: str
+
+
+def _groupings(points: FloatArray, wanted: _Wanted, before: _Before) -> _Found:
+    """Return the groups of sorted points, and why there are that many."""
+    different = 1 + int((points[1:] != points[:-1]).any(axis=1).sum())
+    if different == 1:
+        who = "There is one customer" if len(points) == 1 else "All customers are alike in these features"
+        return _one_group(points, f"{who}, so there is one cluster.")
+    candidates = tuple(c for c in CANDIDATE_KS if c * DIFFERENT_CUSTOMERS_PER_CLUSTER <= different)
+    if wanted.k:
+        candidates = (min(wanted.k, different),)
+    if candidates == (1,):
+        return _one_group(points, "1 cluster was asked for.")
+    if not candidates:
+        needed = CANDIDATE_KS[0] * DIFFERENT_CUSTOMERS_PER_CLUSTER
+        return _one_group(
+            points, f"{different} different customers are too few to part (from {needed} on), so there is one cluster."
         )
-    if len(table) == 0:
-        raise ContractError("clusters: no customers. Wanted: at least one row of features.")
-    endless = np.isinf(table).any(axis=0)
-    if endless.any():
-        where = ", ".join(name for name, bad in zip(names, np.atleast_1d(endless), strict=True) if bad)
-        raise ContractError(
-            f"clusters: infinite values in {where}. Wanted: finite numbers, or NaN for unknown. Correct the features."
-        )
-    return table
+    judged = points[_spaced(len(points), ROWS_TO_JUDGE)]
+    candidates = tuple(c for c in candidates if c <= len(np.unique(judged, axis=0))) or (len(np.unique(judged, axis=0)),)
+    tried, first = judge_counts(judged, candidates, wanted.method, wanted.seed)
+    k, reason = choose_count(tried, wanted.method, before.k) if not wanted.k else (candidates[0], _asked_for(wanted.k, different))
+    groupings = _fit_all(points, k, wanted.seed, before, first[k])
+    stability = {count.method: count.stability for count in tried if count.k == k}
+    for method in METHODS:
+        if method != wanted.method:
+            stability[method] = resample_steadiness(judged, groupings[method].places(judged), k, method, wanted.seed)
+    tried = tuple(
+        replace(count, stability=stability[count.method]) if count.k == k and np.isnan(count.stability) else count
+        for count in tried
+    )
+    return _Found(groupings, stability, tried, reason)
+
+
+def _fit_all(points: FloatArray, k: int, seed: int, before: _Before, first: KMeansGrouping) -> dict[Method, Grouping]:
+    """Return k groups by every method; KMeans is begun from the run before or, where there was none like it, from `first`."""
+    start = before.start("kmeans", k)
+    kmeans = fit_kmeans(points, k, seed, start=first.places(points) if start is None else start)
+    tree = WardTree.of(points, seed, start=before.micro)
+    part = _spaced(len(points), ROWS_TO_MIX)
+    mixed = points[part]
+    mixture = _mixture_from(mixed, kmeans.places(mixed))
+    start = before.start("gmm", k)
+    if start is not None and len(np.unique(start[part])) == k:
+        kept = _mixture_from(mixed, start[part])
+        mixture = mixture if mixture[1] > kept[1] + BETTER_FIT else kept
+    return {"kmeans": kmeans, "hierarchical": tree.cut(k), "gmm": mixture[0]}
+
+
+def _mixture_from(points: FloatArray, start: IntArray) -> tuple[Grouping, float]:
+    """Return a mixture begun from groups, and its log-likelihood per customer."""
+    present, places = np.unique(start, return_inverse=True)
+    grouping, score, _ = fit_mixture(points, places.astype(np.int64), len(present))
+    return grouping, score
+
+
+def _one_group(points: FloatArray, reason: str) -> _Found:
+    """Return everybody as one group, for every method."""
+    from customer_genome.models.groupings import MixtureGrouping
+
+    middle, width = points.mean(axis=0, keepdims=True), points.shape[1]
+    groupings: dict[Method, Grouping] = {
+        "kmeans": KMeansGrouping(middle),
+        "hierarchical": WardGrouping(middle, np.zeros(1, dtype=np.int64)),
+        "gmm": MixtureGrouping(middle, np.eye(width)[None, :, :], np.ones(1)),
+    }
+    return _Found(groupings, dict.fromkeys(METHODS, float("nan")), (), reason)
+
+
+def _asked_for(k: int, different: int) -> str:
+    """Return why there are k clusters where k was asked for."""
+    if k > different:
+        return f"{k} were asked for, but only {different} different customers exist."
+    return f"{k} clusters were asked for."
+
+
+def _numbering(
+    grouping: Grouping, places: IntArray, weights: FloatArray, before: Clusters | None, features: FloatArray
+) -> Numbering:
+    """Return the numbers of one method's clusters, those of the run before where they are the same customers."""
+    if before is None:
+        return fresh_numbers(grouping.k)
+    method = grouping.method
+    known = before.numbering[method]
+    ids_before = before.predict(features, before.features, method)
+    return matched_numbers(places, grouping.k, ids_before, weights, known.ids.tolist(), known.next_id)
+
+
+def _checked_money(spend: npt.ArrayLike, n: int) -> FloatArray:
+    """Return spend as an array, one number per customer."""
+    money = np.asarray(spend, dtype=np.float64)
+    if money.shape != (n,):
+        raise ContractError(f"clusters: spend has shape {money.shape}. Wanted: one number for each of the {n} customers.")
+    return money
+
+
+def _method(name: str) -> Method:
+    """Return a stored name as a method."""
+    return next(method for method in METHODS if method == name)
+
+
+def _figures(count: ClusterCount) -> tuple[float, ...]:
+    """Return the figures of a count, as stored."""
+    return (count.k, count.wcss, count.inertia, count.silhouette, count.bic, count.stability, count.smallest_share)
 
 
 def _spaced(n: int, most: int) -> IntArray:
@@ -285,91 +442,12 @@ def _spaced_by_weight(weights: FloatArray, most: int) -> IntArray:
     return np.minimum(places, len(weights) - 1).astype(np.int64)
 
 
-def _centres(points: FloatArray, k: int, seed: int) -> tuple[FloatArray, tuple[ClusterCount, ...], str]:
-    """Return centres (k, n_features), what was tried, and the reason for k. `points` are sorted."""
-    different = 1 + int((points[1:] != points[:-1]).any(axis=1).sum())
-    if different == 1:
-        who = "There is one customer" if len(points) == 1 else "All customers are alike in these features"
-        return points[:1], (), f"{who}, so there is one cluster."
-    if k:
-        fitted = _fit_counts(points, (min(k, different),), seed)[0]
-        reason = (
-            f"{k} clusters were asked for."
-            if k <= different
-            else f"{k} were asked for, but only {different} different customers exist."
-        )
-        return fitted[1], (fitted[0],), reason
-    candidates = tuple(c for c in CANDIDATE_KS if c * DIFFERENT_CUSTOMERS_PER_CLUSTER <= different)
-    if not candidates:
-        needed = CANDIDATE_KS[0] * DIFFERENT_CUSTOMERS_PER_CLUSTER
-        return (
-            points.mean(axis=0, keepdims=True),
-            (),
-            f"{different} different customers are too few to part (from {needed} on), so there is one cluster.",
-        )
-    fitted_all = _fit_counts(points, candidates, seed)
-    tried = tuple(count for count, _ in fitted_all)
-    best, reason = _choose(tried)
-    return {count.k: centres for count, centres in fitted_all}[best], tried, reason
-
-
-def _fit_counts(points: FloatArray, ks: Sequence[int], seed: int) -> list[tuple[ClusterCount, FloatArray]]:
-    """Fit KMeans for every k and judge it on an evenly spaced part of the points."""
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
-    from threadpoolctl import threadpool_limits
-
-    judged = _spaced(len(points), ROWS_TO_JUDGE)
-    found = []
-    with threadpool_limits(limits=1):  # sums in one order, so the last bits do not depend on the machine's cores
-        for k in ks:
-            model = KMeans(n_clusters=k, n_init=4, random_state=seed).fit(points)
-            centres = np.asarray(model.cluster_centers_, dtype=np.float64)
-            labels = _nearest(points, centres)
-            share = float(np.bincount(labels, minlength=k).min()) / len(points)
-            parts = len(np.unique(labels[judged]))
-            can_judge = 1 < parts < len(judged)
-            silhouette = float(silhouette_score(points[judged], labels[judged])) if can_judge else 0.0
-            found.append((ClusterCount(k, silhouette, float(model.inertia_) / len(points), share), centres))
-    return found
-
-
-def _choose(tried: Sequence[ClusterCount]) -> tuple[int, str]:
-    """Return the best number of clusters and why: the clearest parting whose clusters are all big enough to act on.
-
-    The silhouette differs by less than `NEAR_TIE` between samples of the same shop; among partings that close, the one with
-    most clusters tells most customers apart.
-    """
-    usable = [count for count in tried if count.smallest_share >= SMALLEST_SHARE] or list(tried)
-    clearest = max(count.silhouette for count in usable)
-    near = [count for count in usable if count.silhouette >= clearest - NEAR_TIE * abs(clearest)]
-    best = max(near, key=lambda count: count.k)
-    compared = ", ".join(f"{count.k}: {count.silhouette:.3f}" for count in tried)
-    passed = [str(count.k) for count in tried if count not in usable]
-    left_out = f" Passed over for a cluster under {SMALLEST_SHARE:.0%} of the customers: {', '.join(passed)}." if passed else ""
-    how = (
-        "most clearly" if best.silhouette == clearest else f"as clearly as any within {NEAR_TIE:.0%} and tell most of them apart"
-    )
-    return best.k, f"{best.k} clusters part the customers {how} (silhouette {compared}).{left_out}"
-
-
-def _nearest(points: FloatArray, centres: FloatArray) -> IntArray:
-    """Return the position of the nearest centre of each point; the first of equally near ones."""
-    nearest = np.zeros(len(points), dtype=np.int64)
-    smallest = np.full(len(points), np.inf)
-    for number, centre in enumerate(centres):
-        distance = np.square(points - centre).sum(axis=1)
-        nearer = distance < smallest
-        nearest[nearer], smallest[nearer] = number, distance[nearer]
-    return nearest
-
-
-def _by_spend(labels: IntArray, spend: FloatArray, centres: FloatArray, weights: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Return the clusters that have members, by mean spend descending (then by centre), and those means."""
-    present = [int(c) for c in np.unique(labels[weights > 0])]
+def _by_spend(places: IntArray, spend: FloatArray, weights: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return the groups that have members, by mean spend descending, and those means."""
+    present = [int(place) for place in np.unique(places[weights > 0])]
     means = {}
-    for cluster in present:
-        known, weight = _ordered(spend[labels == cluster], weights[labels == cluster])
-        means[cluster] = float(significant(np.average(known, weights=weight))) if weight.sum() > 0 else 0.0
-    order = sorted(present, key=lambda cluster: (-means[cluster], tuple(centres[cluster])))
-    return np.array(order, dtype=np.int64), np.array([means[cluster] for cluster in order])
+    for place in present:
+        known, weight = ordered(spend[places == place], weights[places == place])
+        means[place] = float(significant(np.average(known, weights=weight))) if weight.sum() > 0 else 0.0
+    order = sorted(present, key=lambda place: (-means[place], place))
+    return np.array(order, dtype=np.int64), np.array([means[place] for place in order])

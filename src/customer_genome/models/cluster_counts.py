@@ -1,0 +1,262 @@
+"""How many clusters? Every candidate is judged by elbow, silhouette, information criterion and steadiness; one is chosen, in words.
+
+Comes in: points of `behaviour_space`, sorted, few enough to look at every pair of customers. Goes out: one `ClusterCount` per method and
+number of clusters, the chosen number and why. This module must not read tables, files or settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from customer_genome.models.groupings import (
+    METHODS,
+    Grouping,
+    KMeansGrouping,
+    Method,
+    WardTree,
+    fit_kmeans,
+    fit_mixture,
+    group_means,
+)
+from customer_genome.models.segments import FloatArray, IntArray
+
+CANDIDATE_KS: tuple[int, ...] = (3, 4, 5, 6, 7, 8)
+DIFFERENT_CUSTOMERS_PER_CLUSTER = 5
+SMALLEST_SHARE = 0.01
+NEAR_TIE = 0.05
+STEADY = 0.15
+"""How far below the steadiest number's adjusted Rand index a number may lie."""
+N_RESAMPLES = 8
+ROWS_TO_RESAMPLE = 1_500
+MICRO_CLUSTERS_OF_RESAMPLES = 150
+
+
+@dataclass(frozen=True)
+class ClusterCount:
+    """One number of clusters that was tried with one method, judged on an evenly spaced part of the customers.
+
+    Attributes
+    ----------
+    wcss : sum of squared distances to the own cluster's mean, in squared spreads (the elbow chart)
+    inertia : the same per customer
+    silhouette : -1..1, higher = better parted
+    bic : Bayesian information criterion of a mixture, lower = better; NaN for the other methods
+    stability : mean adjusted Rand index between these clusters and those found in resamples of the customers; 1 = the same clusters
+        every time, 0 = no more alike than by chance; NaN where it was not asked
+    smallest_share : share of customers in the smallest cluster
+    """
+
+    method: Method
+    k: int
+    wcss: float
+    inertia: float
+    silhouette: float
+    bic: float
+    stability: float
+    smallest_share: float
+
+
+def judge_counts(
+    points: FloatArray, ks: Sequence[int], method: Method, seed: int
+) -> tuple[tuple[ClusterCount, ...], dict[int, KMeansGrouping]]:
+    """Judge every number of clusters with every method; steadiness of the method that names the segments only.
+
+    Returns
+    -------
+    one figure per method and k, and the KMeans clusters of each k
+    """
+    tree = WardTree.of(points, seed)
+    distances = pairwise_distances(points)
+    resamples = _resamples(points, seed)
+    tried: dict[Method, list[ClusterCount]] = {name: [] for name in METHODS}
+    centres: dict[int, KMeansGrouping] = {}
+    for k in ks:
+        kmeans = centres[k] = fit_kmeans(points, k, seed)
+        start = kmeans.places(points)
+        mixture, _, bic = _mixture(points, start, k)
+        places = {"kmeans": start, "hierarchical": tree.cut(k).places(points), "gmm": mixture.places(points)}
+        for name in METHODS:
+            own = places[name]
+            steady = steadiness(points, own, k, name, resamples, seed) if name == method else float("nan")
+            wcss = within_squares(points, own)
+            tried[name].append(
+                ClusterCount(
+                    name,
+                    k,
+                    wcss,
+                    wcss / len(points),
+                    silhouette(distances, own),
+                    bic if name == "gmm" else float("nan"),
+                    steady,
+                    float(np.bincount(own, minlength=k).min()) / len(points),
+                )
+            )
+    return tuple(count for name in METHODS for count in tried[name]), centres
+
+
+def _mixture(points: FloatArray, start: IntArray, k: int) -> tuple[Grouping, float, float]:
+    """Return a mixture begun from groups, of which all have members."""
+    present, places = np.unique(start, return_inverse=True)
+    return fit_mixture(points, places.astype(np.int64), len(present))
+
+
+def grouping_of(points: FloatArray, k: int, method: Method, seed: int) -> Grouping:
+    """Return customers parted by one method, quickly: for resamples."""
+    if method == "hierarchical":
+        return WardTree.of(points, seed, most=MICRO_CLUSTERS_OF_RESAMPLES).cut(k)
+    kmeans = fit_kmeans(points, k, seed, n_init=1)
+    return kmeans if method == "kmeans" else _mixture(points, kmeans.places(points), k)[0]
+
+
+def _resamples(points: FloatArray, seed: int) -> list[IntArray]:
+    """Return rows drawn with replacement, several times, each with enough different customers."""
+    chance = np.random.default_rng(seed)
+    n = min(len(points), ROWS_TO_RESAMPLE)
+    return [np.sort(chance.integers(0, len(points), n)) for _ in range(N_RESAMPLES)]
+
+
+def resample_steadiness(points: FloatArray, places: IntArray, k: int, method: Method, seed: int) -> float:
+    """Return how alike clusters are to those found in resamples: the mean adjusted Rand index."""
+    return steadiness(points, places, k, method, _resamples(points, seed), seed)
+
+
+def steadiness(points: FloatArray, places: IntArray, k: int, method: Method, resamples: Sequence[IntArray], seed: int) -> float:
+    """Return the mean adjusted Rand index between `places` and the clusters found in each resample; NaN where none has k different customers."""
+    found = []
+    for rows in resamples:
+        drawn = points[rows]
+        if len(np.unique(drawn, axis=0)) > k:
+            found.append(adjusted_rand(places, grouping_of(drawn, k, method, seed).places(points)))
+    return float(np.mean(found)) if found else float("nan")
+
+
+def pairwise_distances(points: FloatArray) -> FloatArray:
+    """Return the distance of every two customers, shape (n_customers, n_customers)."""
+    from scipy.spatial.distance import cdist
+
+    return np.asarray(cdist(points, points), dtype=np.float64)
+
+
+def silhouette(distances: FloatArray, places: IntArray) -> float:
+    """Return the mean silhouette, -1..1; 0 where there are not at least two clusters, or nothing but single customers.
+
+    Source
+    ------
+    Rousseeuw (1987), J. Comput. Appl. Math. 20. Checked against scikit-learn: tests/models/test_cluster_counts.py
+    """
+    _, own = np.unique(places, return_inverse=True)
+    sizes = np.bincount(own).astype(np.float64)
+    if not 1 < len(sizes) < len(own):
+        return 0.0
+    rows = np.arange(len(own))
+    member = np.zeros((len(own), len(sizes)))
+    member[rows, own] = 1.0
+    to_all = distances @ member
+    within = to_all[rows, own] / np.maximum(sizes[own] - 1, 1)
+    to_others = to_all / sizes
+    to_others[rows, own] = np.inf
+    nearest_other = to_others.min(axis=1)
+    larger = np.maximum(within, nearest_other)
+    each = np.divide(nearest_other - within, larger, out=np.zeros(len(own)), where=(larger > 0) & (sizes[own] > 1))
+    return float(each.mean())
+
+
+def within_squares(points: FloatArray, places: IntArray) -> float:
+    """Return the sum of squared distances to the own cluster's mean."""
+    k = int(places.max()) + 1
+    return float(np.square(points - group_means(points, places, k)[places]).sum())
+
+
+def adjusted_rand(one: IntArray, other: IntArray) -> float:
+    """Return how alike two partings of the same customers are: 1 = the same, 0 = as by chance.
+
+    Source
+    ------
+    Hubert & Arabie (1985), J. Classification 2. Checked against scikit-learn: tests/models/test_cluster_counts.py
+    """
+    _, first = np.unique(one, return_inverse=True)
+    _, second = np.unique(other, return_inverse=True)
+    table = np.zeros((first.max() + 1, second.max() + 1))
+    np.add.at(table, (first, second), 1.0)
+    pairs = (np.square(table) - table).sum() / 2
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    of_one, of_other = (np.square(rows) - rows).sum() / 2, (np.square(columns) - columns).sum() / 2
+    n = len(first)
+    by_chance = of_one * of_other / max(n * (n - 1) / 2, 1)
+    most = (of_one + of_other) / 2
+    return 1.0 if most == by_chance else float((pairs - by_chance) / (most - by_chance))
+
+
+def elbow(counts: Sequence[ClusterCount]) -> int:
+    """Return the k at which the curve of `wcss` bends most: the point farthest below the line from its first to its last."""
+    if len(counts) < 3:
+        return counts[0].k
+    ks = np.array([count.k for count in counts], dtype=np.float64)
+    squares = np.array([count.wcss for count in counts])
+    along = (ks - ks[0]) / (ks[-1] - ks[0])
+    fall = (squares[0] - squares) / max(squares[0] - squares[-1], 1e-300)
+    return counts[int(np.argmax(fall - along))].k
+
+
+def choose_count(tried: Sequence[ClusterCount], method: Method, before: int = 0) -> tuple[int, str]:
+    """Return the best number of clusters and why: the clearest parting that is steady and whose clusters are big enough to act on.
+
+    The silhouette differs by less than `NEAR_TIE` between samples of the same shop; among partings that close, the one with
+    most clusters tells most customers apart. The number of the run before stays as long as it is among them.
+
+    Parameters
+    ----------
+    before : int
+        The number of clusters of the run before, 0 for none.
+    """
+    own = [count for count in tried if count.method == method]
+    big = [count for count in own if count.smallest_share >= SMALLEST_SHARE] or own
+    known = [count.stability for count in big if not np.isnan(count.stability)]
+    steadiest = max(known, default=0.0)
+    usable = [count for count in big if np.isnan(count.stability) or count.stability >= steadiest - STEADY]
+    clearest = max(count.silhouette for count in usable)
+    near = [count for count in usable if count.silhouette >= clearest - NEAR_TIE * abs(clearest)]
+    kept = next((count for count in near if count.k == before), None)
+    best = kept or max(near, key=lambda count: count.k)
+    if best.silhouette == clearest:
+        how = "most clearly"
+    elif kept:
+        how = f"as clearly as any within {NEAR_TIE:.0%}, and are as many as in the run before"
+    else:
+        how = f"as clearly as any within {NEAR_TIE:.0%} and tell most of them apart"
+    silhouettes = ", ".join(f"{count.k}: {count.silhouette:.3f}" for count in own)
+    return best.k, " ".join(
+        (
+            f"{best.k} clusters part the customers {how} (silhouette {silhouettes}).",
+            *_passed_over(own, big, usable),
+            *_other_views(tried, own),
+        )
+    )
+
+
+def _passed_over(own: Sequence[ClusterCount], big: Sequence[ClusterCount], usable: Sequence[ClusterCount]) -> list[str]:
+    """Return which numbers were left out, and why."""
+    small = [str(count.k) for count in own if count not in big]
+    unsteady = [f"{count.k} ({count.stability:.2f})" for count in big if count not in usable]
+    words = []
+    if small:
+        words.append(f"Passed over for a cluster under {SMALLEST_SHARE:.0%} of the customers: {', '.join(small)}.")
+    if unsteady:
+        words.append(f"Passed over because resampled customers part otherwise (adjusted Rand index): {', '.join(unsteady)}.")
+    return words
+
+
+def _other_views(tried: Sequence[ClusterCount], own: Sequence[ClusterCount]) -> list[str]:
+    """Return what each other figure alone would choose."""
+    mixtures = [count for count in tried if count.method == "gmm"]
+    steady = [count for count in own if not np.isnan(count.stability)]
+    views = [f"the elbow {elbow(own)}"]
+    if mixtures:
+        views.append(f"the information criterion {min(mixtures, key=lambda count: count.bic).k}")
+    if steady:
+        best = max(steady, key=lambda count: count.stability)
+        views.append(f"steadiness under resampling {best.k} (adjusted Rand index {best.stability:.2f})")
+    return [f"Each other figure alone would choose: {', '.join(views)}."]
