@@ -16,22 +16,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from customer_genome.champions import fact_names, facts_at, facts_of, labels_at, own_forecast, past_of
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SettingsError
 from customer_genome.evaluation.judging import Fold, Scorecard, judge
 from customer_genome.evaluation.verdicts import verdicts
 from customer_genome.features.labels import build_labels
 from customer_genome.features.past import cutoff_table, training_cutoffs
-from customer_genome.features.table import feature_text
 from customer_genome.features.trials import digest_below
-from customer_genome.fitting import fit_models, numbers
-from customer_genome.forecasting import SpendRange, staged
-from customer_genome.models.candidates import CANDIDATES, OWN, Candidate, Expected, Known, Past
+from customer_genome.fitting import fit_value_models
+from customer_genome.forecasting import staged
+from customer_genome.models.candidates import CANDIDATES, OWN, Candidate, Expected, Known
 from customer_genome.models.season import day_number
 from customer_genome.pipeline import Job, Progress, build_facts, silent
-from customer_genome.scoring import Valuation
 from customer_genome.settings import Settings
 from customer_genome.warehouse.build import build_marts
 from customer_genome.warehouse.engine import Engine
@@ -43,8 +41,6 @@ MOST_CUSTOMERS = 50_000
 """More customers than this are represented by about as many in the comparison; the own forecast is fitted to all."""
 FILE = "backtest.json"
 FORMAT = 1
-_TIMELESS = ("category_share_", "attribute_", "is_home_country")
-"""Facts that are left out: which categories have a column is decided at the last cutoff, attributes carry no date."""
 
 
 @dataclass(frozen=True)
@@ -227,36 +223,7 @@ def _build(job: Job, planned: Sequence[dt.date], horizon: int) -> None:
         build_marts(job.engine, cutoff_table(planned, horizon), job.settings.cleaning)
     with job.clock.stage("facts", "facts about every customer at every cutoff"):
         build_facts(job)
-        job.engine.create_table("lately", feature_text("lately"))
         build_labels(job.engine, nets_refunds=job.settings.cleaning.refunds == "net")
-
-
-def _facts(engine: Engine, as_of: dt.date, mark: str) -> pa.Table:
-    """Return the facts of the drawn customers at one cutoff, sorted by customer."""
-    windows = [name for name in engine.fetch("select * from lately limit 0").column_names if name not in ("as_of", "customer_id")]
-    return engine.fetch(
-        f"select f.*, {', '.join(f'l.{name}' for name in windows)} from customer_facts as f "
-        "inner join lately as l on f.as_of = l.as_of and f.customer_id = l.customer_id "
-        f"where f.as_of = date '{as_of}' and left(digest(f.customer_id), 8) < '{mark}' order by f.customer_id"
-    )
-
-
-def _known(facts: pa.Table, as_of: dt.date, horizon: int) -> Known:
-    """Return every fact that is a number and was known at the cutoff."""
-    kept = [
-        field.name
-        for field in facts.schema
-        if (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)) and not field.name.startswith(_TIMELESS)
-    ]
-    return Known(day_number(as_of), horizon, {name: numbers(facts, name) for name in kept})
-
-
-def _labels(engine: Engine, as_of: dt.date, mark: str) -> pa.Table:
-    """Return what the drawn customers did after one cutoff, sorted by customer."""
-    return engine.fetch(
-        f"select customer_id, n_orders, spend from labels where as_of = date '{as_of}' and left(digest(customer_id), 8) < '{mark}' "
-        "order by customer_id"
-    )
 
 
 # --- forecasts -------------------------------------------------------------------------------------------------------
@@ -269,19 +236,20 @@ def _forecasts(
     engine = job.engine
     n = engine.fetch("select count(*) as n from customer_facts group by as_of order by n desc limit 1").column("n")[0].as_py()
     mark = digest_below(MOST_CUSTOMERS / n)
-    tables = {day: _facts(engine, day, mark) for day in planned}
-    known = {day: _known(table, day, horizon) for day, table in tables.items()}
-    labels = {day: _labels(engine, day, mark) for day in planned}
+    tables = {day: facts_at(engine, day, mark) for day in planned}
+    names = fact_names(tables[planned[-1]].schema)
+    known = {day: Known(day_number(day), horizon, facts_of(table, names)) for day, table in tables.items()}
+    labels = {day: labels_at(engine, day, mark) for day in planned}
     ids = {name: number for number, name in enumerate(sorted({i for t in tables.values() for i in t["customer_id"].to_pylist()}))}
     folds, found = [], []
     for place, day in enumerate(judged):
         job.clock.progress("score", 0.6 + 0.3 * place / len(judged), f"forecasting as of {day}")
-        own, fit = _own_forecast(job, tables[day], day, horizon)
+        own, fit = _own_forecast(job, known[day], day, horizon)
         learned = [earlier for earlier in planned if earlier + dt.timedelta(days=horizon) <= day]
-        past = [_past(known[earlier], labels[earlier]) for earlier in learned]
+        past = [past_of(known[earlier], labels[earlier]) for earlier in learned]
         now = replace(known[day], own=own)
         forecasts = {one.name: expected for one in candidates if (expected := one.forecast(now, past)) is not None}
-        outcome = _past(now, labels[day])
+        outcome = past_of(now, labels[day])
         customers = np.array([ids[name] for name in tables[day]["customer_id"].to_pylist()], dtype=np.int64)
         is_new: npt.NDArray[np.bool_] = now.facts["tenure_days"] <= horizon
         folds.append(Fold(day.isoformat(), customers, is_new, outcome.spend, outcome.ordered, forecasts))
@@ -290,19 +258,8 @@ def _forecasts(
     return folds, found
 
 
-def _past(known: Known, labels: pa.Table) -> Past:
-    """Return facts with what came; both are sorted by customer."""
-    return Past(known, numbers(labels, "spend"), (numbers(labels, "n_orders") > 0).astype(np.float64))
-
-
-def _own_forecast(job: Job, facts: pa.Table, as_of: dt.date, horizon: int) -> tuple[Expected, tuple[str, ...]]:
-    """Return what `genome forecast` says of these customers, and how its models were fitted: to everybody, as of the cutoff."""
-    engine, settings = job.engine, job.settings
-    engine.write("cutoffs", cutoff_table([as_of], horizon))
-    models = fit_models(engine, settings)
-    valued = Valuation.of(engine, models, settings, as_of, horizon)(facts)
-    ranges = SpendRange(models, as_of, horizon)(facts)
-    spend = numbers(valued, "predicted_spend")
-    lower, upper = np.minimum(numbers(ranges, "spend_lower"), spend), np.maximum(numbers(ranges, "spend_upper"), spend)
-    chance = np.clip(1 - numbers(valued, "churn_probability"), 0.0, 1.0)
-    return Expected(spend, chance, lower, upper), models.sentences()
+def _own_forecast(job: Job, known: Known, as_of: dt.date, horizon: int) -> tuple[Expected, tuple[str, ...]]:
+    """Return what purchase and spend models say of these customers, and how they were fitted: to everybody, as of the cutoff."""
+    job.engine.write("cutoffs", cutoff_table([as_of], horizon))
+    models = fit_value_models(job.engine, job.settings)
+    return own_forecast(models, job.settings, known.facts, as_of, horizon), models.sentences()

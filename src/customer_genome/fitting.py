@@ -8,7 +8,7 @@ weighted sample. Nothing is scored here.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_genome import __version__
-from customer_genome.errors import RegistryError
+from customer_genome.errors import RegistryError, SettingsError, did_you_mean
 from customer_genome.features.table import feature_text
 from customer_genome.features.trials import digest_below, known_purchases
+from customer_genome.models.candidates.champion import Champion
 from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters, fit_clusters
 from customer_genome.models.estimator import FitReport
 from customer_genome.models.purchase_choice import choose, with_choice
@@ -29,39 +30,75 @@ from customer_genome.models.purchase_model import PurchaseModel, purchase_model_
 from customer_genome.models.season import Clock, day_number
 from customer_genome.models.segments import significant
 from customer_genome.models.spend import GammaGamma
-from customer_genome.registry import load_model, make_champion, prune_models, save_model
+from customer_genome.registry import StoredModel, aliases, installed_version, load_model, make_champion, prune_models, save_model
 from customer_genome.settings import Settings
 from customer_genome.warehouse.engine import Engine
 
 Array = npt.NDArray[np.float64]
 PURCHASE_FEATURES = ("frequency", "recency_days", "age_days")
 SPEND_FEATURES = ("n_purchases", "mean_spend")
+LIGHTGBM = "lightgbm"
+
+
+@dataclass(frozen=True)
+class ValueModels:
+    """The fitted models that say how often customers buy and what they spend; `purchases` was fitted to times on `clock`."""
+
+    purchases: PurchaseModel
+    spend: GammaGamma
+    clock: Clock = field(default_factory=Clock)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return how the models were fitted and what they say, in plain words."""
+        return (*self.purchases.report_.sentences(), *self.clock.sentences(), *self.spend.report_.sentences())
 
 
 @dataclass(frozen=True)
 class Models:
-    """The fitted models that score customers; `purchases` was fitted to times on `clock`."""
+    """The fitted models that score customers; `purchases` was fitted to times on `clock`.
+
+    `champion` was trained to forecast `champion_days`; without one the purchase and spend models forecast alone.
+    """
 
     purchases: PurchaseModel
     spend: GammaGamma
     clusters: Clusters
     clock: Clock = field(default_factory=Clock)
+    champion: Champion | None = None
+    champion_days: int = 0
 
     def sentences(self) -> tuple[str, ...]:
         """Return how the models were fitted and what they say, in plain words."""
-        fitted = (*self.purchases.report_.sentences(), *self.clock.sentences())
-        return (*fitted, *self.spend.report_.sentences(), self.clusters.reason)
+        chosen = self.champion.words if self.champion else ()
+        return (*chosen, *ValueModels(self.purchases, self.spend, self.clock).sentences(), self.clusters.reason)
+
+    def champion_for(self, horizon_days: int) -> Champion | None:
+        """Return the champion where it forecasts this horizon."""
+        return self.champion if self.champion_days == horizon_days else None
 
     def parts(self) -> dict[str, tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, Any]]]:
         """Return the arrays and the card of every model, by kind."""
-        return {
+        return self._champion_part() | {
             "purchases": (
                 {**self.purchases.to_arrays(), **self.clock.to_arrays()},
                 {**_card(self.purchases.report_, PURCHASE_FEATURES), "clock": self.clock.figures()},
             ),
             "spend": (self.spend.to_arrays(), _card(self.spend.report_, SPEND_FEATURES)),
-            "clusters": (self.clusters.to_arrays(), {"features": list(CLUSTER_FEATURES), "reason": self.clusters.reason}),
+            "clusters": (self.clusters.to_arrays(), {"features": list(self.clusters.features), "reason": self.clusters.reason}),
         }
+
+    def _champion_part(self) -> dict[str, tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, Any]]]:
+        """Return the arrays and the card of the champion, nothing without one."""
+        if self.champion is None:
+            return {}
+        card = {
+            "model": "champion forecast",
+            "features": list(self.champion.features),
+            "horizon_days": self.champion_days,
+            "sentences": list(self.champion.words),
+            "figures": self.champion.figures,
+        }
+        return {CHAMPION: ({**self.champion.to_arrays(), HORIZON_DAYS: np.array(self.champion_days)}, card)}
 
     @classmethod
     def from_parts(cls, arrays: Mapping[str, Mapping[str, npt.NDArray[Any]]]) -> Self:
@@ -72,17 +109,20 @@ class Models:
                 GammaGamma.from_arrays(arrays["spend"]),
                 Clusters.from_arrays(arrays["clusters"]),
                 Clock.from_arrays(arrays["purchases"]),
+                Champion.from_arrays(arrays[CHAMPION]) if CHAMPION in arrays else None,
+                int(arrays[CHAMPION][HORIZON_DAYS]) if CHAMPION in arrays else 0,
             )
         except KeyError as err:
             raise RegistryError(f"Stored models: {err} is missing. Fit them again with `genome run`.") from err
 
 
+CHAMPION, HORIZON_DAYS = "champion_forecast", "horizon_days"
 KINDS: Mapping[str, tuple[str, ...]] = {
     "purchases": PURCHASE_FEATURES,
     "spend": SPEND_FEATURES,
     "clusters": CLUSTER_FEATURES,
 }
-"""Every kind of model with the features it is fitted on, in order."""
+"""Every kind of model that always stands, with the features it is fitted on, in order; the champion forecast names its own."""
 
 
 def store_models(folder: Path, models: Models, as_of: dt.date) -> dict[str, str]:
@@ -108,11 +148,17 @@ def load_champions(folder: Path) -> tuple[Models, dict[str, str]]:
     Raises
     ------
     RegistryError
-        When a model is missing or damaged, or was fitted on other features than this version of the product makes.
+        When a model is missing or damaged, was fitted on other features than this version of the product makes, or was stored
+        by a library that reads and writes another form.
     """
     found = {kind: load_model(folder, kind) for kind in KINDS}
-    for kind, wanted in KINDS.items():
+    if aliases(folder, CHAMPION):  # workspaces of older products have none
+        found[CHAMPION] = load_model(folder, CHAMPION)
+        _require_readable(found[CHAMPION], folder)
+    for kind, usual in KINDS.items():
         features = tuple(found[kind].card.get("features", ()))
+        chosen = found[kind].arrays.get("names") if kind == "clusters" else None  # [segments] features chooses them
+        wanted = usual if chosen is None else tuple(map(str, chosen))
         if features != wanted:
             raise RegistryError(
                 f"Model {kind} {found[kind].version} in {folder} was fitted on {', '.join(features) or 'unnamed features'}. "
@@ -123,27 +169,69 @@ def load_champions(folder: Path) -> tuple[Models, dict[str, str]]:
     }
 
 
-def fit_models(engine: Engine, settings: Settings) -> Models:
+def _require_readable(champion: StoredModel, folder: Path) -> None:
+    """Refuse a champion whose card and arrays name other facts, or whose trees another release of their library wrote."""
+    named, told = (tuple(str(name) for name in one.get("features", ())) for one in (champion.arrays, champion.card))
+    if named != told:
+        raise RegistryError(
+            f"Model {CHAMPION} {champion.version} in {folder} was trained on {', '.join(named) or 'unnamed facts'}; its card names "
+            f"{', '.join(told) or 'none'}. Wanted: the same, in the same order. Train it again with `genome run`."
+        )
+    if any(name.endswith(f"/{LIGHTGBM}") for name in champion.arrays):
+        stored, here = str(champion.card.get("libraries", {}).get(LIGHTGBM, "")), installed_version(LIGHTGBM)
+        if stored.split(".")[0] != here.split(".")[0]:
+            raise RegistryError(
+                f"Model {CHAMPION} {champion.version} in {folder} was stored by LightGBM {stored or 'of an unknown version'}; installed "
+                f"is {here or 'none'}. Wanted: LightGBM {stored.split('.')[0] or 'as it was'}. Install it, or train again with `genome run` "
+                "(without --no-refit)."
+            )
+
+
+def clusters_before(folder: Path) -> Clusters | None:
+    """Return the clusters of the run before, from which numbers and names are taken over; None where there are none that can be read."""
+    try:
+        return Clusters.from_arrays(load_model(folder, "clusters").arrays)
+    except (RegistryError, KeyError):  # a first run, or clusters of an older product: numbers begin anew
+        return None
+
+
+def fit_models(engine: Engine, settings: Settings, before: Clusters | None = None) -> Models:
     """Fit every model as of the last cutoff.
 
     Parameters
     ----------
     engine : holding `customer_facts`, `known_orders` and `cutoffs`
     settings : uses `prediction` and `segments`
+    before : clusters of the run before, whose numbers stay with the customers who had them
     """
-    purchases, clock = _fit_purchases(engine)
     sample = fit_sample(engine, settings.prediction.fit_sample)
-    weights = numbers(sample, "weight")
-    spend = GammaGamma().fit(numbers(sample, "n_purchase_days"), significant(numbers(sample, "mean_spend_per_day")), weights)
+    found = fit_value_models(engine, settings, sample)
+    features = require_facts(sample, settings.segments.features or CLUSTER_FEATURES)
     clusters = fit_clusters(
-        cluster_features(sample),
-        CLUSTER_FEATURES,
+        cluster_features(sample, features),
+        features,
         numbers(sample, "total_spend"),
         k=settings.segments.k,
+        method=settings.segments.method,
         seed=settings.prediction.seed,
-        weights=weights,
+        weights=numbers(sample, "weight"),
+        before=before,
     )
-    return Models(purchases, spend, clusters, clock)
+    return Models(found.purchases, found.spend, clusters, found.clock)
+
+
+def fit_value_models(engine: Engine, settings: Settings, sample: pa.Table | None = None) -> ValueModels:
+    """Fit how often customers buy and what they spend, as of the last cutoff.
+
+    Parameters
+    ----------
+    sample : from `fit_sample`, optional
+        By default it is drawn here.
+    """
+    purchases, clock = _fit_purchases(engine)
+    sample = fit_sample(engine, settings.prediction.fit_sample) if sample is None else sample
+    n_days, mean_spend = numbers(sample, "n_purchase_days"), significant(numbers(sample, "mean_spend_per_day"))
+    return ValueModels(purchases, GammaGamma().fit(n_days, mean_spend, numbers(sample, "weight")), clock)
 
 
 def _fit_purchases(engine: Engine) -> tuple[PurchaseModel, Clock]:
@@ -215,9 +303,28 @@ def shares_to_draw(counts: Mapping[int, int], most: int) -> dict[int, float]:
     return {stratum: shares[stratum] for stratum in counts}
 
 
-def cluster_features(facts: pa.Table) -> Array:
+def cluster_features(facts: pa.Table, features: Sequence[str] = CLUSTER_FEATURES) -> Array:
     """Return the features of the clusters, shape (n_customers, n_features)."""
-    return np.column_stack([significant(numbers(facts, name)) for name in CLUSTER_FEATURES])
+    return np.column_stack([significant(numbers(facts, name)) for name in features])
+
+
+def require_facts(facts: pa.Table, features: Sequence[str]) -> tuple[str, ...]:
+    """Return the features that segments are to be found in, all of them numbers among the facts.
+
+    Raises
+    ------
+    SettingsError
+        Naming every one that is none, with near names.
+    """
+    numeric = [field.name for field in facts.schema if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)]
+    unknown = [
+        f"{name!r} is not a number among the facts.{did_you_mean(name, numeric)}" for name in features if name not in numeric
+    ]
+    if unknown:
+        raise SettingsError(
+            f"[segments] features: {' '.join(unknown)} Wanted: columns of numbers of customer_facts, such as {', '.join(CLUSTER_FEATURES)}."
+        )
+    return tuple(dict.fromkeys(features))
 
 
 def numbers(facts: pa.Table, name: str) -> Array:

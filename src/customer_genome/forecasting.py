@@ -15,27 +15,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from customer_genome.contracts import SourceTable
 from customer_genome.decisions.segment_names import name_segments
 from customer_genome.errors import SettingsError
-from customer_genome.fitting import Models, fit_models, numbers
-from customer_genome.models.lifetime_value import lifetime_value_interval
-from customer_genome.models.season import day_number
-from customer_genome.models.segments import significant
+from customer_genome.fitting import Models
 from customer_genome.pipeline import (
     Clock,
     Job,
     Progress,
     build_facts,
     build_tables,
+    fit,
+    look_back,
+    plan,
     silent,
     stage_sources,
     with_currency,
 )
-from customer_genome.scoring import LATEST, value_customers
+from customer_genome.scoring import value_customers
 from customer_genome.settings import Settings
 from customer_genome.summaries import cluster_figures
 from customer_genome.warehouse.engine import Engine
@@ -52,39 +51,6 @@ FORECAST_COLUMNS = (
     "p_alive",
     "segment",
 )
-RANGE_SCHEMA = pa.schema([("customer_id", pa.string()), ("spend_lower", pa.float64()), ("spend_upper", pa.float64())])
-_RANGE_NEEDS = ("n_purchase_days", "activity_days", "tenure_days", "mean_spend_per_day")
-
-
-@dataclass(frozen=True)
-class SpendRange:
-    """Turns facts into an 80 % range of each customer's spend over the horizon, row by row."""
-
-    models: Models
-    as_of: dt.date
-    horizon_days: int
-
-    def __call__(self, facts: pa.Table) -> pa.Table:
-        """Return the columns of `RANGE_SCHEMA`, in the order of `facts`."""
-        n_days, mean_spend = numbers(facts, "n_purchase_days"), significant(numbers(facts, "mean_spend_per_day"))
-        history = (n_days - 1, numbers(facts, "activity_days"), numbers(facts, "tenure_days") - 1)
-        lower, upper = np.empty(len(n_days)), np.empty(len(n_days))
-        for part in self.models.clock.parts(day_number(self.as_of), *history):
-            rows = part.rows
-            found = lifetime_value_interval(
-                self.models.purchases,
-                self.models.spend,
-                part.frequency,
-                part.recency,
-                part.age,
-                n_days[rows],
-                mean_spend[rows],
-                float(part.times(self.horizon_days)),
-                0.0,
-            )
-            lower[rows], upper[rows] = found.lower, found.upper
-        columns = {"customer_id": facts.column("customer_id"), "spend_lower": lower, "spend_upper": upper}
-        return pa.table(columns).cast(RANGE_SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -123,11 +89,14 @@ def forecast(
     with staged(settings, describe, today, progress) as job:
         require_history(job.engine, as_of, horizon_days)
         with job.clock.stage("clean", "orders and refunds"):
-            build_tables(job, as_of)
+            plan(job, as_of)
+        past = look_back(job, as_of, horizon_days)
+        with job.clock.stage("clean", "orders and refunds"):
+            build_tables(job, as_of, horizon_days)
         with job.clock.stage("facts", "facts about every customer"):
             build_facts(job)
         with job.clock.stage("score", "fitting models and forecasting every customer"):
-            models = fit_models(job.engine, job.settings)
+            models = fit(job, as_of, horizon_days, past)
             customers = forecast_customers(job.engine, models, job.settings, as_of, horizon_days)
         return Forecast(as_of, horizon_days, customers, models.sentences(), tuple(job.notices))
 
@@ -162,20 +131,11 @@ def staged(
 def forecast_customers(engine: Engine, models: Models, settings: Settings, as_of: dt.date, horizon_days: int) -> pa.Table:
     """Return the forecast of every customer as of the last cutoff, sorted by customer; facts must stand."""
     value_customers(engine, models, settings, as_of, horizon_days)
-    needs = ", ".join(("customer_id", *_RANGE_NEEDS))
-    engine.map_rows(
-        "spend_ranges",
-        f"select {needs} from customer_facts where {LATEST} order by n_purchase_days, tenure_days, customer_id",
-        SpendRange(models, as_of, horizon_days),
-        RANGE_SCHEMA,
-    )
     named = name_segments(cluster_figures(engine, "valued"), currency=settings.shop.currency)
     names = {"cluster_kmeans": [one.cluster for one in named], "segment": [one.name for one in named]}
     engine.write("cluster_names", pa.table(names))
     return engine.fetch(
-        "select v.customer_id, v.predicted_orders, v.predicted_spend, least(r.spend_lower, v.predicted_spend) as spend_lower, "
-        "greatest(r.spend_upper, v.predicted_spend) as spend_upper, v.churn_probability, v.p_alive, n.segment from valued as v "
-        "inner join spend_ranges as r on v.customer_id = r.customer_id "
+        f"select {', '.join(f'v.{name}' for name in FORECAST_COLUMNS[:-1])}, n.segment from valued as v "
         "left join cluster_names as n on v.cluster_kmeans = n.cluster_kmeans order by v.customer_id"
     )
 

@@ -83,7 +83,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 
 
 def outlook_tables(engine: Engine, models: Models, as_of: dt.date, horizon_days: int, seed: int) -> dict[str, pa.Table]:
-    """Return the tables of SCHEMAS.
+    """Return the tables of SCHEMAS; customers must be valued, in `customer_values`.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def outlook_tables(engine: Engine, models: Models, as_of: dt.date, horizon_days:
     horizon_days : int, days
         The model is held against at most this many last days, and at most a third of the history.
     """
-    found = _forecasts(engine, models, as_of, seed) | _fit(engine, models, as_of, horizon_days)
+    found = _forecasts(engine, models, as_of, horizon_days, seed) | _fit(engine, models, as_of, horizon_days)
     return {name: _table(name, found.get(name, ())) for name in SCHEMAS}
 
 
@@ -119,8 +119,12 @@ def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 # --- what is expected -------------------------------------------------------------------------------------------------
 
 
-def _forecasts(engine: Engine, models: Models, as_of: dt.date, seed: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of `forecast` and `cohort_forecast`."""
+def _forecasts(engine: Engine, models: Models, as_of: dt.date, horizon_days: int, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of `forecast` and `cohort_forecast`.
+
+    Purchase and spend models say how what is expected falls on weeks, months and years; how much it is follows the predictions of the
+    customers, cohort by cohort, over the horizon.
+    """
     engine.create_view("valued_histories", feature_text("valued_histories"))
     shared = engine.fetch("select * from valued_histories order by frequency, recency_days, age_days")
     engine.create_view("cohorts", feature_text("cohorts"))
@@ -142,8 +146,10 @@ def _forecasts(engine: Engine, models: Models, as_of: dt.date, seed: int) -> dic
     def total_up_to(ends: Sequence[int]) -> TotalForecast:
         return add_up([forecast_totals(models.purchases, models.spend, one, part.times(ends), seed=seed) for part, one in parts])
 
+    factors = _factors(engine, place, total_up_to([horizon_days]))
+
     months, weeks = month_ends(as_of), [as_of + dt.timedelta(days=WEEK * week) for week in range(1, N_WEEKS + 1)]
-    by_month, by_week = (total_up_to([(end - as_of).days for end in ends]) for ends in (months, weeks))
+    by_month, by_week = (total_up_to([(end - as_of).days for end in ends]).scaled(*factors) for ends in (months, weeks))
     periods = _periods(as_of, months, is_whole_first=as_of.day == 1)
     rows = [{"period": "month", **when, **figures} for when, figures in zip(periods, _figures(by_month.in_all())[0], strict=True)]
     rows += [
@@ -154,7 +160,8 @@ def _forecasts(engine: Engine, models: Models, as_of: dt.date, seed: int) -> dic
     for part, one in parts:
         left = part.times(np.maximum(FIRST_YEAR_DAYS - 1 - age[part.rows], 0.0))
         rest += forecast_each(models.purchases, models.spend, one, left)[1]
-    years = _figures(total_up_to([FIRST_YEAR_DAYS]))
+    rest *= factors[1]
+    years = _figures(total_up_to([FIRST_YEAR_DAYS]).scaled(*factors))
     by_cohort = [
         row | {"first_year_expected": float(left)} | year[0] for row, left, year in zip(cohorts, rest, years, strict=True)
     ]
@@ -164,6 +171,22 @@ def _forecasts(engine: Engine, models: Models, as_of: dt.date, seed: int) -> dic
         for when, figures in zip(periods, group, strict=True)
     ]
     return {"forecast": rows, "cohort_forecast": by_cohort, "cohort_months": cohort_months}
+
+
+def _factors(engine: Engine, place: Mapping[dt.date, int], own: TotalForecast) -> tuple[Array, Array]:
+    """Return by what the purchase days and the revenue of each cohort are multiplied, so that they are the sums over its customers.
+
+    Parameters
+    ----------
+    own : what purchase and spend models expect of every cohort over the horizon
+    """
+    engine.create_view("cohort_values", feature_text("cohort_values"))
+    published = np.zeros((2, len(place)))
+    for row in engine.fetch("select cohort, days, spend from cohort_values").to_pylist():
+        published[:, place[row["cohort"]]] = row["days"], row["spend"]
+    models = np.stack([own.orders[:, 0], own.revenue[:, 0]])
+    days, revenue = np.divide(published, models, out=np.ones_like(models), where=models > 0)
+    return days, revenue
 
 
 def _periods(as_of: dt.date, ends: Sequence[dt.date], *, is_whole_first: bool) -> list[dict[str, Any]]:

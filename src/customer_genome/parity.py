@@ -22,8 +22,10 @@ import pyarrow.compute as pc
 from customer_genome.contracts import INPUT_TABLES, SourceTable
 from customer_genome.errors import ContractError
 from customer_genome.features.labels import build_labels
+from customer_genome.features.past import cutoff_table
 from customer_genome.features.table import category_key_of
 from customer_genome.genome import Genome
+from customer_genome.models.candidates import Past
 from customer_genome.pipeline import (
     Clock,
     Job,
@@ -32,13 +34,14 @@ from customer_genome.pipeline import (
     build_facts,
     conclude,
     longest_horizon,
+    look_back,
     predict,
     silent,
     stage_sources,
     with_currency,
 )
 from customer_genome.settings import Settings
-from customer_genome.warehouse.build import build_marts, build_refund_effect
+from customer_genome.warehouse.build import build_marts_of_cutoffs, build_orders, build_refund_effect
 from customer_genome.warehouse.engine import Engine, quoted
 from customer_genome.workspace import Workspace
 
@@ -69,6 +72,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
     "customer_categories": ("as_of", "customer_id", "category"),
     "category_wide": ("as_of", "customer_id"),
     "customer_facts": ("customer_id", "as_of"),
+    "lately": ("as_of", "customer_id"),
     "labels": ("as_of", "customer_id"),
 }
 """Facts as of the cutoffs, theme by theme and together."""
@@ -188,10 +192,11 @@ class _Side:
     as_of: dt.date
     horizon_days: int
     categories: tuple[str, ...]
+    past: tuple[Past, ...]
 
     def predicted(self) -> Predicted:
         """Fit the models and score every customer."""
-        return predict(self.job, self.as_of, self.horizon_days, refit=True)
+        return predict(self.job, self.as_of, self.horizon_days, refit=True, past=self.past)
 
     def publish(self, predicted: Predicted) -> Genome:
         """Publish to the workspace of the job, which closes the engine; return what was published."""
@@ -225,7 +230,7 @@ def prove_parity(
         False stops at facts and labels: no models, nothing published.
     """
     day, place = today or dt.date.today(), folder or settings.workspace
-    a, b = (_built(engine, sources, settings, as_ofs, day, place, progress) for engine in (engine_a, engine_b))
+    a, b = (_built(engine, sources, settings, as_ofs, day, place, progress, scores=scores) for engine in (engine_a, engine_b))
     tables = tables_of(sources)
     if not scores:
         return compare(engine_a, engine_b, tables)
@@ -268,6 +273,8 @@ def _built(
     today: dt.date,
     folder: Path,
     progress: Progress,
+    *,
+    scores: bool,
 ) -> _Side:
     """Build everything up to facts and labels on one engine, by the steps of a run."""
     place = Workspace(folder / engine.name)
@@ -279,13 +286,15 @@ def _built(
         job = with_currency(job)
         days = as_ofs or _usual_cutoffs(engine)
         horizon_days = settings.prediction.horizon_days or longest_horizon(engine, max(days))
-        horizons = pa.array([horizon_days] * len(days), pa.int32())
-        build_marts(engine, pa.table({"as_of": pa.array(days, pa.date32()), "horizon_days": horizons}), settings.cleaning)
+        build_orders(engine)
+    past = look_back(job, max(days), horizon_days) if scores else ()
+    with job.clock.stage("clean", "orders and refunds"):
+        build_marts_of_cutoffs(engine, cutoff_table(days, horizon_days), settings.cleaning)
         build_refund_effect(engine)
     with job.clock.stage("facts", "facts about every customer"):
         categories = build_facts(job)
         build_labels(engine, nets_refunds=settings.cleaning.refunds == "net")
-    return _Side(job, max(days), horizon_days, categories)
+    return _Side(job, max(days), horizon_days, categories, past)
 
 
 def _usual_cutoffs(engine: Engine) -> list[dt.date]:

@@ -14,21 +14,22 @@ import datetime as dt
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pyarrow as pa
-
+from customer_genome.champions import build_known_facts, remember, train
 from customer_genome.contracts import SourceTable
 from customer_genome.customer_level import TABLE as TOTALS
 from customer_genome.customer_level import LevelRun, run_on_totals
 from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
+from customer_genome.features.past import cutoff_table
 from customer_genome.features.standing import keep_standing, keep_whole, recipe_of_lines, remember_line_facts
 from customer_genome.features.table import build_features, category_key_of
-from customer_genome.fitting import Models, fit_models, load_champions, make_champions, store_models
+from customer_genome.fitting import Models, clusters_before, fit_models, load_champions, make_champions, store_models
+from customer_genome.models.candidates import Past
 from customer_genome.outlook import outlook_tables
 from customer_genome.publishing import RunResult as RunResult
 from customer_genome.publishing import manifest_of, publish_version, totals_of
@@ -173,10 +174,13 @@ def finish(job: Job, as_of: dt.date | None, *, refit: bool) -> RunResult:
     clock = job.clock
     with clock.stage("clean", "orders and refunds"):
         job = with_currency(job)
-        cutoff, horizon_days = build_tables(job, as_of)
+        cutoff, horizon_days = plan(job, as_of)
+    past = look_back(job, cutoff, horizon_days) if refit else ()
+    with clock.stage("clean", "orders and refunds"):
+        build_tables(job, cutoff, horizon_days)
     with clock.stage("facts", "facts about every customer"):
         categories = build_facts(job)
-    predicted = predict(job, cutoff, horizon_days, refit=refit)
+    predicted = predict(job, cutoff, horizon_days, refit=refit, past=past)
     return conclude(job, cutoff, horizon_days, categories, predicted)
 
 
@@ -189,10 +193,15 @@ class Predicted:
     decided: Decided
 
 
-def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool) -> Predicted:
-    """Fit or load the models, and build `predictions`: value, risk and next action of every customer."""
+def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool, past: Sequence[Past] = ()) -> Predicted:
+    """Fit or load the models, and build `predictions`: value, risk and next action of every customer.
+
+    Parameters
+    ----------
+    past : from `look_back`; earlier cutoffs that the champion forecast learns from
+    """
     with job.clock.stage("score", "fitting models and scoring every customer" if refit else "scoring every customer"):
-        models, versions = fit_or_load(job, refit)
+        models, versions = (fit(job, cutoff, horizon_days, past), {}) if refit else load(job, horizon_days)
         value_customers(job.engine, models, job.settings, cutoff, horizon_days)
         decided = decide_customers(job.engine, models.clusters, job.settings, read_playbooks(job.settings.segments.playbooks))
         job.notices.extend(decided.notices)
@@ -233,29 +242,49 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
     return replace(result, version=version, seconds=seconds, peak_memory_mb=peak_memory_mb())
 
 
-def build_tables(job: Job, as_of: dt.date | None) -> tuple[dt.date, int]:
-    """Build the marts as of the cutoff; return the cutoff and the horizon in days."""
+def plan(job: Job, as_of: dt.date | None) -> tuple[dt.date, int]:
+    """Return the cutoff and the horizon in days, and build the orders where they do not stand yet."""
     cutoff = cutoff_of(job.engine, as_of)
     job.notices.extend(_far_cutoff(job.engine, cutoff))
-    horizon_days = job.settings.prediction.horizon_days or longest_horizon(job.engine, cutoff)
-    cutoffs = pa.table({"as_of": pa.array([cutoff], pa.date32()), "horizon_days": pa.array([horizon_days], pa.int32())})
     if not job.orders_stand:
         build_orders(job.engine)
+    return cutoff, job.settings.prediction.horizon_days or longest_horizon(job.engine, cutoff)
+
+
+def look_back(job: Job, cutoff: dt.date, horizon_days: int) -> tuple[Past, ...]:
+    """Return earlier cutoffs with what followed, for a champion forecast; orders must stand, the tables of the run come after."""
+    with job.clock.stage("facts", "facts as of earlier days, and what followed"):
+        has_discounts = "discount" in job.sources["order_lines"].mapping
+        return remember(job.engine, job.settings, cutoff, horizon_days, has_discounts=has_discounts)
+
+
+def build_tables(job: Job, cutoff: dt.date, horizon_days: int) -> None:
+    """Build the marts as of the cutoff, from orders that stand."""
     match = match_stale_returns if job.orders_stand else match_returns
-    build_marts_of_cutoffs(job.engine, cutoffs, job.settings.cleaning, match=match)
+    build_marts_of_cutoffs(job.engine, cutoff_table([cutoff], horizon_days), job.settings.cleaning, match=match)
     build_refund_effect(job.engine)
-    return cutoff, horizon_days
 
 
-def fit_or_load(job: Job, refit: bool) -> tuple[Models, dict[str, str]]:
-    """Return the models, fitted now or stored before, and the versions of stored ones by kind (none yet for fitted ones)."""
-    if refit:
-        return fit_models(job.engine, job.settings), {}
+def fit(job: Job, cutoff: dt.date, horizon_days: int, past: Sequence[Past]) -> Models:
+    """Return models fitted now, with the champion forecast chosen among them."""
+    models = fit_models(job.engine, job.settings, clusters_before(job.workspace.models))
+    champion = train(job.engine, models, job.settings, cutoff, horizon_days, past)
+    return replace(models, champion=champion, champion_days=horizon_days)
+
+
+def load(job: Job, horizon_days: int) -> tuple[Models, dict[str, str]]:
+    """Return the models that were stored before, and their versions by kind."""
     models, versions = load_champions(job.workspace.models)
     listed = ", ".join(f"{kind} {version}" for kind, version in versions.items())
     job.notices.append(
         f"Scored with the stored models: {listed}. `genome run` and `genome refresh --refit` fit them to these data."
     )
+    if not models.champion_for(horizon_days):
+        looks = f"looks {models.champion_days} days ahead" if models.champion else "is not there"
+        job.notices.append(
+            f"These predictions look {horizon_days} days ahead and the stored champion forecast {looks}: chances and spend are those of the "
+            "purchase and spend models alone until `genome run` or `genome refresh --refit` trains it anew."
+        )
     return models, versions
 
 
@@ -415,6 +444,7 @@ def build_facts(job: Job) -> tuple[str, ...]:
         store=keep_standing(engine, recipe) if job.orders_stand else keep_whole(engine),
     )
     remember_line_facts(engine, recipe)
+    build_known_facts(engine)
     if key is None:
         job.notices.append("Neither category nor description: shares per category are left out.")
     check_customer_facts(engine)

@@ -16,6 +16,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import numpy as np
 from customer_genome.errors import RegistryError, did_you_mean
 from customer_genome.workspace import sha256_of, sync_folder, write_atomically
 
-_LIBRARIES = ("numpy", "scipy", "scikit-learn")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm")
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,20 @@ def save_model(models: Path, kind: str, arrays: Mapping[str, np.ndarray], card: 
     temporary.mkdir()
     plain: dict[str, Any] = {name: np.asarray(values) for name, values in arrays.items()}
     np.savez(temporary / "arrays.npz", allow_pickle=False, **plain)
-    libraries = {name: library_version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
+    libraries = {name: installed_version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
     full_card = {"kind": kind, "version": version, **card, "libraries": libraries, "sha256": sha256_of(temporary / "arrays.npz")}
     write_atomically(temporary / "card.json", json.dumps(full_card, indent=1, default=str) + "\n")
     os.rename(temporary, root / version)
     sync_folder(root)
     return version
+
+
+def installed_version(library: str) -> str:
+    """Return the version of a library as it is installed here, empty where it is not."""
+    try:
+        return library_version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 def load_model(models: Path, kind: str, version_or_alias: str = "champion") -> StoredModel:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from customer_genome.champions import LATEST as LATEST
+from customer_genome.champions import facts_of, own_forecaster, require_trained_facts
 from customer_genome.decisions.playbooks import Playbook, assign, parse_playbooks
 from customer_genome.decisions.priority import (
     CLV_PERCENTS,
@@ -28,20 +30,20 @@ from customer_genome.decisions.priority import (
 )
 from customer_genome.decisions.segment_names import SegmentName, name_segments, segment_column
 from customer_genome.fitting import Models, cluster_features, numbers
-from customer_genome.models.active_future import Horizons
-from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters
-from customer_genome.models.parameter_points import parameter_points
-from customer_genome.models.season import Part, day_number
+from customer_genome.models.agreement import agreed
+from customer_genome.models.candidates import Known
+from customer_genome.models.candidates.champion import Champion
+from customer_genome.models.clusters import Clusters
+from customer_genome.models.own_forecast import CLV_DAYS as CLV_DAYS
+from customer_genome.models.own_forecast import NEEDS as OWN_NEEDS
+from customer_genome.models.own_forecast import OwnForecaster
 from customer_genome.models.segments import rfm_scores, significant
-from customer_genome.models.value_forecast import ValueForecast
-from customer_genome.models.value_path import next_order
 from customer_genome.settings import Settings
 from customer_genome.summaries import cluster_figures, known_columns, playbook_figures, side_tables
 from customer_genome.warehouse.engine import Engine, quoted
 from customer_genome.warehouse.quantiles import Quantile, values_at
 
 Array = npt.NDArray[np.float64]
-CLV_DAYS = 180
 DAYS_OF_MEAN_ORDERS_PER_DAY = 5.0
 """How many average purchase days a customer's own orders per day are shrunken with."""
 HISTORY_COLUMNS = (
@@ -61,6 +63,8 @@ VALUE_SCHEMA = pa.schema(
         ("p_alive", pa.float64()),
         ("predicted_orders", pa.float64()),
         ("predicted_spend", pa.float64()),
+        ("spend_lower", pa.float64()),
+        ("spend_upper", pa.float64()),
         ("clv_180d", pa.float64()),
         ("clv_lower", pa.float64()),
         ("clv_upper", pa.float64()),
@@ -73,12 +77,16 @@ VALUE_SCHEMA = pa.schema(
         ("monetary_score", pa.int64()),
         ("rfm_segment", pa.string()),
         ("cluster_kmeans", pa.int64()),
+        ("cluster_hierarchical", pa.int64()),
+        ("cluster_gmm", pa.int64()),
         ("churn_band", pa.string()),
         ("confidence_score", pa.float64()),
         ("expected_value_loss", pa.float64()),
     ]
 )
-"""What `Valuation` makes of a customer's facts."""
+"""What is published of what `Valuation` makes of a customer's facts."""
+VALUED_SCHEMA = VALUE_SCHEMA.append(pa.field("predicted_days", pa.float64()))
+"""What `Valuation` makes of a customer's facts; purchase days are added up by the outlook."""
 DECISION_SCHEMA = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -107,8 +115,6 @@ SCORE_COLUMNS = (
     *(name for name in DECISION_SCHEMA.names if name not in ("customer_id", "clv_band", "matching")),
 )
 """Every prediction and decision, in the order in which it is published."""
-_FORECASTS = ("p_alive", "days", "some", "next", "next_lower", "next_upper", "clv", "clv_lower", "clv_upper")
-LATEST = "as_of = (select max(as_of) from cutoffs)"
 
 
 @dataclass(frozen=True)
@@ -156,100 +162,70 @@ class Valuation:
 
     Attributes
     ----------
-    horizon_days : int, days
-        Of risk, orders and spend; customer value is always over 180 days.
-    as_of : date
-        The exclusive cutoff of the facts.
+    own : what purchase and spend models say, over the horizon and of customer value, which is always over 180 days
+    champion : forecasts chance and spend over the horizon from the facts and the own forecast; None: the own one is published
     """
 
     models: Models
     population: Population
-    as_of: dt.date
-    horizon_days: int
-    annual_discount: float
+    own: OwnForecaster
+    champion: Champion | None
     margin: float
     churn_cuts: tuple[float, float]
-    _known_parts: dict[int, ValueForecast] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, engine: Engine, models: Models, settings: Settings, as_of: dt.date, horizon_days: int) -> Self:
         """Return the valuation of all customers of `customer_facts` as of the last cutoff."""
-        return cls(
-            models,
-            Population.of(engine),
-            as_of,
-            horizon_days,
-            settings.prediction.annual_discount,
-            settings.prediction.margin,
-            _two(settings.segments.churn_bands),
-        )
+        own = own_forecaster(models, settings, as_of, horizon_days, with_value=True)
+        champion = models.champion_for(horizon_days)
+        return cls(models, Population.of(engine), own, champion, settings.prediction.margin, _two(settings.segments.churn_bands))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the facts that a row has to bring, beside the customer."""
+        learned = self.champion.features if self.champion else ()
+        return tuple(dict.fromkeys((*HISTORY_COLUMNS, *self.models.clusters.features, *learned)))
 
     def __call__(self, facts: pa.Table) -> pa.Table:
-        """Return the columns of `VALUE_SCHEMA` for any part of the customers, in the order of `facts`."""
+        """Return the columns of `VALUED_SCHEMA` for any part of the customers, in the order of `facts`."""
         columns = {"customer_id": facts.column("customer_id"), **self._value(facts), **self._rfm(facts)}
-        columns["cluster_kmeans"] = self.models.clusters.predict(cluster_features(facts), CLUSTER_FEATURES)
+        features = self.models.clusters.features
+        columns |= self.models.clusters.assign(cluster_features(facts, features), features)
         clv, risk = columns["clv_180d"], columns["churn_probability"]
         columns |= {
             "churn_band": churn_band(risk, self.churn_cuts),
             "confidence_score": confidence_score(risk),
             "expected_value_loss": expected_value_loss(clv, risk),
         }
-        return pa.table(columns).select(VALUE_SCHEMA.names).cast(VALUE_SCHEMA)
+        return pa.table(columns).select(VALUED_SCHEMA.names).cast(VALUED_SCHEMA)
 
     def _value(self, facts: pa.Table) -> dict[str, Any]:
         """Return what each customer will do and is worth; purchase days are turned into orders at the customer's own rate."""
-        spend = self.models.spend
-        n_days, n_orders = numbers(facts, "n_purchase_days"), numbers(facts, "n_orders")
-        mean_spend = significant(numbers(facts, "mean_spend_per_day"))
-        history = (n_days - 1, numbers(facts, "activity_days"), numbers(facts, "tenure_days") - 1)
-        found = {name: np.empty(len(n_days)) for name in _FORECASTS}
-        for part in self.models.clock.parts(day_number(self.as_of), *history):
-            for name, values in self._forecast(part, n_days[part.rows], mean_spend[part.rows]).items():
-                found[name][part.rows] = values
-        days = found["days"]
-        prior = DAYS_OF_MEAN_ORDERS_PER_DAY
+        known = facts_of(facts, tuple(dict.fromkeys((*OWN_NEEDS, *(self.champion.features if self.champion else ())))))
+        own, horizon_days = self.own(known), self.own.horizon_days
+        expected = own.expected()
+        if self.champion:
+            expected = self.champion.forecast(Known(self.own.as_of, horizon_days, known, expected))
+        value = agreed(own, expected, horizon_days, self.margin)
+        soonest, middle, latest = self.own.days_until_order(known, value.chance, own.chance)
+        n_days, n_orders, prior = known["n_purchase_days"], numbers(facts, "n_orders"), DAYS_OF_MEAN_ORDERS_PER_DAY
         own_orders_per_day = (n_orders + prior * self.population.orders_per_day) / (n_days + prior)
         return {
-            "horizon_days": pa.array(np.full(len(days), self.horizon_days), pa.int32()),
-            "p_alive": found["p_alive"],
-            "predicted_orders": days * own_orders_per_day,
-            "predicted_spend": days * spend.expected_spend(n_days, mean_spend),
-            "clv_180d": found["clv"],
-            "clv_lower": found["clv_lower"],
-            "clv_upper": found["clv_upper"],
-            "churn_probability": 1 - found["some"],
-            "next_order_on": _next_order(found["next"], self.as_of),
-            "next_order_lower": _next_order(found["next_lower"], self.as_of),
-            "next_order_upper": _next_order(found["next_upper"], self.as_of),
+            "horizon_days": pa.array(np.full(len(n_days), horizon_days), pa.int32()),
+            "p_alive": value.p_alive,
+            "predicted_orders": value.days * own_orders_per_day,
+            "predicted_days": value.days,
+            "predicted_spend": value.spend,
+            "spend_lower": value.lower,
+            "spend_upper": value.upper,
+            "clv_180d": value.clv,
+            "clv_lower": value.clv_lower,
+            "clv_upper": value.clv_upper,
+            "churn_probability": 1 - value.chance,
+            "next_order_on": _next_order(middle, self.own.as_of),
+            "next_order_lower": _next_order(soonest, self.own.as_of),
+            "next_order_upper": _next_order(latest, self.own.as_of),
         }
-
-    def _forecast(self, part: Part, n_days: Array, mean_spend: Array) -> dict[str, Array]:
-        """Return what customers who share one clock will do, by the names of `_FORECASTS`; the models see times on that clock."""
-        purchases, history = self.models.purchases, (part.frequency, part.recency, part.age)
-        horizon, clv_horizon = (float(time) for time in part.times([self.horizon_days, CLV_DAYS]))
-        value = self._value_forecast(part.code, clv_horizon).of(*history, n_days, mean_spend)
-        when = next_order(purchases, *history)
-        return {
-            "p_alive": purchases.probability_alive(*history),
-            "days": purchases.expected_orders(*history, horizon),
-            "some": purchases.probability_of_order(*history, horizon),
-            "next": part.days(when.middle),
-            "next_lower": part.days(when.lower),
-            "next_upper": part.days(when.upper),
-            "clv": value.value[:, 0],
-            "clv_lower": value.lower[:, 0],
-            "clv_upper": value.upper[:, 0],
-        }
-
-    def _value_forecast(self, code: int, clv_horizon: float) -> ValueForecast:
-        """Return what forecasts value in a part of the customers; its tables are kept for the batches to come."""
-        if code not in self._known_parts:
-            horizons = Horizons.of([clv_horizon], self.annual_discount, CLV_DAYS / clv_horizon)
-            points = parameter_points(self.models.purchases, self.models.spend)
-            self._known_parts[code] = ValueForecast(
-                self.models.purchases, self.models.spend, horizons, self.margin, points=points
-            )
-        return self._known_parts[code]
 
     def _rfm(self, facts: pa.Table) -> dict[str, Any]:
         """Return RFM scores and segment names."""
@@ -266,15 +242,19 @@ class Valuation:
 def value_customers(engine: Engine, models: Models, settings: Settings, as_of: dt.date, horizon_days: int) -> None:
     """Make `valued`: the facts of every customer as of the last cutoff, with the columns of `VALUE_SCHEMA`.
 
-    Rows with equal histories stand together, so that a batch computes what they share once.
+    Rows with equal histories stand together, so that a batch computes what they share once. A champion needs `known_facts`.
     """
     valuation = Valuation.of(engine, models, settings, as_of, horizon_days)
-    columns = ", ".join(dict.fromkeys(("customer_id", *HISTORY_COLUMNS, *CLUSTER_FEATURES)))
+    source = "customer_facts"
+    if valuation.champion:
+        source = "known_facts"
+        require_trained_facts(engine.fetch("select * from known_facts limit 0").column_names, valuation.champion)
     engine.map_rows(
         "customer_values",
-        f"select {columns} from customer_facts where {LATEST} order by n_purchase_days, tenure_days, customer_id",
+        f"select {', '.join(('customer_id', *map(quoted, valuation.needs)))} from {source} where {LATEST} "
+        "order by n_purchase_days, tenure_days, customer_id",
         valuation,
-        VALUE_SCHEMA,
+        VALUED_SCHEMA,
     )
     values = ", ".join(f"v.{name}" for name in VALUE_SCHEMA.names if name != "customer_id")
     engine.create_table(
@@ -399,9 +379,9 @@ def _two(cuts: tuple[float, ...]) -> tuple[float, float]:
     return (low, high)
 
 
-def _next_order(days: Array, as_of: dt.date) -> pa.Array:
-    """Return the day after so many days, empty where it is not within ten years."""
+def _next_order(days: Array, as_of: int) -> pa.Array:
+    """Return the day after so many days, empty where it is not within ten years; the cutoff in days since 1970-01-01."""
     within = np.isfinite(days) & (days <= 3650)
-    start = np.datetime64(as_of - dt.timedelta(days=1), "D")
+    start = np.datetime64(as_of - 1, "D")
     dates = start + np.ceil(np.where(within, days, 0)).astype("timedelta64[D]")
     return pa.array(dates, mask=~within)

@@ -318,6 +318,16 @@ class PurchaseModel(ABC):
             days[reachable] = once_per_distinct(self._days_until_chance, x, age, probability / alive[reachable])
         return days
 
+    def days_until_order_if_active(self, frequency: Array, age_days: Array, chance: Array) -> Array:
+        """Return the days after which an active customer has bought again with each chance, computed once per distinct row.
+
+        Parameters
+        ----------
+        chance : array, shape (n_customers,), between 0 and 1, exclusive
+        """
+        require_fitted(self._report, self.name)
+        return once_per_distinct(self._days_until_chance, frequency, age_days, chance)
+
     def simulate_orders(
         self,
         frequency: npt.ArrayLike,

@@ -126,6 +126,17 @@ class TotalForecast:
             revenue_sd=np.sqrt((self.revenue_sd**2).sum(axis=0, keepdims=True)),
         )
 
+    def scaled(self, orders: Array, revenue: Array) -> TotalForecast:
+        """Return the forecast with the expectations and ranges of every group multiplied, by factors of shape (n_groups,)."""
+        days, money = orders[:, None], revenue[:, None]
+        return replace(
+            self,
+            orders=self.orders * days,
+            revenue=self.revenue * money,
+            orders_sd=self.orders_sd * days,
+            revenue_sd=self.revenue_sd * money,
+        )
+
     def orders_interval(self) -> tuple[Array, Array]:
         """Return the ends of the interval of purchase days."""
         return _ends(self.orders, self.orders_sd, self.orders_unsure, self.level)
