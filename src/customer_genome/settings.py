@@ -91,6 +91,19 @@ class SegmentSettings:
 
 
 @dataclass(frozen=True)
+class RecommendSettings:
+    """What is recommended and how much is tried for it. An empty `item` chooses by the data. See docs/recommendations.md."""
+
+    enabled: bool = True
+    item: str = ""
+    top: int = 10
+    effort: Literal["light", "full"] = "light"
+    exclude: tuple[str, ...] = ()
+    sold_within_days: int = 90
+    most_customers: int = 100_000
+
+
+@dataclass(frozen=True)
 class EngineSettings:
     """Where SQL runs and how much of the machine it may use. Empty memory limit: half of the machine. See docs/spark.md."""
 
@@ -122,6 +135,7 @@ class Settings:
     features: FeatureSettings = field(default_factory=FeatureSettings)
     prediction: PredictionSettings = field(default_factory=PredictionSettings)
     segments: SegmentSettings = field(default_factory=SegmentSettings)
+    recommend: RecommendSettings = field(default_factory=RecommendSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)
 
@@ -132,6 +146,7 @@ _SECTIONS: Mapping[str, type] = {
     "features": FeatureSettings,
     "prediction": PredictionSettings,
     "segments": SegmentSettings,
+    "recommend": RecommendSettings,
     "engine": EngineSettings,
     "publish": PublishSettings,
 }
@@ -313,6 +328,10 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(
             f"[segments] clv_bands = {list(segments.clv_bands)}: wanted two rising amounts, or none to choose by the data"
         )
+    recommend = settings.recommend
+    for name, least in (("top", 1), ("sold_within_days", 1), ("most_customers", 1)):
+        if getattr(recommend, name) < least:
+            faults.append(f"[recommend] {name} = {getattr(recommend, name)}: wanted {least} or more")
     if settings.publish.keep_versions < 1:
         faults.append(f"[publish] keep_versions = {settings.publish.keep_versions}: wanted 1 or more")
     if settings.engine.memory_limit and not re.fullmatch(r"\d+(\.\d+)?\s*(MB|GB|MiB|GiB)", settings.engine.memory_limit):
