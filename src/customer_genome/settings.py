@@ -82,9 +82,11 @@ class PredictionSettings:
 
 @dataclass(frozen=True)
 class SegmentSettings:
-    """`k = 0` lets the data choose the number of clusters."""
+    """`k = 0` lets the data choose the number of clusters; without `features` they are found in those of docs/segments.md."""
 
     k: int = 0
+    method: Literal["kmeans", "hierarchical", "gmm"] = "kmeans"
+    features: tuple[str, ...] = ()
     playbooks: str | None = None
     churn_bands: tuple[float, ...] = (0.4, 0.7)
     clv_bands: tuple[float, ...] = ()
