@@ -50,6 +50,9 @@ _EXPORT_PREDICTIONS: Sequence[tuple[str, str]] = (
     ("churn_band", "churn_band"),
     ("confidence_score", "confidence_score"),
     ("reliability", "reliability"),
+    ("risk_basis", "risk_basis"),
+    ("risk_rank", "risk_rank"),
+    ("value_rank", "value_rank"),
     ("expected_value_loss", "expected_value_loss"),
     ("priority_segment", "priority_segment"),
     ("next_order_on", "next_order_on"),
@@ -65,6 +68,17 @@ _EXPORT_PREDICTIONS: Sequence[tuple[str, str]] = (
     ("reason_1", "reason_1"),
     ("reason_2", "reason_2"),
     ("reason_3", "reason_3"),
+)
+_NO_ORDERS = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("order_id", pa.string()),
+        ("ordered_at", pa.timestamp("us")),
+        ("ordered_on", pa.date32()),
+        ("n_lines", pa.int64()),
+        ("quantity", pa.float64()),
+        ("revenue", pa.float64()),
+    ]
 )
 
 
@@ -109,6 +123,16 @@ class Genome:
     def manifest(self) -> Mapping[str, Any]:
         """What the version is: data window, settings, ledger, models, checksums."""
         return self.snapshot.manifest
+
+    @property
+    def level(self) -> str:
+        """What the version was made from: "orders", or "customers" where one row per customer gave totals and no dates."""
+        return str(self.manifest.get("level", "orders"))
+
+    @property
+    def is_borrowed(self) -> bool:
+        """Whether risk and value were learned from other shops, so that ranks and bands hold and sizes do not."""
+        return self.manifest.get("risk_basis") == "borrowed"
 
     @property
     def currency(self) -> str:
@@ -176,7 +200,9 @@ class Genome:
         return record
 
     def orders_of(self, customer_id: str) -> pa.Table:
-        """Return a customer's orders, oldest first."""
+        """Return a customer's orders, oldest first; none where the version knows totals only."""
+        if self.level == "customers":
+            return _NO_ORDERS.empty_table()
         return self.query("select * from orders where customer_id = ? order by ordered_at, order_id", [customer_id])
 
     def backtest(self) -> dict[str, Any] | None:
@@ -206,6 +232,7 @@ class Genome:
     def export_columns(self) -> list[tuple[str, str]]:
         """Return (export name, published column) for every column this version can give."""
         published = self.query("select * from customers limit 0").column_names
+        known = self.manifest.get("columns_known", published)
         home = str(self.manifest.get("settings", {}).get("shop", {}).get("home_country", "")).lower()
         pairs = [
             ("IsUK" if name == "is_home_country" and home in UNITED_KINGDOM else name, column) for name, column in _EXPORT_NAMES
@@ -219,7 +246,7 @@ class Genome:
             if name.startswith("attribute_"):
                 short = name.removeprefix("attribute_")
                 pairs.append((name if short in taken else short, name))
-        return [(name, f'"{column}"') for name, column in pairs if column in published]
+        return [(name, f'"{column}"') for name, column in pairs if column in published and column in known]
 
     def close(self) -> None:
         """Release the file."""

@@ -169,7 +169,7 @@ def show(
     with Genome.open(workspace, version) as genome:
         record, prospect = genome.customer(customer_id), None
         try:
-            prospect = prospect_of(genome, record, months)
+            prospect = prospect_of(genome, record, months) if genome.level == "orders" else None
         except RegistryError as err:  # the models of an old version may have been pruned; what was published is still there
             typer.echo(f"No months to come: {err}", err=True)
         if as_json:

@@ -18,6 +18,7 @@ from rich.table import Table
 from customer_genome.contracts import INPUT_TABLES
 from customer_genome.errors import SettingsError
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share, span
+from customer_genome.interfaces.terminal_totals import facts_of_totals, run_lines
 
 if TYPE_CHECKING:
     from customer_genome.genome import Genome
@@ -38,6 +39,10 @@ CLASS_WORDS: Mapping[str, str] = {
     "not_merchandise": "postage, fees and other non-goods",
     "unreadable": "not a row of this file",
     "forgotten": "erased customers",
+    "bad_number": "a number that cannot be read",
+    "negative": "a total below 0",
+    "no_totals": "two of orders, spend and order value are missing",
+    "no_orders": "no order so far",
 }
 
 
@@ -112,6 +117,13 @@ def show_proposal(proposal: Proposal, target: Path) -> None:
 def show_run(result: RunResult, workspace: Path) -> None:
     """Print what a run did: the result, where every row went, what to know."""
     console = _console()
+    if result.level == "customers":
+        for line in run_lines(result):
+            console.print(line)
+        console.print()
+        console.print(ledger_table(result.ledger, result.currency))
+        _show_words_and_next(result, workspace)
+        return
     console.print(
         f"Published {result.version}: {quantity(result.customers, 'customers')} as of {day(result.as_of)}, {result.horizon_days}-day outlook"
     )
@@ -128,6 +140,12 @@ def show_run(result: RunResult, workspace: Path) -> None:
     )
     if result.lines_after_as_of:
         console.print(f"{count(result.lines_after_as_of)} kept lines lie on or after {day(result.as_of)} and are not used.")
+    _show_words_and_next(result, workspace)
+
+
+def _show_words_and_next(result: RunResult, workspace: Path) -> None:
+    """Print what to know of a run, and what to do next."""
+    console = _console()
     for sentence in (*result.notices, *result.fit):
         console.print(f"· {sentence}")
     console.print()
@@ -156,11 +174,19 @@ def show_customer(genome: Genome, record: Mapping[str, Any], prospect: Prospect 
     console = _console()
     currency, horizon = genome.currency, genome.manifest["horizon_days"]
     console.print(
-        f"Customer {record['customer_id']} · {record['segment_name']} · {record['rfm_segment']} · as of {day(record['as_of'])}"
+        " · ".join(
+            (
+                f"Customer {record['customer_id']}",
+                record["segment_name"],
+                *filter(None, [record["rfm_segment"]]),
+                f"as of {day(record['as_of'])}",
+            )
+        )
     )
     console.print()
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in _facts_of(record, currency, horizon):
+    facts = facts_of_totals(record, currency) if genome.level == "customers" else _facts_of(record, currency, horizon)
+    for name, value in facts:
         table.add_row(name, value)
     if prospect is not None:
         table.add_row("", f"80 %: {span(prospect.next_order_lower, prospect.next_order_upper)}")
@@ -173,6 +199,8 @@ def show_customer(genome: Genome, record: Mapping[str, Any], prospect: Prospect 
         console.print("Do not contact: this customer is on the suppression list.")
     console.print(f"What to do ({record['playbook']}): {record['recommended_action']}")
     console.print(f"Why: {record['playbook_reason']}")
+    if genome.level == "customers":
+        return
     orders = genome.orders_of(record["customer_id"]).slice(max(0, record["n_orders"] - 5)).to_pylist()
     console.print()
     console.print(f"Latest {len(orders)} of {quantity(record['n_orders'], 'orders')}:")

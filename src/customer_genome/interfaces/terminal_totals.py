@@ -1,0 +1,51 @@
+"""What the command line shows of customers with totals: the run in words, and one customer without dates.
+
+Comes in: results of a run on totals, or a published record. Goes out: lines of text. Nothing is computed here but wording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from customer_genome.interfaces.figures import count, day, money, quantity, share
+from customer_genome.interfaces.standing import rank_words
+
+if TYPE_CHECKING:
+    from customer_genome.publishing import RunResult
+
+UNKNOWN = "not known"
+
+
+def run_lines(result: RunResult) -> list[str]:
+    """Return the head of what a run on totals did."""
+    return [
+        f"Published {result.version}: {quantity(result.customers, 'customers')} with totals, no order lines; as of {day(result.as_of)}",
+        f"{quantity(result.orders, 'orders')}, {money(result.revenue, result.currency)} revenue in {result.seconds['total']:.1f} s",
+    ]
+
+
+def facts_of_totals(record: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
+    """Return the lines of the card of a customer known by totals."""
+
+    def said(name: str, text: str) -> str:
+        return UNKNOWN if record.get(name) is None else text
+
+    orders = said("n_orders", quantity(record["n_orders"], "orders"))
+    spent = f"{money(record['total_spend'], currency)} in {orders}, {money(record['mean_order_value'], currency)} an order"
+    rows = [
+        ("Bought so far", spent),
+        ("Last order", said("recency_days", f"{quantity(record['recency_days'], 'days')} ago")),
+        ("Different products", said("unique_products", count(record["unique_products"]))),
+    ]
+    if record.get("risk_basis") in (None, "borrowed"):
+        borrowed = " (borrowed from other shops)" if record.get("risk_basis") else ""
+        return [*rows, (f"Risk{borrowed}", rank_words(record, "risk")), (f"Value to come{borrowed}", rank_words(record, "value"))]
+    risk = said("churn_probability", f"{share(record['churn_probability'])} ({record['churn_band']})")
+    worth = said("clv_180d", f"{money(record['clv_180d'], currency)} ({record['clv_band']})")
+    return [
+        *rows,
+        ("Risk", risk),
+        ("Value over 180 days", worth),
+        ("Value at risk", money(record["expected_value_loss"], currency)),
+    ]
