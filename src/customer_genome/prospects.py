@@ -13,12 +13,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from customer_genome.errors import RegistryError
 from customer_genome.genome import Genome
+from customer_genome.models.estimator import Array
+from customer_genome.models.own_forecast import CLV_DAYS, NEEDS, OwnForecast, OwnForecaster
 from customer_genome.models.purchase_model import PurchaseModel, purchase_model_from_arrays
-from customer_genome.models.season import Clock, Part, day_number
+from customer_genome.models.season import Clock, day_number
 from customer_genome.models.spend import GammaGamma
-from customer_genome.models.value_path import month_ends, next_order, value_path
+from customer_genome.models.value_path import ValuePath, month_ends, value_path
 from customer_genome.registry import load_model
 from customer_genome.workspace import Workspace
 
@@ -93,33 +97,63 @@ def prospect_of(genome: Genome, record: Mapping[str, Any], n_months: int = N_MON
     purchases, spend, clock = _models_of(genome)
     as_of: dt.date = record["as_of"]
     wanted: Mapping[str, Any] = genome.manifest["settings"]["prediction"]
-    history = ([record["n_purchase_days"] - 1], [record["activity_days"]], [record["tenure_days"] - 1])
+    discount, margin = float(wanted["annual_discount"]), float(wanted["margin"])
+    facts = {name: np.array([record[name]], dtype=np.float64) for name in NEEDS}
+    forecaster = OwnForecaster(purchases, spend, clock, day_number(as_of), int(record["horizon_days"]), discount)
+    own = forecaster(facts)
+    history = (facts["n_purchase_days"] - 1, facts["activity_days"], facts["tenure_days"] - 1)
     part = next(iter(clock.parts(day_number(as_of), *history)))
-    known = (part.frequency, part.recency, part.age)
     ends = month_ends(as_of, n_months)
     days = [float((end - as_of).days) for end in ends]
     path = value_path(
         purchases,
         spend,
-        *known,
-        [record["n_purchase_days"]],
-        [record["mean_spend_per_day"]],
+        part.frequency,
+        part.recency,
+        part.age,
+        facts["n_purchase_days"],
+        facts["mean_spend_per_day"],
         days,
-        float(wanted["annual_discount"]),
-        float(wanted["margin"]),
+        discount,
+        margin,
         times=part.times(days),
         level=LEVEL,
     )
-    orders_a_day = _orders_a_day(purchases, part, record)
+    agreed = _as_published(path, own, record, margin)
     months = [
-        Month(
-            start, end, *(float(one[0, place]) for one in (path.orders * orders_a_day, path.revenue, path.value)),
-            *(float(one[0, place]) for one in (path.cumulative, path.lower, path.upper)),
-        )
+        Month(start, end, *(float(column[place]) for column in agreed))
         for place, (start, end) in enumerate(zip([as_of, *ends[:-1]], ends, strict=True))
-    ]  # fmt: skip
-    when = next_order(purchases, *known, level=LEVEL)
-    return Prospect(tuple(months), *(_day_of(float(part.days(one)[0]), as_of) for one in (when.lower, when.middle, when.upper)))
+    ]
+    chance = np.array([1.0 - record["churn_probability"]])
+    when = forecaster.days_until_order(facts, chance, own.chance)
+    soonest, middle, latest = (_day_of(float(one[0]), as_of) for one in when)
+    return Prospect(tuple(months), soonest, middle, latest)
+
+
+def _as_published(path: ValuePath, own: OwnForecast, record: Mapping[str, Any], margin: float) -> tuple[Array, ...]:
+    """Return orders, revenue, value, value so far and its range by month, moved to what was published of the customer.
+
+    Purchase and spend models say how it falls on the months; how much it is stands in the record. The range is moved so that
+    after the days of the published value it is the published one.
+    """
+    money = _factor(record["predicted_spend"], own.spend)
+    value, so_far = (column[0] * money for column in (path.value, path.cumulative))
+    orders = path.orders[0] * _factor(record["predicted_orders"], own.days)
+    worth = [one[0] * margin for one in (own.clv_lower, own.clv_upper)]
+    own_ends = sorted(worth)  # a margin below 0 turns the range round
+    ranges = []
+    for column, own_end, name in zip((path.lower[0], path.upper[0]), own_ends, ("clv_lower", "clv_upper"), strict=True):
+        share = record[name] / record["clv_180d"] if record["clv_180d"] else 1.0
+        by_days = np.minimum(path.ends_days / CLV_DAYS, 1.0)
+        ranges.append(column * record[name] / own_end if own_end else so_far * share * by_days)
+    lower, upper = np.minimum(ranges[0], so_far), np.maximum(ranges[1], so_far)
+    rising = np.maximum if margin >= 0 else np.minimum
+    return orders, path.revenue[0] * money, value, so_far, rising.accumulate(lower), rising.accumulate(upper)
+
+
+def _factor(published: float, own: Array) -> float:
+    """Return by what the own figure of one customer is multiplied to be the published one."""
+    return float(published) / float(own[0]) if own[0] > 0 else 1.0
 
 
 def _models_of(genome: Genome) -> tuple[PurchaseModel, GammaGamma, Clock]:
@@ -134,13 +168,6 @@ def _models_of(genome: Genome) -> tuple[PurchaseModel, GammaGamma, Clock]:
         )
     purchases, spend = (load_model(folder, kind, versions[kind]).arrays for kind in ("purchases", "spend"))
     return purchase_model_from_arrays(purchases), GammaGamma.from_arrays(spend), Clock.from_arrays(purchases)
-
-
-def _orders_a_day(purchases: PurchaseModel, part: Part, record: Mapping[str, Any]) -> float:
-    """Return the orders on a purchase day that the published forecast reckons with."""
-    horizon = part.times([float(record["horizon_days"])])[0]
-    days = float(purchases.expected_orders(part.frequency, part.recency, part.age, float(horizon))[0])
-    return float(record["predicted_orders"]) / days if days > 0 else 1.0
 
 
 def _day_of(days: float, as_of: dt.date) -> dt.date | None:
