@@ -214,7 +214,7 @@ def recency_frequency(genome: Genome, choice: Choice = EVERYBODY) -> pa.Table:
     step = next((days for days in RECENCY_STEPS if longest <= days * MOST_RECENCY_BINS), -(-longest // MOST_RECENCY_BINS))
     sql = f"""
         with classed as (
-            select (recency_days - 1) // {step} as bin, {_count_class("n_orders")} as place, total_spend, expected_value_loss
+            select (greatest(recency_days, 1) - 1) // {step} as bin, {_count_class("n_orders")} as place, total_spend, expected_value_loss
             from customers where {where}
         )
         select
@@ -362,7 +362,7 @@ def order_days(genome: Genome, customer_id: str) -> pa.Table:
 
 def _not_given_back(genome: Genome) -> str:
     """Return SQL that holds for customers whose purchases stand."""
-    return f"coalesce(return_share, 0) < {MOST_RETURNED}" if genome.manifest["refunds"]["policy"] == "drop" else "true"
+    return f"coalesce(return_share, 0) < {MOST_RETURNED}" if genome.manifest["refunds"].get("policy") == "drop" else "true"
 
 
 def _window(genome: Genome) -> tuple[Any, Any]:

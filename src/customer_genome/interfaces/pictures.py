@@ -79,6 +79,25 @@ def pictures_of(genome: Genome) -> dict[str, Picture]:
     return {name: picture(name, draw, table, columns, look) for name, draw, table, columns in drawn}
 
 
+def pictures_of_totals(genome: Genome) -> dict[str, Picture]:
+    """Return the charts that a version made from customers with totals can give; none over time, none of the size of borrowed money."""
+    look = Look("page", genome.currency, PAGE_WIDTH, int(genome.manifest["horizon_days"]))
+    known, parts = set(genome.manifest.get("columns_known", ())), overview.segments(genome)
+    per_segment = [column for column in _segment_columns(look) if "alue" not in column[0]]
+    drawn = [_drawn(charts.segment_sizes, parts, per_segment)]
+    if "total_spend" in known:
+        drawn.append(_drawn(charts.segment_spend, parts, per_segment))
+        drawn.append(_drawn(charts.concentration, overview.concentration(genome), _curve_columns()))
+    if {"n_orders", "total_spend"} <= known:
+        drawn.append(_drawn(charts.order_counts, overview.order_counts(genome), _order_columns(look)))
+    if {"n_orders", "total_spend", "recency_days"} <= known:
+        drawn.append(_drawn(charts.recency_frequency, overview.recency_frequency(genome), _recency_columns(look)))
+    places = overview.countries(genome)
+    if places.num_rows > 1 and "total_spend" in known:
+        drawn.append(_drawn(charts.revenue_by_country, places, _share_columns("country", "Country", look)))
+    return {name: picture(name, draw, table, columns, look) for name, draw, table, columns in drawn}
+
+
 def picture(name: str, draw: Draw, table: pa.Table, columns: Sequence[Column], look: Look) -> Picture:
     """Return a chart drawn for screen and phone, with its words and its table."""
     chart = draw(look)

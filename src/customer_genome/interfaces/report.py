@@ -25,6 +25,7 @@ from customer_genome.interfaces.figures import count, day, estimate, money, quan
 from customer_genome.interfaces.pictures import pictures_of
 from customer_genome.interfaces.quality_section import quality_section
 from customer_genome.interfaces.terminal import CLASS_WORDS
+from customer_genome.interfaces.totals_report import totals_page
 from customer_genome.interfaces.value_section import value_section
 from customer_genome.workspace import write_atomically
 
@@ -76,13 +77,16 @@ def render_report(genome: Genome) -> str:
         "day": day,
         "quantity": quantity,
     }
+    template = environment.get_template("report.html.j2")
+    if genome.level == "customers":
+        return template.render(**_look_of(genome), **totals_page(genome), is_totals=True)
     totals = overview.totals(genome)
     change_pictures, changed = change_section(genome)
     value_pictures, outlook = value_section(genome)
     quality_pictures, quality = quality_section(genome)
-    return environment.get_template("report.html.j2").render(
-        light=_variables(LIGHT),
-        dark=_variables(DARK),
+    return template.render(
+        **_look_of(genome),
+        is_totals=False,
         head=_head(genome, totals),
         totals=totals,
         kpis=_kpis(genome, totals),
@@ -104,11 +108,19 @@ def render_report(genome: Genome) -> str:
         horizon_days=horizon_days,
         clv_days=CLV_DAYS,
         prediction=genome.manifest["settings"]["prediction"],
-        churn_bands=genome.manifest["settings"]["segments"]["churn_bands"],
-        has_currency=bool(genome.currency),
         given_back=overview.given_back(genome),
-        money_unit=genome.currency or "the shop's currency",
     )
+
+
+def _look_of(genome: Genome) -> dict[str, Any]:
+    """Return what every page asks for: colours, units, bands."""
+    return {
+        "light": _variables(LIGHT),
+        "dark": _variables(DARK),
+        "churn_bands": genome.manifest["settings"]["segments"]["churn_bands"],
+        "has_currency": bool(genome.currency),
+        "money_unit": genome.currency or "the shop's currency",
+    }
 
 
 def _variables(palette: Palette) -> dict[str, str]:
