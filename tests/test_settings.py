@@ -65,3 +65,10 @@ def test_patterns_the_engine_knows_are_taken(pattern: str, tmp_path: Path) -> No
 def test_an_override_that_is_no_table_is_a_fault_of_settings(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="shop = 1: wanted a table"):
         merged(Settings(workspace=tmp_path), {"shop": 1})
+
+
+def test_a_catalog_table_is_no_path_and_its_database_has_a_plain_name(tmp_path):
+    raw = {"tables": {"order_lines": {"path": "spark-table:shop.order_lines"}}}
+    assert settings_from_mapping(raw, tmp_path).tables["order_lines"].path == "spark-table:shop.order_lines"
+    with pytest.raises(SettingsError, match=r"spark_database = 'a; drop table b'.*prod\.genome"):
+        settings_from_mapping({"engine": {"spark_database": "a; drop table b"}}, tmp_path)

@@ -16,6 +16,7 @@ from customer_genome.pipeline import run as run_pipeline
 from customer_genome.settings import merged, read_settings
 from customer_genome.sources.catalog import describe_run
 from customer_genome.sources.customer_level import Level
+from customer_genome.warehouse.opening import catalog_sample
 
 
 def run(
@@ -71,5 +72,10 @@ def run(
     folder = Path(workspace).expanduser().resolve()
     chosen = merged(read_settings(folder), settings or {})
     return run_pipeline(
-        chosen, lambda tmp: describe_run(data, chosen, tmp, level), as_of=as_of, today=today, progress=progress, refit=refit
+        chosen,
+        lambda tmp: describe_run(data, chosen, tmp, level, catalog_sample(chosen.engine)),
+        as_of=as_of,
+        today=today,
+        progress=progress,
+        refit=refit,
     )

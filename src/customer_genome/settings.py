@@ -278,8 +278,8 @@ def _tables(raw: Any, workspace: Path, faults: list[str]) -> dict[str, TableSett
 
 
 def _resolved(path: str | None, workspace: Path) -> str | None:
-    """Return a path relative to the workspace as absolute; names of public data and database URIs stay."""
-    if path is None or "://" in path or Path(path).is_absolute():
+    """Return a path relative to the workspace as absolute; names of public data, database URIs and catalog tables stay."""
+    if path is None or "://" in path or path.startswith("spark-table:") or Path(path).is_absolute():
         return path
     beside = workspace / path
     return str(beside) if beside.exists() or "/" in path or "." in path else path
@@ -338,6 +338,10 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(f"[publish] keep_versions = {settings.publish.keep_versions}: wanted 1 or more")
     if settings.engine.memory_limit and not re.fullmatch(r"\d+(\.\d+)?\s*(MB|GB|MiB|GiB)", settings.engine.memory_limit):
         faults.append(f"[engine] memory_limit = {settings.engine.memory_limit!r}: wanted a size such as 4GB")
+    if settings.engine.spark_database and not re.fullmatch(r"\w+(\.\w+)*", settings.engine.spark_database):
+        faults.append(
+            f"[engine] spark_database = {settings.engine.spark_database!r}: wanted a plain name such as genome or prod.genome"
+        )
     if settings.engine.threads < 0:
         faults.append(f"[engine] threads = {settings.engine.threads}: wanted 1 or more, or 0 for all")
     if any(rate <= 0 for rate in settings.shop.exchange_rates.values()):

@@ -6,21 +6,29 @@ precedence: what the command line names, then [tables.*] of genome.toml.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SourceError, did_you_mean
 from customer_genome.settings import Settings, TableSettings
 from customer_genome.sources.customer_level import Level, describe_data
 from customer_genome.sources.databases import describe_database, is_database_address
-from customer_genome.sources.files import describe_arrow, describe_file
+from customer_genome.sources.files import describe_arrow, describe_file, describe_look, look_at_arrow
 from customer_genome.sources.public import PUBLIC_DATA, describe_public, public_data
 
+CatalogSample = Callable[[str], pa.Table]
+"""Returns some rows of a table that Spark's catalog knows, with all its columns."""
+_SPARK_TABLE = "spark-table:"
 
-def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, SourceTable]:
+
+def describe_sources(
+    data: Any, settings: Settings, tmp: Path, catalog_sample: CatalogSample | None = None
+) -> Mapping[str, SourceTable]:
     """Describe every input table of a run.
 
     Parameters
@@ -30,6 +38,8 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
         [tables.order_lines].
     tmp : Path
         Folder for clean copies of files that an engine cannot read as they are.
+    catalog_sample : function of the name of a table, optional
+        How to look at `spark-table:NAME`; without it such an address is refused.
 
     Raises
     ------
@@ -55,11 +65,13 @@ def describe_sources(data: Any, settings: Settings, tmp: Path) -> Mapping[str, S
         tables["order_lines"] = replace(tables.get("order_lines", TableSettings()), path=given)
     for name, table in tables.items():
         if table.path is not None and name != "customer_totals":
-            described[name] = _described(name, table.path, table, tmp)
+            described[name] = _described(name, table.path, table, tmp, catalog_sample)
     return described
 
 
-def describe_run(data: Any, settings: Settings, tmp: Path, level: Level | None = None) -> Mapping[str, SourceTable]:
+def describe_run(
+    data: Any, settings: Settings, tmp: Path, level: Level | None = None, catalog_sample: CatalogSample | None = None
+) -> Mapping[str, SourceTable]:
     """Describe every input table of a run, which may also be given one row per customer instead of order lines.
 
     Parameters
@@ -67,6 +79,7 @@ def describe_run(data: Any, settings: Settings, tmp: Path, level: Level | None =
     data : as for `describe_sources`; None takes [tables.order_lines] or [tables.customer_totals]
     level : "orders" or "customers", optional
         What the data are; by default what their columns say.
+    catalog_sample : as for `describe_sources`
 
     Raises
     ------
@@ -84,19 +97,21 @@ def describe_run(data: Any, settings: Settings, tmp: Path, level: Level | None =
         )
     if data is None and named == ["customer_totals"]:
         data, level = paths["customer_totals"], "customers"
-    if data is None or (isinstance(data, (str, Path)) and (is_public(str(data)) or is_database_address(str(data)))):
-        return describe_sources(data, settings, tmp)
+    if data is None or (isinstance(data, (str, Path)) and _holds_order_lines(str(data))):
+        return describe_sources(data, settings, tmp, catalog_sample)
     if isinstance(data, (str, Path)):
         _refuse_near_name(str(data))
     name, described = describe_data(data, settings.tables, tmp, level)
     side = {"suppressions"} if name == "customer_totals" else None  # products and promotions say nothing about totals
-    return {name: described, **describe_side_tables(settings, tmp, only=side)}
+    return {name: described, **describe_side_tables(settings, tmp, only=side, catalog_sample=catalog_sample)}
 
 
-def describe_side_tables(settings: Settings, tmp: Path, only: Collection[str] | None = None) -> dict[str, SourceTable]:
+def describe_side_tables(
+    settings: Settings, tmp: Path, only: Collection[str] | None = None, catalog_sample: CatalogSample | None = None
+) -> dict[str, SourceTable]:
     """Describe every table of the settings beside the order lines or customers, or some of them."""
     return {
-        name: _described(name, table.path, table, tmp)
+        name: _described(name, table.path, table, tmp, catalog_sample)
         for name, table in settings.tables.items()
         if name not in ("order_lines", "customer_totals") and table.path is not None and (only is None or name in only)
     }
@@ -114,11 +129,29 @@ def _refuse_near_name(given: str) -> None:
         raise SourceError(f'"{given}" is neither a file nor a public data set.{hint} Public: {", ".join(PUBLIC_DATA)}.')
 
 
-def _described(name: str, path: str, table: TableSettings, tmp: Path) -> SourceTable:
+def _holds_order_lines(given: str) -> bool:
+    """Return whether data are of a kind that is never taken for customers with totals."""
+    return is_public(given) or is_database_address(given) or given.startswith(_SPARK_TABLE)
+
+
+def _described(name: str, path: str, table: TableSettings, tmp: Path, catalog_sample: CatalogSample | None = None) -> SourceTable:
     """Describe one table at a path or an address."""
+    if path.startswith(_SPARK_TABLE):
+        return _in_catalog(name, path.removeprefix(_SPARK_TABLE), table, catalog_sample)
     if is_database_address(path):
         return describe_database(path, name, table)
     return describe_file(path, name, table, tmp)
+
+
+def _in_catalog(name: str, table_name: str, table: TableSettings, catalog_sample: CatalogSample | None) -> SourceTable:
+    """Describe a table that Spark's catalog knows, by some of its rows; the rows themselves stay on the cluster."""
+    if catalog_sample is None:
+        raise SourceError(
+            f"{_SPARK_TABLE}{table_name} is a table of Spark's catalog, which only `genome run --engine spark` reads "
+            '(or name = "spark" under [engine] in genome.toml). Run that, or name a file.'
+        )
+    look = look_at_arrow(catalog_sample(table_name), name, f"table {table_name} of Spark's catalog")
+    return replace(describe_look(look, name, table), format="catalog", paths=(table_name,), batches=None)
 
 
 def _public(name: str, settings: Settings, tmp: Path) -> dict[str, SourceTable]:

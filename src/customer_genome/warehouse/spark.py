@@ -332,10 +332,10 @@ class SparkEngine:
 
     def _export_to_catalog(self, tables: Mapping[str, str]) -> None:
         """Replace tables of the catalog's database, one after another; other tables in it stay."""
-        self._session.sql(f"create database if not exists {quoted(self._database)}")
+        self._session.sql(f"create database if not exists {self._database}")
         for name, select in tables.items():
             rows = self._session.sql(standard(select))
-            rows.write.mode("overwrite").saveAsTable(f"{quoted(self._database)}.{quoted(name)}")
+            rows.write.mode("overwrite").saveAsTable(f"{self._database}.{name}")
 
     def _export_files(self, select: str, target: Path) -> None:
         """Write a select as Parquet files in order of its rows."""
