@@ -19,6 +19,13 @@ from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.totals import (
+    is_of_totals,
+    say_how_far_to_trust,
+    say_no_dates,
+    show_customer_figures,
+    totals_of_customer,
+)
 from customer_genome.interfaces.figures import count, day, estimate, quantity, share, span
 from customer_genome.interfaces.overview import order_days
 from customer_genome.prospects import Month, Prospect, prospect_of
@@ -40,6 +47,12 @@ def show() -> None:
         st.warning(plain(err))
         return
     _show_head(record)
+    if is_of_totals(seen):
+        say_how_far_to_trust(seen)
+        show_customer_figures(seen, record)
+        _show_action(record)
+        _show_totals(seen, record)
+        return
     _show_figures(seen, record)
     _show_action(record)
     _show_timeline(seen, record)
@@ -59,6 +72,10 @@ def _show_head(record: dict[str, Any]) -> None:
                 st.badge(f"{sign} {band} {what}", color=color)
         if record.get("is_suppressed"):
             st.badge("⊘ Must not be contacted", color="orange")
+    if record["first_order_on"] is None:
+        place = f"{plain(record['primary_country'])} · " if record["primary_country"] not in (None, "Unknown") else ""
+        st.markdown(aside(f"{place}known by totals, without dates · as of {day(record['as_of'])}"))
+        return
     where = "Customer" if record["primary_country"] in (None, "Unknown") else f"{plain(record['primary_country'])} · customer"
     st.markdown(
         aside(
@@ -213,6 +230,21 @@ def _show_facts(seen: Visit, record: dict[str, Any]) -> None:
             hide_index=True,
             height="content",
         )
+
+
+def _show_totals(seen: Visit, record: dict[str, Any]) -> None:
+    """Show what the table says of a customer, its further columns too."""
+    facts = totals_of_customer(seen, record)
+    facts += [
+        (name.removeprefix("attribute_").replace("_", " ").capitalize(), f"{value:g}" if isinstance(value, float) else str(value))
+        for name, value in record.items()
+        if name.startswith("attribute_") and value is not None
+    ]
+    st.header("What the table says", anchor=False)
+    st.dataframe(
+        pa.table({"Fact": [name for name, _ in facts], "Value": [value for _, value in facts]}), hide_index=True, height="content"
+    )
+    say_no_dates()
 
 
 def _show_orders(seen: Visit, record: dict[str, Any]) -> None:

@@ -25,12 +25,13 @@ SORTS: Mapping[str, str] = {
     "Risk": "churn_probability desc nulls last",
     "Spent": "total_spend desc nulls last",
     "Orders": "n_orders desc nulls last",
-    "Latest order": "last_order_on desc nulls last",
-    "Longest quiet": "last_order_on asc nulls last",
+    "Latest order": "recency_days asc nulls last",
+    "Longest quiet": "recency_days desc nulls last",
     "Next order": "next_order_on asc nulls last",
     "Customer id": "customer_id asc",
 }
 """What an order is called (also in the address) -> the SQL; the highest stands first, and the customer id breaks ties."""
+_MARKED_RISK = "case churn_band when 'High' then '▲ High' when 'Medium' then '◆ Medium' when 'Low' then '● Low' end"
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,23 @@ def page_of_customers(visit: Visit, request: ListRequest, page: int, rows: int =
     -------
     Arrow table
         customer_id, expected_value_loss, clv_180d, churn_probability, risk (mark and band), segment, n_orders, total_spend,
-        last_order_on, next_order_on, playbook, recommended_action.
+        last_order_on, next_order_on, playbook, recommended_action. Of customers known by totals instead: risk_rank, clv_band, value_rank and
+        recency_days, and nothing that needs a date or the size of a borrowed figure.
     """
     where, parameters = request.where()
+    if visit.genome.level == "customers":
+        return visit.genome.query(
+            f"""
+            select customer_id, {_MARKED_RISK} as risk, risk_rank, clv_band, value_rank, {request.selection.segment_sql} as segment,
+                n_orders, total_spend, recency_days, playbook, recommended_action
+            from customers where {where} order by {request.order()} limit ? offset ?
+            """,
+            [*parameters, rows, max(0, page - 1) * rows],
+        )
     return visit.genome.query(
         f"""
         select customer_id, expected_value_loss, clv_180d, churn_probability,
-            case churn_band when 'High' then '▲ High' when 'Medium' then '◆ Medium' when 'Low' then '● Low' end as risk,
+            {_MARKED_RISK} as risk,
             {request.selection.segment_sql} as segment, n_orders, total_spend, last_order_on, next_order_on, playbook,
             recommended_action
         from customers where {where} order by {request.order()} limit ? offset ?

@@ -21,6 +21,7 @@ from customer_genome.interfaces.dashboard.customer_list import (
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.totals import is_of_totals, say_how_far_to_trust, shows_sizes
 from customer_genome.interfaces.figures import count
 
 CUSTOMER = "customer"
@@ -45,6 +46,7 @@ def _show_list(seen: Visit, selection: Selection) -> None:
             f"{count(found)} of {count(seen.manifest['customers'])} customers" + (f" · filter: {plain(words)}" if words else "")
         )
     )
+    say_how_far_to_trust(seen)
     if found == 0:
         st.info("No customer fits. Shorten the search, or take a filter off in the side bar.")
         return
@@ -80,7 +82,12 @@ def _request(seen: Visit, selection: Selection) -> ListRequest:
             "Risk", ["High", "Medium", "Low"], index=None, placeholder="All", key="risk", bind="query-params", width=140
         )
         sort = st.selectbox(
-            "Order by", list(SORTS), key="sort", bind="query-params", width=200, help="Highest, latest or soonest first."
+            "Order by",
+            [name for name in SORTS if name != "Next order" or not is_of_totals(seen)],
+            key="sort",
+            bind="query-params",
+            width=200,
+            help="Highest, latest or soonest first.",
         )
     return ListRequest(selection, search or "", playbook or "", risk or "", sort)
 
@@ -115,7 +122,13 @@ def _columns(seen: Visit) -> dict[str, Any]:
             step=0.01,
             help=f"Probability of no order in {seen.horizon_days} days.",
         ),
-        "risk": text("Band", help="▲ High, ◆ Medium, ● Low."),
+        "risk": text("Band" if shows_sizes(seen) else "Risk", help="▲ High, ◆ Medium, ● Low."),
+        "risk_rank": number("Riskier than", format="percent", step=0.01, help="The share of your customers with a lower risk."),
+        "clv_band": text("Value", help="Band of value to come."),
+        "value_rank": number(
+            "Worth more than", format="percent", step=0.01, help="The share of your customers with less value to come."
+        ),
+        "recency_days": number("Quiet for, days", format="%,d", help="Days since the last order."),
         "expected_value_loss": number(f"At risk{unit}", format=money, help="Value times risk."),
         "next_order_on": date("Next order by", format="D MMM YYYY", help="An order is as likely as not by this day."),
         "playbook": text("Playbook", width=190),

@@ -134,20 +134,29 @@ def choose(visit: Visit) -> None:
                 help="The country a customer spends most in.",
             )
         orders = st.number_input("Orders, at least", 1, None, 1, key="min_orders", bind="query-params", help="Orders so far.")
-        value = st.number_input(
-            "Value over 180 days, at least",
-            0,
-            None,
-            0,
-            step=50,
-            key="min_clv",
-            bind="query-params",
-            help=f"Expected customer lifetime value{f' in {visit.genome.currency}' if visit.genome.currency else ''}.",
+        value = (
+            0
+            if not _knows_value(visit)
+            else st.number_input(
+                "Value over 180 days, at least",
+                0,
+                None,
+                0,
+                step=50,
+                key="min_clv",
+                bind="query-params",
+                help=f"Expected customer lifetime value{f' in {visit.genome.currency}' if visit.genome.currency else ''}.",
+            )
         )
         selection = Selection(method, tuple(wanted), tuple(places), int(orders), float(value))
         if not selection.is_everybody:
             st.button("Show all customers", key="clear", on_click=_clear)
     st.session_state[_SELECTION] = selection
+
+
+def _knows_value(visit: Visit) -> bool:
+    """Return whether value is known in size: not in a version made from totals whose risk was borrowed or is not known."""
+    return visit.genome.level == "orders" or visit.manifest.get("risk_basis") in ("label", "champion")
 
 
 def _clear() -> None:

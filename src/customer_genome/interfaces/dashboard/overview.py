@@ -16,6 +16,7 @@ from customer_genome.interfaces.dashboard.ledger_table import show_ledger
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.readings import ask, findings, next_steps
 from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.totals import is_of_totals, say_how_far_to_trust, say_no_dates, show_bands, shows_sizes
 from customer_genome.interfaces.figures import count, day, quantity, share
 from customer_genome.interfaces.overview import categories, countries, over_time, segments, totals
 
@@ -32,7 +33,10 @@ def show() -> None:
     if not sums["customers"]:
         st.info("No customer fits these filters. Take one off in the side bar, or show all customers.")
         return
+    say_how_far_to_trust(seen)
     _show_cards(seen, sums)
+    if not shows_sizes(seen):
+        show_bands(seen, selection)
     _show_next_steps(seen, selection)
     _show_time(seen, selection)
     _show_segments(seen, selection)
@@ -49,9 +53,10 @@ def _show_head(seen: Visit, selection: Selection, sums: dict[str, Any]) -> None:
     st.title(plain(shop or label or "Overview"), anchor=False)
     everybody = ask(seen, totals, Selection())
     last = dt.date.fromisoformat(manifest["as_of"])
+    reach = f"orders from {day(everybody['first_order_on'])} to {day(everybody['last_order_on'])}"
     st.markdown(
         aside(
-            f"As of {day(last)} · orders from {day(everybody['first_order_on'])} to {day(everybody['last_order_on'])} · "
+            f"As of {day(last)} · {'customers with totals, no dates' if is_of_totals(seen) else reach} · "
             f"{plain(seen.genome.snapshot.version)}" + (f" · source: {plain(label)}" if shop and label else "")
         )
     )
@@ -94,6 +99,8 @@ def _show_cards(seen: Visit, sums: dict[str, Any]) -> None:
         f"{sums['mean_orders']:.1f} per customer",
         "Orders so far; one order = one customer and order id.",
     )
+    if not shows_sizes(seen):
+        return
     card(
         "Average CLV",
         seen.money(sums["mean_clv"]),
@@ -128,11 +135,13 @@ def _show_next_steps(seen: Visit, selection: Selection) -> None:
         return
     for place, (column, step) in enumerate(zip(st.columns(len(steps)), steps, strict=True), start=1):
         with column.container(border=True, height="stretch"):
-            st.markdown(
-                f"**{place}. {plain(step['playbook'])}**  \n"
-                f"{quantity(step['customers'], 'customers')} · **{money_in_markdown(seen.money(step['value_at_risk'], short=True))} at risk** "
+            at_stake = (
+                f"**{money_in_markdown(seen.money(step['value_at_risk'], short=True))} at risk** "
                 f"of {money_in_markdown(seen.money(step['clv'], short=True))} expected"
+                if shows_sizes(seen)
+                else f"spent {money_in_markdown(seen.money(step['revenue'], short=True))} so far"
             )
+            st.markdown(f"**{place}. {plain(step['playbook'])}**  \n{quantity(step['customers'], 'customers')} · {at_stake}")
             first = str(step.get("do", "")).partition(". ")[0].rstrip(".")
             if first:
                 st.markdown(f"{plain(first)}.")
@@ -145,6 +154,9 @@ def _show_next_steps(seen: Visit, selection: Selection) -> None:
 
 def _show_time(seen: Visit, selection: Selection) -> None:
     """Show revenue and active customers over time."""
+    if is_of_totals(seen):
+        say_no_dates()
+        return
     periods = ask(seen, over_time, selection)
     st.header("Over time", anchor=False)
     left, right = st.columns(2, gap="large")
@@ -182,6 +194,8 @@ def _show_segment_table(seen: Visit, rows: pa.Table) -> None:
         "churn_probability": number(f"Risk, {seen.horizon_days} days", format="percent", step=0.01),
         "value_at_risk": number(f"At risk{unit}", format="%,.0f"),
     }
+    if not shows_sizes(seen):
+        shown = {name: look for name, look in shown.items() if name not in ("mean_clv", "churn_probability", "value_at_risk")}
     st.dataframe(rows.select(list(shown)), hide_index=True, height="content", column_config=shown)
     st.download_button(
         "Download (CSV)",

@@ -10,6 +10,7 @@ from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.totals import is_of_totals, say_no_dates
 from customer_genome.interfaces.figures import count, share
 from customer_genome.interfaces.value_figures import TRUST, fit_sentence, next_year, outlook
 
@@ -18,6 +19,9 @@ def show() -> None:
     """Show the page."""
     seen = visit()
     st.title("Value of all customers", anchor=False)
+    if is_of_totals(seen):
+        say_no_dates()
+        return
     tables = outlook(seen.genome)
     if not tables["forecast"].num_rows:
         st.info(f"{seen.genome.snapshot.version} was published without forecasts. Publish again and they are here:")

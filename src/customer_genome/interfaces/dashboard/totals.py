@@ -1,0 +1,141 @@
+"""What pages say of a version made from customers with totals: no dates, and risk as band and rank where it was borrowed.
+
+Comes in: a visit and sums of the chosen customers. Goes out: parts of pages. Not a page of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from customer_genome.interfaces.dashboard.filters import Selection
+from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.session import Visit
+from customer_genome.interfaces.figures import count, quantity, share
+from customer_genome.interfaces.standing import CAUTION, NO_DATES, no_risk_reason, standing
+
+
+def is_of_totals(seen: Visit) -> bool:
+    """Return whether the version was made from customers with totals."""
+    return seen.genome.level == "customers"
+
+
+def shows_sizes(seen: Visit) -> bool:
+    """Return whether risk and value are known in size: not where they were borrowed, nor where there are none."""
+    return not is_of_totals(seen) or (not seen.genome.is_borrowed and not no_risk_reason(seen.manifest))
+
+
+def say_how_far_to_trust(seen: Visit) -> None:
+    """Say once that risk and value are borrowed, or why there are none."""
+    if not is_of_totals(seen):
+        return
+    reason = no_risk_reason(seen.manifest)
+    if reason:
+        st.info(plain(reason))
+    elif seen.genome.is_borrowed:
+        st.info(plain(CAUTION))
+
+
+def say_no_dates() -> None:
+    """Say why there is nothing over time, and what would change that."""
+    st.info(f"{NO_DATES} Order lines (customer, time, money) would: `genome run orders.csv`.")
+
+
+def show_bands(seen: Visit, selection: Selection) -> None:
+    """Show how many of the chosen customers stand in the high bands, and what they spent so far."""
+    where, parameters = selection.where()
+    row = seen.genome.query(
+        "select count(*) as n, count(churn_band) as known, count(*) filter (where churn_band = 'High') as risk, "
+        "count(*) filter (where clv_band = 'High') as worth, count(*) filter (where churn_band = 'High' and clv_band = 'High') as both, "
+        f"sum(total_spend) filter (where churn_band = 'High' and clv_band = 'High') as spend from customers where {where}",
+        parameters,
+    ).to_pylist()[0]
+    if not row["known"]:
+        return
+    cards = st.grid(3, min_column_width=148, gap="small")
+    spent = money_in_markdown(seen.money(row["spend"], short=True))
+    for label, value, note, meaning in (
+        (
+            "High risk",
+            count(row["risk"]),
+            f"{share(row['risk'] / row['n'])} of customers",
+            "Customers in the highest band of risk.",
+        ),
+        (
+            "High value",
+            count(row["worth"]),
+            f"{share(row['worth'] / row['n'])} of customers",
+            "Customers in the highest band of value to come.",
+        ),
+        ("High value, high risk", count(row["both"]), f"spent {spent} so far", "Whom to speak to first."),
+    ):
+        cards.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch", help=meaning)
+
+
+def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
+    """Show the figures of one customer known by totals: what they did, and where they stand in risk and value."""
+    cards = st.grid(3, min_column_width=160, gap="small")
+
+    def card(label: str, value: str, note: str, meaning: str) -> None:
+        cards.metric(
+            label, money_in_markdown(value), money_in_markdown(note), delta_color="off", delta_arrow="off",
+            border=True, height="stretch", help=meaning,
+        )  # fmt: skip
+
+    card(
+        "Spent so far",
+        seen.money(record["total_spend"], short=True),
+        f"{quantity(record['n_orders'], 'orders')}, {seen.money(record['mean_order_value'], short=True)} each",
+        "The totals of the table, and the average order.",
+    )
+    card("Last order", quantity(record["recency_days"], "days"), "ago", "Days of silence, as the table says.")
+    card(
+        "Different products",
+        count(record["unique_products"]),
+        f"{count(record['total_quantity'])} pieces",
+        "The totals of the table.",
+    )
+    for label, band, rank, marks, meaning in (
+        ("Risk", "churn_band", "risk_rank", RISK_MARKS, "Band of risk, and how many of your customers stand lower."),
+        (
+            "Value to come",
+            "clv_band",
+            "value_rank",
+            VALUE_MARKS,
+            "Band of value over 180 days, and how many of your customers stand lower.",
+        ),
+    ):
+        if record[band] is None:
+            card(label, "Not known", "the table lacks what it needs", meaning)
+            continue
+        note = "" if record[rank] is None else standing(record[rank])
+        card(label, f"{marks[record[band]][0]} {record[band]}", note, meaning)
+    basis = record.get("risk_basis")
+    if basis:
+        said = {
+            "borrowed": "learned from other shops",
+            "champion": "learned from your order lines",
+            "label": "learned from your labels",
+        }[basis]
+        card(
+            "Basis",
+            basis.capitalize(),
+            f"{said}; reliability {record['reliability']}",
+            "What risk and value rest on; About says what was measured.",
+        )
+
+
+def totals_of_customer(seen: Visit, record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the facts of a customer known by totals, those that are known."""
+    facts = [
+        ("Orders", count(record["n_orders"])),
+        ("Spent", seen.money(record["total_spend"])),
+        ("Money per order", seen.money(record["mean_order_value"])),
+        ("Pieces", count(record["total_quantity"])),
+        ("Different products", count(record["unique_products"])),
+        ("Days since the last order", count(record["recency_days"])),
+        ("RFM segment", record["rfm_segment"] or "–"),
+        ("Value and risk", record["priority_segment"] or "–"),
+    ]
+    return [fact for fact in facts if fact[1] != "–"]
