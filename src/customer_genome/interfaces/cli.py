@@ -33,7 +33,9 @@ from customer_genome.interfaces.cli_options import settings_of as _settings
 from customer_genome.interfaces.cli_options import stop as _stop
 from customer_genome.interfaces.cli_parity import parity
 from customer_genome.interfaces.cli_playbooks import playbooks
+from customer_genome.interfaces.cli_profiles import profiles
 from customer_genome.interfaces.cli_refresh import refresh
+from customer_genome.interfaces.cli_targets import targets
 
 if TYPE_CHECKING:
     from customer_genome.pipeline import RunResult
@@ -140,6 +142,7 @@ def _run(
     from customer_genome.interfaces import terminal
     from customer_genome.pipeline import run as run_pipeline
     from customer_genome.sources.catalog import describe_run
+    from customer_genome.warehouse.opening import catalog_sample
 
     cutoff = _day(as_of) if as_of else None
     with ExitStack() as stack:
@@ -148,7 +151,11 @@ def _run(
         except SettingsError as err:
             _stop(str(err), code=2)
         return run_pipeline(
-            settings, lambda tmp: describe_run(data, settings, tmp, level), as_of=cutoff, progress=report, refit=refit
+            settings,
+            lambda tmp: describe_run(data, settings, tmp, level, catalog_sample(settings.engine)),
+            as_of=cutoff,
+            progress=report,
+            refit=refit,
         )
 
 
@@ -371,6 +378,8 @@ app.add_typer(models_app, name="models")
 app.command("parity")(parity)
 app.command("refresh")(refresh)
 app.add_typer(playbooks, name="playbooks")
+app.add_typer(profiles, name="profiles")
+app.command("targets")(targets)
 
 
 if __name__ == "__main__":

@@ -59,12 +59,12 @@ def settings_of(workspace: Path, overrides: dict[str, dict[str, Any]]) -> Settin
         stop(str(err), code=2)
 
 
-def day_of(text: str) -> dt.date:
+def day_of(text: str, option: str = "--as-of") -> dt.date:
     """Return a day from YYYY-MM-DD; a usage error otherwise."""
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        stop(f"--as-of {text} is not a day. Wanted: YYYY-MM-DD, such as 2011-06-12.", code=2)
+        stop(f"{option} {text} is not a day. Wanted: YYYY-MM-DD, such as 2011-06-12.", code=2)
 
 
 def level_of(text: str | None) -> Level | None:
