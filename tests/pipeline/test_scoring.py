@@ -19,7 +19,7 @@ from customer_genome.scoring import (
     DECISION_SCHEMA,
     RFM_COLUMNS,
     SCORE_COLUMNS,
-    VALUE_SCHEMA,
+    VALUED_SCHEMA,
     Population,
     Valuation,
     decide_customers,
@@ -76,7 +76,7 @@ def customers_of(engine: DuckDBEngine) -> pa.Table:
 def test_any_split_of_the_customers_gives_identical_values(facts, models, pieces, on_clock):
     value = valuation_of(facts, on_clock(models))
     whole = value(facts)
-    assert whole.schema == VALUE_SCHEMA
+    assert whole.schema == VALUED_SCHEMA
     order = np.random.default_rng(pieces).permutation(facts.num_rows)
     parts = [value(facts.take(pa.array(rows))) for rows in np.array_split(order, pieces)]
     again = pa.concat_tables(parts).sort_by("customer_id")
