@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from customer_genome.errors import RegistryError
+from customer_genome.explaining import with_typical
 from customer_genome.features.past import build_past, cutoff_table, mark_before, training_cutoffs
 from customer_genome.features.table import feature_text
 from customer_genome.features.trials import EVERYBODY
@@ -138,7 +139,7 @@ def train(
     past : from `remember`
     """
     now = known_at(engine, models, settings, as_of, horizon_days, mark_before(engine, as_of))
-    return choose_champion(now, past, seed=settings.prediction.seed)
+    return with_typical(choose_champion(now, past, seed=settings.prediction.seed), now.facts)
 
 
 def require_trained_facts(columns: Sequence[str], champion: Champion) -> None:

@@ -28,18 +28,22 @@ from customer_genome.decisions.priority import (
     expected_value_loss,
     priority_segment,
 )
-from customer_genome.decisions.segment_names import SegmentName, name_segments, segment_column
+from customer_genome.decisions.segment_names import SegmentName, segment_column
+from customer_genome.explaining import EXPLAINED_SCHEMA, Explainer
 from customer_genome.fitting import Models, cluster_features, numbers
 from customer_genome.models.agreement import agreed
 from customer_genome.models.candidates import Known
 from customer_genome.models.candidates.champion import Champion
-from customer_genome.models.clusters import Clusters
+from customer_genome.models.clusters import CLUSTER_COLUMNS, Clusters
+from customer_genome.models.groupings import Method
 from customer_genome.models.own_forecast import CLV_DAYS as CLV_DAYS
 from customer_genome.models.own_forecast import NEEDS as OWN_NEEDS
 from customer_genome.models.own_forecast import OwnForecaster
+from customer_genome.models.own_shares import FACTS as HISTORY_FACTS
 from customer_genome.models.segments import rfm_scores, significant
+from customer_genome.segment_tables import name_all, names_to_carry, segment_figures, segment_tables
 from customer_genome.settings import Settings
-from customer_genome.summaries import cluster_figures, known_columns, playbook_figures, side_tables
+from customer_genome.summaries import known_columns, playbook_figures, side_tables
 from customer_genome.warehouse.engine import Engine, quoted
 from customer_genome.warehouse.quantiles import Quantile, values_at
 
@@ -82,6 +86,7 @@ VALUE_SCHEMA = pa.schema(
         ("churn_band", pa.string()),
         ("confidence_score", pa.float64()),
         ("expected_value_loss", pa.float64()),
+        *EXPLAINED_SCHEMA,
     ]
 )
 """What is published of what `Valuation` makes of a customer's facts."""
@@ -172,13 +177,16 @@ class Valuation:
     champion: Champion | None
     margin: float
     churn_cuts: tuple[float, float]
+    explainer: Explainer
 
     @classmethod
     def of(cls, engine: Engine, models: Models, settings: Settings, as_of: dt.date, horizon_days: int) -> Self:
         """Return the valuation of all customers of `customer_facts` as of the last cutoff."""
         own = own_forecaster(models, settings, as_of, horizon_days, with_value=True)
         champion = models.champion_for(horizon_days)
-        return cls(models, Population.of(engine), own, champion, settings.prediction.margin, _two(settings.segments.churn_bands))
+        explainer = Explainer.of(models, own.as_of, horizon_days, settings.shop.currency)
+        cuts = _two(settings.segments.churn_bands)
+        return cls(models, Population.of(engine), own, champion, settings.prediction.margin, cuts, explainer)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -201,11 +209,11 @@ class Valuation:
 
     def _value(self, facts: pa.Table) -> dict[str, Any]:
         """Return what each customer will do and is worth; purchase days are turned into orders at the customer's own rate."""
-        known = facts_of(facts, tuple(dict.fromkeys((*OWN_NEEDS, *(self.champion.features if self.champion else ())))))
+        learned = self.champion.features if self.champion else ()
+        known = facts_of(facts, tuple(dict.fromkeys((*OWN_NEEDS, *HISTORY_FACTS, *learned))))
         own, horizon_days = self.own(known), self.own.horizon_days
-        expected = own.expected()
-        if self.champion:
-            expected = self.champion.forecast(Known(self.own.as_of, horizon_days, known, expected))
+        customers = Known(self.own.as_of, horizon_days, known, own.expected())
+        expected = self.champion.forecast(customers) if self.champion else own.expected()
         value = agreed(own, expected, horizon_days, self.margin)
         soonest, middle, latest = self.own.days_until_order(known, value.chance, own.chance)
         n_days, n_orders, prior = known["n_purchase_days"], numbers(facts, "n_orders"), DAYS_OF_MEAN_ORDERS_PER_DAY
@@ -225,6 +233,7 @@ class Valuation:
             "next_order_on": _next_order(middle, self.own.as_of),
             "next_order_lower": _next_order(soonest, self.own.as_of),
             "next_order_upper": _next_order(latest, self.own.as_of),
+            **self.explainer.columns(customers, expected),
         }
 
     def _rfm(self, facts: pa.Table) -> dict[str, Any]:
@@ -273,12 +282,14 @@ class Decision:
     clv_cuts : (money, money)
         A customer above the first is at least Medium, above the second High.
     named : the segments by cluster
+    cluster_column : the column that holds those clusters
     figures, known : figures behind the rules, and the columns that say something, of all customers
     currency : code of the money in sentences
     """
 
     clv_cuts: tuple[float, float]
     named: tuple[SegmentName, ...]
+    cluster_column: str
     playbooks: tuple[Playbook, ...]
     figures: Mapping[str, float]
     known: frozenset[str]
@@ -290,7 +301,7 @@ class Decision:
         columns: dict[str, Any] = {
             "clv_band": bands,
             "priority_segment": priority_segment(bands, valued.column("churn_band")),
-            "segment_name": segment_column(valued.column("cluster_kmeans").to_numpy(), self.named),
+            "segment_name": segment_column(valued.column(self.cluster_column).to_numpy(), self.named),
         }
         for name, values in columns.items():
             valued = valued.append_column(name, values)
@@ -313,10 +324,12 @@ class Decided:
     ----------
     tables : name -> small table for the screens
     notices : what the user should know
+    names : labels and names of every method's clusters, for `Clusters.with_names`
     """
 
     tables: Mapping[str, pa.Table]
     notices: tuple[str, ...]
+    names: Mapping[Method, Mapping[int, tuple[str, str]]]
 
 
 def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, playbook_file: Mapping[str, Any]) -> Decided:
@@ -324,7 +337,7 @@ def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, pla
 
     Parameters
     ----------
-    clusters : those that gave cluster_kmeans
+    clusters : those that gave the columns of `CLUSTER_COLUMNS`
     playbook_file : mapping
         The parsed playbook file.
 
@@ -337,9 +350,11 @@ def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, pla
     nameless = ", ".join(f"'' as {name}" for name in NAMES_TO_COME)
     engine.create_view("nameless_customers", f"select v.*, {nameless} from valued as v")
     known = known_columns(engine, "nameless_customers")
-    named = name_segments(cluster_figures(engine, "valued"), currency=currency)
+    segments = segment_figures(engine, "valued", clusters)
+    named = name_all(segments, clusters, currency)
     figures = playbook_figures(engine, "nameless_customers", playbooks)
-    decision = Decision(_clv_cuts(engine, settings), named, playbooks, figures, known, currency)
+    own, column = named[clusters.method], CLUSTER_COLUMNS[clusters.method]
+    decision = Decision(_clv_cuts(engine, settings), own, column, playbooks, figures, known, currency)
     facts = engine.fetch("select * from valued limit 0")
     decision(facts)  # names every fault of the playbooks before the work begins
     used = {column for book in playbooks for column in (*book.columns, *book.action.columns)}
@@ -350,14 +365,14 @@ def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, pla
     joined = "from valued as f inner join predictions as p on f.customer_id = p.customer_id"
     engine.create_view("scored_customers", f"select {', '.join(columns)} {joined}")
     engine.create_view("matched_customers", f"select {', '.join(columns)}, p.matching {joined}")
-    tables = side_tables(
-        engine, "matched_customers", named=named, playbooks=playbooks, known=known, clusters=clusters, currency=currency
-    )
+    tables = side_tables(engine, "matched_customers", named=own, playbooks=playbooks, known=known, currency=currency)
+    tables |= segment_tables(segments, named, clusters)
     off = [row for row in tables["playbooks"].select(["playbook", "switched_off"]).to_pylist() if row["switched_off"]]
-    return Decided(tables, tuple(f"Playbook {row['playbook']} is switched off: {row['switched_off']}" for row in off))
+    notices = tuple(f"Playbook {row['playbook']} is switched off: {row['switched_off']}" for row in off)
+    return Decided(tables, notices, names_to_carry(named))
 
 
-DECISION_NEEDS = frozenset({"customer_id", "as_of", "clv_180d", "churn_band", "cluster_kmeans", "mean_gap_days"})
+DECISION_NEEDS = frozenset({"customer_id", "as_of", "clv_180d", "churn_band", "mean_gap_days", *CLUSTER_COLUMNS.values()})
 """Columns that `Decision` reads whatever the playbooks name."""
 
 

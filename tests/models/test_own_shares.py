@@ -77,3 +77,10 @@ def test_handing_on_keeps_the_log_odds(customers, weight):
     handed = handed_to_facts(found, shares, weight, own)
     assert handed.log_odds() == pytest.approx(found.log_odds(), abs=1e-8)
     assert set(handed.names) == {*FACTS, "total_spend"}
+
+
+def test_the_one_order_of_a_customer_is_told_once():
+    facts = [np.array([1.0]), np.array([30.0]), np.array([30.0])]
+    found = history_shares(chance, facts, chance(*facts), TYPICAL)
+    assert found.values[0, FACTS.index("tenure_days")] == 0.0 and found.values[0, FACTS.index("recency_days")] != 0.0
+    assert found.log_odds() == pytest.approx(log_odds(chance(*facts)), abs=1e-9)

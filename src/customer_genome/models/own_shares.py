@@ -47,19 +47,27 @@ class Typical:
         found = [float(np.floor(np.median(one))) if len(one) else 1.0 for one in (n_purchase_days, recency_days, tenure_days)]
         return cls(*found)
 
+    def as_tuple(self) -> tuple[float, float, float]:
+        """Return the values in the order of FACTS."""
+        return (self.n_purchase_days, self.recency_days, self.tenure_days)
 
-def chance_function(purchases: PurchaseModel, clock: Clock, as_of: int, horizon_days: int) -> ChanceOf:
-    """Return what the purchase model says of histories at a cutoff."""
 
-    def chance(n_days: Array, recency: Array, tenure: Array) -> Array:
-        history = (n_days - 1, tenure - recency, tenure - 1)
+@dataclass(frozen=True)
+class PurchaseChance:
+    """What the purchase model says of histories at a cutoff, called as `ChanceOf`."""
+
+    purchases: PurchaseModel
+    clock: Clock
+    as_of: int
+    horizon_days: int
+
+    def __call__(self, n_days: Array, recency: Array, tenure: Array) -> Array:
+        """Return the chance to order within the horizon, shape (n,)."""
         found = np.empty(len(n_days))
-        for part in clock.parts(as_of, *history):
-            horizon = float(part.times([horizon_days])[0])
-            found[part.rows] = purchases.probability_of_order(part.frequency, part.recency, part.age, horizon)
+        for part in self.clock.parts(self.as_of, n_days - 1, tenure - recency, tenure - 1):
+            horizon = float(part.times([self.horizon_days])[0])
+            found[part.rows] = self.purchases.probability_of_order(part.frequency, part.recency, part.age, horizon)
         return np.clip(found, 0.0, 1.0)
-
-    return chance
 
 
 def history_shares(chance_of: ChanceOf, facts: Sequence[Array], own_chance: Array, typical: Typical) -> Contributions:
@@ -72,7 +80,7 @@ def history_shares(chance_of: ChanceOf, facts: Sequence[Array], own_chance: Arra
         What `chance_of` says of them; given, because it is known already.
     """
     n = len(own_chance)
-    reference = (typical.n_purchase_days, typical.recency_days, typical.tenure_days)
+    reference = typical.as_tuple()
     players = range(len(FACTS))
     worth: dict[tuple[int, ...], Array] = {tuple(players): log_odds(own_chance)}
     base = log_odds(_asked(chance_of, [np.array([value]) for value in reference]))
@@ -87,6 +95,9 @@ def history_shares(chance_of: ChanceOf, facts: Sequence[Array], own_chance: Arra
             weight = factorial(len(coalition)) * factorial(len(FACTS) - len(coalition) - 1) / factorial(len(FACTS))
             joined = tuple(sorted((*coalition, player)))
             values[:, player] += weight * (worth[joined] - worth[coalition])
+    once = (facts[0] <= 1) & (facts[1] == facts[2])  # the first order is the last: one fact, not two
+    values[once, 1] += values[once, 2]
+    values[once, 2] = 0.0
     return Contributions(FACTS, values, float(base[0]))
 
 
