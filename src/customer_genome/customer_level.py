@@ -3,9 +3,7 @@
     read → class rows → facts → segments, value and risk → decisions → publish
 
 Comes in: checked settings and a described `customer_totals` table. Goes out: a new published version and a `RunResult`, like those
-of a run on order lines; what totals cannot give is empty and said. Value and risk come from the first of these that is there: the
-labels of the table, the forecast from totals that this workspace learned from its own order lines, the reference forecast learned
-from public shops. A label is never made from the inputs.
+of a run on order lines; what totals cannot give is empty and said. What value and risk rest on is decided in `value_basis`.
 """
 
 from __future__ import annotations
@@ -22,21 +20,20 @@ import pyarrow as pa
 
 from customer_genome import __version__
 from customer_genome.contracts import CUSTOMER_TOTALS, SourceTable
-from customer_genome.decisions.borrowed_risk import BORROWED, CHAMPION, RELIABILITY, borrowed_sentence
 from customer_genome.decisions.priority import churn_band, confidence_score, expected_value_loss
 from customer_genome.errors import RegistryError
 from customer_genome.features.trials import digest_below
 from customer_genome.fitting import cluster_features, numbers
 from customer_genome.models.clusters import Clusters, fit_clusters
 from customer_genome.models.segments import rfm_scores, significant
-from customer_genome.models.totals_forecast import WINDOW_PERCENT, CrowdOfTotals, TotalsForecast
 from customer_genome.publishing import TOTALS_LARGE, TOTALS_SMALL, RunResult, manifest_of, publish_version
 from customer_genome.registry import load_model, make_champion, prune_models, save_model
-from customer_genome.rules import read_playbooks, read_reference_forecast
+from customer_genome.rules import read_playbooks
 from customer_genome.scoring import RFM_COLUMNS, VALUE_SCHEMA, decide_customers
 from customer_genome.settings import Settings
 from customer_genome.sources.customer_level import own_results
 from customer_genome.summaries import known_columns
+from customer_genome.value_basis import Basis, find_basis
 from customer_genome.warehouse.build import stage_side_table
 from customer_genome.warehouse.customer_totals import Attribute, build_customer_facts, oddities, refuse_unusable, stage_totals
 from customer_genome.warehouse.engine import Engine, quoted
@@ -46,9 +43,8 @@ from customer_genome.workspace import Workspace
 TABLE = CUSTOMER_TOTALS.name
 GENOME_COLUMNS = ("n_orders", "total_quantity", "total_spend", "mean_order_value", "recency_days", "unique_products")
 """What customers are grouped by: the six totals, as far as they are known."""
-CLUSTERS, FORECAST = "totals_clusters", "totals_forecast"
-"""Kinds of stored models: groups found in totals, and what own order lines taught about totals."""
-CLV_DAYS = 180
+CLUSTERS = "totals_clusters"
+"""Kind of the stored groups that were found in totals."""
 _EXTRA = pa.schema([("risk_basis", pa.string()), ("reliability", pa.string())])
 TOTALS_SCHEMA = pa.schema([*VALUE_SCHEMA, *(field for field in _EXTRA if field.name not in VALUE_SCHEMA.names)])
 """What `TotalsValuation` makes of a customer's facts: what a run on order lines publishes, and what it rests on."""
@@ -115,9 +111,10 @@ def run_on_totals(job: LevelRun, as_of: dt.date, *, refit: bool) -> RunResult:
         known = known_columns(job.engine, "customer_facts")
     with job.clock.stage("score", "grouping and scoring every customer"):
         clusters, versions = _clusters(job, known, attributes, refit)
-        basis = _basis(job, known)
-        _value(job, clusters, basis, known)
+        basis = find_basis(job.engine, job.workspace.models, job.source, job.settings, known, attributes)
+        _value(job, clusters, basis)
         decided = decide_customers(job.engine, clusters, job.settings, read_playbooks(job.settings.segments.playbooks))
+        clusters = clusters.with_names(decided.names)  # so that the next run knows what they were called
         job.notices.extend(decided.notices)
     return _publish(job, as_of, clusters, basis, versions, decided.tables)
 
@@ -188,54 +185,18 @@ def _clusters_before(workspace: Workspace) -> Clusters | None:
 
 
 @dataclass(frozen=True)
-class Basis:
-    """What value and risk rest on: its name in the column risk_basis, the forecast, and what to say of it; nothing without a forecast."""
-
-    name: str
-    forecast: TotalsForecast | None
-    sentence: str
-
-    @property
-    def horizon_days(self) -> int:
-        """The days that risk reaches."""
-        return self.forecast.horizon_days if self.forecast else CLV_DAYS
-
-
-def _basis(job: LevelRun, known: frozenset[str]) -> Basis:
-    """Return what value and risk rest on, by the ladder: the workspace's own forecast from totals, else the reference forecast."""
-    lacking = [name for name, column in (("total_orders", "n_orders"), ("recency_days", "recency_days")) if column not in known]
-    if lacking:
-        return Basis(
-            "",
-            None,
-            f"Risk and value to come are empty: they need {' and '.join(lacking)}, which {job.source.label} does not give.",
-        )
-    try:
-        stored = load_model(job.workspace.models, FORECAST)
-    except RegistryError:  # this workspace never learned from order lines
-        reference = read_reference_forecast()
-        arrays = {name: np.asarray(reference[name], dtype=np.float64) for name in ("chance", "orders")}
-        forecast = TotalsForecast(int(reference["horizon_days"]), arrays["chance"], arrays["orders"])
-        return Basis(BORROWED, forecast, borrowed_sentence(reference))
-    return Basis(CHAMPION, TotalsForecast.from_arrays(stored.arrays), str(stored.card["sentence"]))
-
-
-@dataclass(frozen=True)
 class TotalsValuation:
     """Turns facts from totals into groups, scores, value and risk, row by row.
 
     Attributes
     ----------
-    crowd, rfm_cuts : what a row has to know about all customers
+    rfm_cuts : what a row has to know about all customers
     """
 
     clusters: Clusters
     basis: Basis
-    crowd: CrowdOfTotals
     rfm_cuts: Mapping[str, npt.NDArray[np.float64]]
     churn_cuts: tuple[float, float]
-    annual_discount: float
-    margin: float
 
     def __call__(self, facts: pa.Table) -> pa.Table:
         """Return the columns of `TOTALS_SCHEMA` for any part of the customers, empty where totals say nothing."""
@@ -250,42 +211,29 @@ class TotalsValuation:
             score = getattr(rfm, name)
             columns[name] = pa.array(score, mask=score == 0)
         columns["rfm_segment"] = rfm.rfm_segment
-        if self.basis.forecast is not None:
-            columns |= self._expected(facts, self.basis.forecast)
+        columns |= self._expected(facts)
         return pa.table({name: columns[name] for name in TOTALS_SCHEMA.names}).cast(TOTALS_SCHEMA)
 
-    def _expected(self, facts: pa.Table, forecast: TotalsForecast) -> dict[str, Any]:
-        """Return value and risk with their basis."""
-        orders, recency, order_value = (numbers(facts, name) for name in ("n_orders", "recency_days", "mean_order_value"))
-        said = forecast.of(orders, recency, order_value, self.crowd)
-        discount = (1 + self.annual_discount) ** (-CLV_DAYS / 2 / 365)
-        worth = significant(said.spend * (CLV_DAYS / forecast.horizon_days) * self.margin * discount)
-        risk = significant(1 - said.chance)
-        numeric = {
-            "predicted_orders": said.orders,
-            "predicted_spend": said.spend,
-            "clv_180d": worth,
-            "churn_probability": risk,
-            "confidence_score": confidence_score(risk),
-            "expected_value_loss": expected_value_loss(worth, risk),
+    def _expected(self, facts: pa.Table) -> dict[str, Any]:
+        """Return value and risk, with what follows from both."""
+        found = self.basis.expected(facts)
+        if "churn_probability" in found:
+            risk = found["churn_probability"]
+            found |= {"confidence_score": confidence_score(risk), "churn_band": churn_band(risk, self.churn_cuts)}
+            if "clv_180d" in found:
+                found["expected_value_loss"] = expected_value_loss(found["clv_180d"], risk)
+        return {
+            name: pa.array(values, mask=np.isnan(values)) if isinstance(values, np.ndarray) else values
+            for name, values in found.items()
         }
-        words = {"risk_basis": self.basis.name, "reliability": RELIABILITY[self.basis.name]}
-        unknown = np.isnan(risk)
-        return (
-            {name: pa.array(values, mask=np.isnan(values)) for name, values in numeric.items()}
-            | {name: pa.array([word] * len(risk), pa.string(), mask=unknown) for name, word in words.items()}
-            | {"churn_band": churn_band(risk, self.churn_cuts)}
-        )
 
 
-def _value(job: LevelRun, clusters: Clusters, basis: Basis, known: frozenset[str]) -> None:
+def _value(job: LevelRun, clusters: Clusters, basis: Basis) -> None:
     """Make `valued`: the facts of every customer with groups, scores, value, risk, and their ranks among all."""
-    engine, prediction = job.engine, job.settings.prediction
+    engine = job.engine
     low, high = job.settings.segments.churn_bands
-    valuation = TotalsValuation(
-        clusters, basis, _crowd(engine), _rfm_cuts(engine), (low, high), prediction.annual_discount, prediction.margin
-    )
-    needed = dict.fromkeys(("customer_id", "mean_order_value", *RFM_COLUMNS.values(), *clusters.features))
+    valuation = TotalsValuation(clusters, basis, _rfm_cuts(engine), (low, high))
+    needed = dict.fromkeys(("customer_id", *RFM_COLUMNS.values(), *clusters.features, *basis.needs))
     engine.map_rows(
         "customer_values",
         f"select {', '.join(map(quoted, needed))} from customer_facts order by customer_id",
@@ -300,16 +248,6 @@ def _value(job: LevelRun, clusters: Clusters, basis: Basis, known: frozenset[str
         f"select f.*, {values}, {ranks} from customer_facts as f inner join customer_values as v on f.customer_id = v.customer_id "
         "left join ranked as r on f.customer_id = r.customer_id",
     )
-
-
-def _crowd(engine: Engine) -> CrowdOfTotals:
-    """Return the figures of all customers that a forecast from totals needs."""
-    found = values_at(
-        engine,
-        "customer_facts",
-        [Quantile("window", "recency_days", WINDOW_PERCENT), Quantile("value", "mean_order_value", 50.0)],
-    )
-    return CrowdOfTotals(found.get(("window", ""), 0.0), found.get(("value", ""), 0.0))
 
 
 def _rfm_cuts(engine: Engine) -> dict[str, npt.NDArray[np.float64]]:
@@ -332,7 +270,7 @@ def _publish(
     job: LevelRun, as_of: dt.date, clusters: Clusters, basis: Basis, versions: Mapping[str, str], tables: Mapping[str, pa.Table]
 ) -> RunResult:
     """Store the groups and publish a version; the engine is closed."""
-    job.notices.append(basis.sentence)
+    job.notices.extend(basis.sentences)
     with job.clock.stage("publish", "publishing"):
         stored = dict(versions) or {CLUSTERS: _store(job, clusters, as_of)}
         totals = _totals(job.engine)
