@@ -65,7 +65,7 @@ def figures_of_clusters(labels: npt.ArrayLike, table: pa.Table) -> pa.Table:
     of, customers = np.asarray(labels, dtype=np.int64), Customers(table)
     members = [(int(cluster), of == cluster) for cluster in np.unique(of)] + [(None, np.ones(len(of), dtype=bool))]
     columns: dict[str, object] = {
-        "cluster_kmeans": pa.array([cluster for cluster, _ in members], pa.int64()),
+        "cluster": pa.array([cluster for cluster, _ in members], pa.int64()),
         "n_customers": pa.array([int(rows.sum()) for _, rows in members], pa.int64()),
     }
     for name, (column, kind) in FIGURES.items():

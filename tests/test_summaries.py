@@ -17,15 +17,14 @@ from customer_genome.decisions.customers import value_at
 from customer_genome.decisions.findings import findings, gini_of
 from customer_genome.decisions.playbooks import parse_playbooks
 from customer_genome.decisions.priority import churn_band, clv_band
-from customer_genome.decisions.segment_names import name_segments, segment_column
+from customer_genome.decisions.segment_names import segment_column
 from customer_genome.errors import SettingsError
-from customer_genome.models.clusters import Clusters, fit_clusters
-from customer_genome.summaries import cluster_figures, known_columns, playbook_figures, side_tables
+from customer_genome.summaries import known_columns, playbook_figures, side_tables
 from customer_genome.warehouse.build import sql_text
 from customer_genome.warehouse.duckdb import DuckDBEngine
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.quantiles import Quantile, values_at
-from in_memory import assigned, figures_of, figures_of_clusters, known_in, named
+from in_memory import assigned, figures_of, known_in, named
 
 PLAYBOOKS = parse_playbooks(
     tomllib.loads(files("customer_genome.decisions").joinpath("playbooks.toml").read_text(encoding="utf-8"))
@@ -92,19 +91,13 @@ def customers(n: int, seed: int = 3, *, without: tuple[str, ...] = ()) -> pa.Tab
     return table.append_column("playbook", given.playbook).append_column("matching", given.matching)
 
 
-@pytest.fixture(scope="module")
-def tried() -> Clusters:
-    """Return clusters that were tried; of what does not matter here."""
-    return fit_clusters(np.random.default_rng(1).lognormal(0, 1, (60, 2)), ("a", "b"), np.arange(60.0))
-
-
-def sides(engine: Engine, table: pa.Table, clusters: Clusters) -> dict[str, pa.Table]:
+def sides(engine: Engine, table: pa.Table) -> dict[str, pa.Table]:
     """Return the side tables of customers."""
     engine.write("everyone", table)
-    names = name_segments(cluster_figures(engine, "everyone"), currency="EUR")
-    return side_tables(
-        engine, "everyone", named=names, playbooks=PLAYBOOKS, known=known_columns(engine, "everyone"), clusters=clusters, currency="EUR"
-    )  # fmt: skip
+    own = table["cluster_kmeans"].to_numpy() if table.num_rows else np.empty(0, dtype=np.int64)
+    names = named(own, table, "EUR")
+    known = known_columns(engine, "everyone")
+    return side_tables(engine, "everyone", named=names, playbooks=PLAYBOOKS, known=known, currency="EUR")
 
 
 # --- quantiles ----------------------------------------------------------------------------------------------------
@@ -168,20 +161,6 @@ def filled(column: pa.ChunkedArray) -> list[float]:
     return pa.compute.fill_null(column, -1).to_pylist()
 
 
-@pytest.mark.parametrize("without", [(), ("spend_prior_90d", "mean_order_value", "discount_share")])
-def test_clusters_have_the_figures_of_their_customers(engine: Engine, without: tuple[str, ...]) -> None:
-    table = customers(900).drop_columns(without)
-    engine.write("everyone", table)
-    found, expected = cluster_figures(engine, "everyone"), figures_of_clusters(table["cluster_kmeans"].to_numpy(), table)
-    assert found.schema == expected.schema
-    for name in expected.column_names:
-        assert filled(found[name]) == pytest.approx(filled(expected[name]), rel=1e-11), name
-    assert str(name_segments(found)) == str(name_segments(found.take(pa.array([4, 2, 0, 1, 3])))), (
-        "the order of the rows plays no part"
-    )
-    assert [one.name for one in name_segments(found)] == [one.name for one in name_segments(expected)]
-
-
 def test_rules_get_the_figures_of_all_customers(engine: Engine) -> None:
     rest = {"who": "w", "do": ["d"], "measure": ["m"], "channel": "c", "cost": "c", "action": "a"}
     books = parse_playbooks({"playbook": [{"name": "A", "priority": 1, "when": [*RULES, "discount_share > p20"], **rest}, {"name": "B", "priority": 2, "when": [], **rest}]})  # fmt: skip
@@ -205,10 +184,10 @@ def test_a_rule_on_the_wrong_kind_of_column_is_refused(duckdb: Engine) -> None:
 # --- side tables --------------------------------------------------------------------------------------------------
 
 
-def test_findings_say_what_the_same_customers_say_in_memory(duckdb: Engine, tried: Clusters) -> None:
+def test_findings_say_what_the_same_customers_say_in_memory(duckdb: Engine) -> None:
     table = customers(1203)
     expected = findings(table, currency="EUR")
-    rows = sides(duckdb, table, tried)["findings"].to_pylist()
+    rows = sides(duckdb, table)["findings"].to_pylist()
     assert [row["id"] for row in rows] == [one.id for one in expected]
     for row, one in zip(rows, expected, strict=True):
         assert (row["sentence"], row["unit"], row["n_customers"]) == (one.sentence, one.unit, one.n)
@@ -220,9 +199,9 @@ def test_findings_say_what_the_same_customers_say_in_memory(duckdb: Engine, trie
             assert chart[name] == (texts or pytest.approx(list(column), rel=1e-6, abs=1e-5)), name
 
 
-def test_segments_and_playbooks_add_up_their_customers(duckdb: Engine, tried: Clusters) -> None:
+def test_segments_and_playbooks_add_up_their_customers(duckdb: Engine) -> None:
     table = customers(1203)
-    found = sides(duckdb, table, tried)
+    found = sides(duckdb, table)
     for name, key in (("segments", "segment_name"), ("playbooks", "playbook")):
         rows = {row[key]: row for row in found[name].to_pylist()}
         assert sum(row["customers"] for row in rows.values()) == table.num_rows
@@ -242,9 +221,9 @@ def test_segments_and_playbooks_add_up_their_customers(duckdb: Engine, tried: Cl
     assert found["playbooks"]["matches"][place].as_py() == fits.sum()
 
 
-def test_the_heat_map_holds_everybody_with_two_bands(duckdb: Engine, tried: Clusters) -> None:
+def test_the_heat_map_holds_everybody_with_two_bands(duckdb: Engine) -> None:
     table = customers(1203)
-    cells = sides(duckdb, table, tried)["heat_map"].to_pylist()
+    cells = sides(duckdb, table)["heat_map"].to_pylist()
     assert len(cells) == 9 and sum(cell["n_customers"] for cell in cells) == table.num_rows
     assert sum(cell["share_of_customers"] for cell in cells) == pytest.approx(1)
     assert sum(cell["clv"] for cell in cells) == pytest.approx(table["clv_180d"].to_numpy().sum())
@@ -253,41 +232,41 @@ def test_the_heat_map_holds_everybody_with_two_bands(duckdb: Engine, tried: Clus
     assert cells[2]["expected_value_loss"] == pytest.approx(top["expected_value_loss"].to_numpy().sum())
 
 
-def test_nobody_and_one_customer_are_described(duckdb: Engine, tried: Clusters) -> None:
+def test_nobody_and_one_customer_are_described(duckdb: Engine) -> None:
     table = customers(2)
-    nobody = sides(duckdb, table.slice(0, 0), tried)
+    nobody = sides(duckdb, table.slice(0, 0))
     assert nobody["segments"].num_rows == 0 and sum(nobody["playbooks"]["customers"].to_pylist()) == 0
     assert nobody["findings"]["value"].null_count == nobody["findings"].num_rows
-    one = sides(duckdb, table.slice(0, 1), tried)
+    one = sides(duckdb, table.slice(0, 1))
     assert one["findings"]["sentence"].to_pylist() == [found.sentence for found in findings(table.slice(0, 1), currency="EUR")]
     assert {name: rows.schema for name, rows in nobody.items()} == {name: rows.schema for name, rows in one.items()}
 
 
-def test_a_run_without_chances_and_bands_still_says_what_it_can(duckdb: Engine, tried: Clusters) -> None:
+def test_a_run_without_chances_and_bands_still_says_what_it_can(duckdb: Engine) -> None:
     table = customers(300, without=("churn_probability", "churn_band", "primary_country"))
-    found = {row["id"]: row for row in sides(duckdb, table, tried)["findings"].to_pylist()}
+    found = {row["id"]: row for row in sides(duckdb, table)["findings"].to_pylist()}
     assert "top_country" in found and found["top_country"]["value"] is None
     assert found["hidden_potential"]["value"] is None and found["revenue_gini"]["value"] > 0
 
 
-def test_neither_the_order_of_the_rows_nor_threads_change_a_bit(tried: Clusters) -> None:
+def test_neither_the_order_of_the_rows_nor_threads_change_a_bit() -> None:
     table = customers(5000)
     shuffled = table.take(pa.array(np.random.default_rng(9).permutation(table.num_rows)))
     results = []
     for rows, threads in ((table, 1), (shuffled, 4)):
         opened = DuckDBEngine(threads=threads)
-        results.append(sides(opened, rows, tried))
+        results.append(sides(opened, rows))
         opened.close()
     assert results[0] == results[1]
 
 
 @pytest.mark.spark
 @pytest.mark.timeout(600)
-def test_both_engines_publish_the_same_to_the_last_bit(local_spark, duckdb: Engine, tried: Clusters) -> None:
+def test_both_engines_publish_the_same_to_the_last_bit(local_spark, duckdb: Engine) -> None:
     table = customers(4000, seed=8)
     spark = local_spark()
-    assert sides(spark, table, tried) == sides(duckdb, table, tried)
-    assert sides(spark, table.slice(0, 0), tried) == sides(duckdb, table.slice(0, 0), tried), "nobody"
+    assert sides(spark, table) == sides(duckdb, table)
+    assert sides(spark, table.slice(0, 0)) == sides(duckdb, table.slice(0, 0)), "nobody"
     spark.close()
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from customer_genome.contracts import SourceTable
-from customer_genome.decisions.segment_names import name_segments
 from customer_genome.errors import SettingsError
 from customer_genome.fitting import Models
+from customer_genome.models.clusters import CLUSTER_COLUMNS
 from customer_genome.pipeline import (
     Clock,
     Job,
@@ -35,8 +35,8 @@ from customer_genome.pipeline import (
     with_currency,
 )
 from customer_genome.scoring import value_customers
+from customer_genome.segment_tables import name_all, segment_figures
 from customer_genome.settings import Settings
-from customer_genome.summaries import cluster_figures
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.opening import open_engine
 from customer_genome.workspace import Workspace
@@ -131,12 +131,13 @@ def staged(
 def forecast_customers(engine: Engine, models: Models, settings: Settings, as_of: dt.date, horizon_days: int) -> pa.Table:
     """Return the forecast of every customer as of the last cutoff, sorted by customer; facts must stand."""
     value_customers(engine, models, settings, as_of, horizon_days)
-    named = name_segments(cluster_figures(engine, "valued"), currency=settings.shop.currency)
-    names = {"cluster_kmeans": [one.cluster for one in named], "segment": [one.name for one in named]}
+    clusters = models.clusters
+    named = name_all(segment_figures(engine, "valued", clusters), clusters, settings.shop.currency)[clusters.method]
+    names = {"cluster": [one.cluster for one in named], "segment": [one.name for one in named]}
     engine.write("cluster_names", pa.table(names))
     return engine.fetch(
         f"select {', '.join(f'v.{name}' for name in FORECAST_COLUMNS[:-1])}, n.segment from valued as v "
-        "left join cluster_names as n on v.cluster_kmeans = n.cluster_kmeans order by v.customer_id"
+        f"left join cluster_names as n on v.{CLUSTER_COLUMNS[clusters.method]} = n.cluster order by v.customer_id"
     )
 
 

@@ -1,7 +1,7 @@
 """What is true of all customers together, asked of the engine: nothing here holds a row per customer.
 
 Comes in: an engine and a table or view with facts and predictions of every customer. Goes out: small values that decisions
-are worded from: which columns say something, the figures of clusters and of playbook rules, and the side tables the screens
+are worded from: which columns say something, the figures behind playbook rules, and the side tables the screens
 read. The same texts run on every engine; sums are of decimals and figures are rounded to 12 digits, so that neither the
 engine nor the number of its threads decides anything.
 """
@@ -30,15 +30,13 @@ from customer_genome.decisions.customers import Customers
 from customer_genome.decisions.findings import Finding, findings_of
 from customer_genome.decisions.playbooks import Playbook, PlaybookCheck, check, wanted_figures
 from customer_genome.decisions.priority import HeatCell, heat_map
-from customer_genome.decisions.segment_names import FIGURES, SegmentName
-from customer_genome.models.clusters import Clusters
+from customer_genome.decisions.segment_names import SegmentName
 from customer_genome.models.segments import significant
 from customer_genome.warehouse.build import sql_text
 from customer_genome.warehouse.engine import Engine, quoted
 from customer_genome.warehouse.quantiles import Quantile, known_number, values_at
 
 _STORED = "customers_to_summarise"
-_CLUSTER_NUMBERS = ("total_spend", "churn_probability", "n_orders", "discount_share", "spend_last_90d", "spend_prior_90d")
 _NUMBERS = ("total_spend", "churn_probability", "n_orders", "recency_days", "clv_180d", "expected_value_loss", "horizon_days")
 _TEXTS = (*GROUP_COLUMNS, "clv_band", "churn_band", "matching")
 
@@ -58,51 +56,6 @@ def known_columns(engine: Engine, table: str) -> frozenset[str]:
 
 
 _NOT_A_NUMBER = "cast('NaN' as double)"
-
-
-def cluster_figures(engine: Engine, table: str) -> pa.Table:
-    """Return what `decisions.segment_names.name_segments` needs: a row per cluster_kmeans, and one for everybody (null)."""
-    columns = set(_schema(engine, table).names)
-    _store(engine, table, columns, _CLUSTER_NUMBERS, whole=("cluster_kmeans",))
-    rows = {row.pop("cluster_kmeans"): row for row in engine.fetch(_text("clusters")).to_pylist()}
-    everybody = {name: sum(row[name] or 0 for row in rows.values()) for name in _sum_names()}
-    medians = _medians(engine, table, columns)
-    places = [*sorted(cluster for cluster in rows if cluster is not None), None]
-    figures: dict[str, pa.Array] = {
-        "cluster_kmeans": pa.array(places, pa.int64()),
-        "n_customers": pa.array([everybody["n_customers"] if c is None else rows[c]["n_customers"] for c in places], pa.int64()),
-    }
-    for name, (column, kind) in FIGURES.items():
-        if kind == "median":
-            values = [medians.get((f"{column} {'' if c is None else 'by cluster'}", "" if c is None else str(c))) for c in places]
-        else:
-            values = [_figure(everybody if c is None else rows[c], column, kind) for c in places]
-        figures[name] = pa.array(values, pa.float64())
-    return pa.table(figures)
-
-
-def _sum_names() -> tuple[str, ...]:
-    """Return the columns of clusters.sql that add up over clusters."""
-    return ("n_customers", *(f"{column}_{what}" for column in _CLUSTER_NUMBERS for what in ("known", "sum")))
-
-
-def _figure(row: Mapping[str, Any], column: str, kind: str) -> float | None:
-    """Return the mean or sum of a column from its count and sum; None where nothing is known."""
-    known = row[f"{column}_known"]
-    if not known:
-        return None
-    return float(significant(row[f"{column}_sum"] / (known if kind == "mean" else 1)))
-
-
-def _medians(engine: Engine, table: str, columns: set[str]) -> dict[tuple[str, str], float]:
-    """Return the medians per cluster and of everybody."""
-    wanted = [
-        Quantile(f"{column} {'by cluster' if by else ''}", quoted(column), 50.0, by)
-        for column, kind in FIGURES.values()
-        if kind == "median" and column in columns
-        for by in ("", "cluster_kmeans")
-    ]
-    return values_at(engine, table, wanted)
 
 
 def playbook_figures(engine: Engine, table: str, playbooks: Sequence[Playbook]) -> dict[str, float]:
@@ -145,10 +98,9 @@ def side_tables(
     named: Sequence[SegmentName],
     playbooks: Sequence[Playbook],
     known: frozenset[str],
-    clusters: Clusters,
     currency: str,
 ) -> dict[str, pa.Table]:
-    """Return the small tables the screens read: segments, playbooks, findings, value by risk, cluster counts tried.
+    """Return the small tables the screens read: segments, playbooks, findings, value by risk.
 
     Parameters
     ----------
@@ -170,15 +122,6 @@ def side_tables(
         "playbooks": _playbooks(groups["playbook"], playbooks, check(playbooks, matching, known)),
         "findings": _findings(findings_of(crowd, currency=currency)),
         "heat_map": _heat_map(engine, everybody["n"]),
-        "cluster_counts": pa.table(
-            {
-                "k": pa.array([tried.k for tried in clusters.tried], pa.int64()),
-                "silhouette": pa.array([tried.silhouette for tried in clusters.tried], pa.float64()),
-                "inertia": pa.array([tried.inertia for tried in clusters.tried], pa.float64()),
-                "smallest_share": pa.array([tried.smallest_share for tried in clusters.tried], pa.float64()),
-                "is_chosen": pa.array([tried.k == clusters.k for tried in clusters.tried], pa.bool_()),
-            }
-        ),
     }
 
 
@@ -244,7 +187,8 @@ _SEGMENTS = pa.schema(
     [
         ("segment_name", pa.string()),
         ("label", pa.string()),
-        ("cluster_kmeans", pa.int64()),
+        ("cluster", pa.int64()),
+        ("persona", pa.string()),
         ("reason", pa.string()),
         ("strategy", pa.string()),
         *_TOTALS,
@@ -272,7 +216,8 @@ def _segments(groups: Mapping[str, Mapping[str, Any]], named: Sequence[SegmentNa
         {
             "segment_name": one.name,
             "label": one.label,
-            "cluster_kmeans": one.cluster,
+            "cluster": one.cluster,
+            "persona": one.persona,
             "reason": one.reason,
             "strategy": one.strategy,
         }
@@ -335,12 +280,10 @@ def _store(
     columns: set[str],
     numbers: Sequence[str],
     *,
-    whole: Sequence[str] = (),
     texts: Sequence[str] = (),
 ) -> None:
     """Store the columns the texts read, so that a view is read once; a column that is not there is empty."""
     parts = [f"{known_number(quoted(name)) if name in columns else 'cast(null as double)'} as {name}" for name in numbers]
-    parts += [f"{f'cast({quoted(name)} as bigint)' if name in columns else 'cast(null as bigint)'} as {name}" for name in whole]
     parts += [f"{quoted(name) if name in columns else 'cast(null as string)'} as {name}" for name in texts]
     engine.create_table(_STORED, f"select {', '.join(parts)} from {quoted(table)}")
 

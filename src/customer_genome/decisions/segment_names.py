@@ -1,13 +1,15 @@
 """Names for clusters, from what their customers do: the five labels a business reads, with a reason and a strategy each.
 
-Comes in: a small table of figures, one row per cluster and one for everybody. Goes out: one `SegmentName` per cluster. The rules below look at a cluster beside all customers; the cluster's number plays no part. Names are
-presentation only: nothing is computed from them. This module must not read files or settings.
+Comes in: a small table of figures, one row per cluster and one for everybody, and how far each cluster lies from the rest. Goes out:
+one `SegmentName` per cluster. The rules below look at a cluster beside all customers; the cluster's number plays no part, but a
+name given before stays while it is still about true. Names are presentation only: nothing is computed from them. This module
+must not read files or settings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,8 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_genome.decisions.conditions import holds, parse_condition
+from customer_genome.decisions.conditions import Condition, holds, parse_condition
 from customer_genome.decisions.customers import Customers, FloatArray
+from customer_genome.decisions.personas import Effect, persona, short_trait
 from customer_genome.decisions.wording import money_text, percent_text
 from customer_genome.errors import ContractError
 
@@ -73,12 +76,16 @@ STRATEGIES: Mapping[str, str] = {
     AT_RISK: "Re-engage them now: personal reminders of what they bought, a reason to come back with a date on it.",
     LEAVING: "Reach out at once to those worth it, with a win-back offer; let the others go quietly.",
 }
-_WORDS: Mapping[str, tuple[str, str]] = {
-    "spend_index": ("higher spend", "lower spend"),
-    "recency_index": ("longer quiet", "more recent"),
-    "tenure_index": ("long-standing", "newer"),
-    "order_value_index": ("larger orders", "smaller orders"),
+SLACK = 0.1
+"""A label given before stays while its rules would hold with bounds eased, and those of other labels fail with bounds tightened, by this share."""
+_FACT_OF_INDEX: Mapping[str, str] = {
+    "spend_index": "total_spend",
+    "recency_index": "recency_days",
+    "tenure_index": "tenure_days",
+    "order_value_index": "mean_order_value",
 }
+LEAST_APART, LEAST_APART_IN_EFFECT = 0.05, 0.2
+"""How far clusters with one label have to lie apart for a word: in logs of their figures, or in effect sizes where these are known."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ class SegmentName:
     label : one of `LABELS`
     reason : what its customers do, in a sentence with figures
     strategy : what to do with them
+    persona : who they are, in a sentence with what sets them apart most from all others
+    effects : how far they lie from the rest, per fact
     profile : the figures the rules saw, by name; NaN = unknown
     """
 
@@ -101,47 +110,67 @@ class SegmentName:
     strategy: str
     n_customers: int
     profile: Mapping[str, float]
+    persona: str = ""
+    effects: tuple[Effect, ...] = ()
 
 
-def name_segments(figures: pa.Table, *, currency: str = "") -> tuple[SegmentName, ...]:
+def name_segments(
+    figures: pa.Table,
+    *,
+    currency: str = "",
+    effects: Mapping[int, Sequence[Effect]] | None = None,
+    carried: Mapping[int, tuple[str, str]] | None = None,
+) -> tuple[SegmentName, ...]:
     """Name every cluster, by cluster number.
 
     Parameters
     ----------
     figures : Arrow table, one row per cluster and one for everybody
-        cluster_kmeans (null for everybody), n_customers, and `FIGURES`: means, medians and sums over the customers of whom
+        cluster (null for everybody), n_customers, and `FIGURES`: means, medians and sums over the customers of whom
         the fact is known; null where that is nobody.
     currency : str
         Code of the money in the reasons.
+    effects : by cluster, optional
+        How far it lies from the rest, fact by fact.
+    carried : by cluster, optional
+        (label, name) that the cluster had before. They stay while they are still about true, so that a figure that crosses a bound
+        by a hair renames nobody.
 
     Raises
     ------
     ContractError
         When the figures have no row for everybody.
     """
-    everybody = pc.is_null(figures["cluster_kmeans"])
+    everybody = pc.is_null(figures["cluster"])
     if pc.sum(everybody).as_py() != 1:
         raise ContractError(
             f"segment names: {pc.sum(everybody).as_py() or 0} rows for everybody among {figures.num_rows}. "
-            "Wanted: one row whose cluster_kmeans is null, beside one per cluster."
+            "Wanted: one row whose cluster is null, beside one per cluster."
         )
-    own = figures.filter(pc.invert(everybody)).sort_by("cluster_kmeans")
-    clusters, counts = own["cluster_kmeans"].to_pylist(), own["n_customers"].to_pylist()
+    own = figures.filter(pc.invert(everybody)).sort_by("cluster")
+    clusters, counts = own["cluster"].to_pylist(), own["n_customers"].to_pylist()
     profiles = _profiles(own, figures.filter(everybody))
-    given = _labels(profiles, len(clusters))
-    words = _distinguishing_words(given, profiles)
-    return tuple(
-        SegmentName(
-            cluster,
-            f"{label} ({words[place]})" if words[place] else label,
-            label,
-            _reason({key: float(values[place]) for key, values in profiles.items()}, label, currency),
-            STRATEGIES[label],
-            int(counts[place]),
-            {key: float(values[place]) for key, values in profiles.items()},
+    apart = [tuple((effects or {}).get(cluster, ())) for cluster in clusters]
+    before = [(carried or {}).get(cluster, ("", "")) for cluster in clusters]
+    given = _labels(profiles, [label for label, _ in before])
+    words = _distinguishing_words(given, profiles, apart, before)
+    named = []
+    for place, (cluster, label) in enumerate(zip(clusters, given, strict=True)):
+        profile = {key: float(values[place]) for key, values in profiles.items()}
+        named.append(
+            SegmentName(
+                cluster,
+                f"{label} ({words[place]})" if words[place] else label,
+                label,
+                _reason(profile, label, currency),
+                STRATEGIES[label],
+                int(counts[place]),
+                profile,
+                persona(apart[place], profile, currency),
+                apart[place],
+            )
         )
-        for place, (cluster, label) in enumerate(zip(clusters, given, strict=True))
-    )
+    return tuple(named)
 
 
 def segment_column(labels: npt.ArrayLike, names: Sequence[SegmentName]) -> pa.StringArray:
@@ -175,37 +204,67 @@ def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
     return ratio
 
 
-def _labels(profiles: Mapping[str, FloatArray], n: int) -> list[str]:
-    """Return the label of each cluster: that of the first of `RULES` that holds."""
+def _labels(profiles: Mapping[str, FloatArray], before: Sequence[str]) -> list[str]:
+    """Return the label of each cluster: that of the first of `RULES` that holds, or the one it had `before` while that is near enough."""
+    n = len(before)
     columns: dict[str, pa.Array] = {name: pa.array(values) for name, values in profiles.items()}
     columns["has_discounts"] = pa.array([not np.isnan(profiles["discount_share"]).all()] * n, pa.bool_())
     columns["has_churn"] = pa.array([not np.isnan(profiles["churn_probability"]).all()] * n, pa.bool_())
     seen = Customers(pa.table(columns))
+    labels = _first_that_holds(seen, n)
+    for kept in set(before) & set(LABELS):
+        eased = _first_that_holds(seen, n, kept)
+        labels = [kept if was == kept and near == kept else label for label, was, near in zip(labels, before, eased, strict=True)]
+    return labels
+
+
+def _first_that_holds(seen: Customers, n: int, favoured: str = "") -> list[str]:
+    """Return the label of the first rule that holds for each cluster; with a favoured label, by eased and tightened bounds."""
     labels: list[str] = [""] * n
     for label, rules in RULES:
         fits = np.ones(n, dtype=np.bool_)
         for rule in rules:
             condition = parse_condition(rule)
+            if favoured:
+                condition = _moved(condition, SLACK if label == favoured else -SLACK)
             fits &= holds(condition, seen, {})
         labels = [already or (label if fit else "") for already, fit in zip(labels, fits.tolist(), strict=True)]
     return labels
 
 
-def _distinguishing_words(labels: Sequence[str], profiles: Mapping[str, FloatArray]) -> list[str]:
+def _moved(condition: Condition, slack: float) -> Condition:
+    """Return a condition whose bound is easier to meet by a share, or harder where that is negative."""
+    if not isinstance(condition.value, float) or condition.op == "=":
+        return condition
+    return replace(condition, value=condition.value * (1 - slack if condition.op.startswith(">") else 1 + slack))
+
+
+def _distinguishing_words(
+    labels: Sequence[str],
+    profiles: Mapping[str, FloatArray],
+    effects: Sequence[Sequence[Effect]],
+    before: Sequence[tuple[str, str]],
+) -> list[str]:
     """Return a word for each cluster that shares its label, else an empty text; no two words of one label are equal.
 
     A cluster is told apart by what sets it off most from the middle of those with its label; those that stand out most
-    choose first, and where no single word is left, two are joined.
+    choose first, and where no single word is left, two are joined. A word it had before stays while it is true.
     """
     words = [""] * len(labels)
     for label in set(labels):
         places = [place for place, other in enumerate(labels) if other == label]
         if len(places) < 2:
             continue
-        choices = {place: _choices(place, places, profiles) for place in places}
+        choices = {place: _choices(place, places, profiles, effects) for place in places}
         taken: set[str] = set()
-        for place in sorted(places, key=lambda place: (-max((far for far, _ in choices[place]), default=0.0), place)):
-            single = [word for _, word in choices[place]]
+        for place in places:
+            word = _word_before(label, before[place], choices[place])
+            if word and word not in taken:
+                words[place] = word
+                taken.add(word)
+        open_places = [place for place in places if not words[place]]
+        for place in sorted(open_places, key=lambda place: (-max((far for far, _ in choices[place]), default=0.0), place)):
+            single = [word for far, word in choices[place] if far > 1]
             pairs = [f"{one}, {other}" for number, one in enumerate(single) for other in single[number + 1 :]]
             last = f"spend rank {1 + sum(profiles['mean_spend'][other] > profiles['mean_spend'][place] for other in places)}, no. {place}"
             words[place] = next(word for word in (*single, *pairs, last) if word not in taken)
@@ -213,15 +272,34 @@ def _distinguishing_words(labels: Sequence[str], profiles: Mapping[str, FloatArr
     return words
 
 
-def _choices(place: int, places: Sequence[int], profiles: Mapping[str, FloatArray]) -> list[tuple[float, str]]:
-    """Return (distance, word) for every way this cluster differs by over 5 % from the middle of `places`, farthest first."""
+def _word_before(label: str, before: tuple[str, str], choices: Sequence[tuple[float, str]]) -> str:
+    """Return the word in brackets that a cluster had before, where it had this label and each part of the word is still true of it."""
+    was, name = before
+    if was != label or not name.startswith(f"{label} ("):
+        return ""
+    word = name.removeprefix(f"{label} (").removesuffix(")")
+    return word if set(word.split(", ")) <= {choice for _, choice in choices} else ""
+
+
+def _choices(
+    place: int, places: Sequence[int], profiles: Mapping[str, FloatArray], effects: Sequence[Sequence[Effect]]
+) -> list[tuple[float, str]]:
+    """Return (distance, word) for every way this cluster differs from the middle of `places`, farthest first; above 1 it is worth a word."""
     found = []
-    for key, (more, less) in _WORDS.items():
-        values = profiles[key][list(places)]
-        if (values > 0).all():
-            distance = float(np.log(profiles[key][place]) - np.log(values).mean())
-            if abs(distance) > 0.05:
-                found.append((abs(distance), more if distance > 0 else less))
+    if effects[place]:
+        sizes = {other: {effect.fact: effect.size for effect in effects[other]} for other in places}
+        for fact, size in sizes[place].items():
+            middle = np.mean([sizes[other].get(fact, np.nan) for other in places])
+            distance = float(size - middle) / LEAST_APART_IN_EFFECT
+            if abs(distance) > SLACK:
+                found.append((abs(distance), short_trait(fact, distance > 0)))
+    else:
+        for key, fact in _FACT_OF_INDEX.items():
+            values = profiles[key][list(places)]
+            if (values > 0).all():
+                distance = float(np.log(profiles[key][place]) - np.log(values).mean()) / LEAST_APART
+                if abs(distance) > SLACK:
+                    found.append((abs(distance), short_trait(fact, distance > 0)))
     return sorted(found, key=lambda choice: (-choice[0], choice[1]))
 
 
