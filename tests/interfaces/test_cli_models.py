@@ -18,7 +18,13 @@ CARD = {"model": "BG/NBD", "features": ["frequency"], "as_of": "2011-12-10", "n_
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     for run, r in enumerate((0.243, 0.25)):
-        card = {**CARD, "fitted_at": f"run {run}", "parameters": {"r": r}, "standard_errors": {"r": 0.01}, "log_likelihood": -9582.43}
+        card = {
+            **CARD,
+            "fitted_at": f"run {run}",
+            "parameters": {"r": r},
+            "standard_errors": {"r": 0.01},
+            "log_likelihood": -9582.43,
+        }
         make_champion(tmp_path / "models", "purchases", save_model(tmp_path / "models", "purchases", {"r": np.array([r])}, card))
     return tmp_path
 
