@@ -1,0 +1,262 @@
+"""One customer's forecast explained, and what it would say had they ordered more, or not for longer.
+
+Comes in: an open version and a customer's published record. Goes out: an `Outcome`: risk, expected spend with its range, and the points of
+every theme from the average customer to this one. The facts are made anew from the published orders by the texts that made them in the
+run, with orders added or days passed, so that all of them change together; the models are those the version was scored with.
+
+What comes out goes with such orders in customers like this one. It is no effect of making somebody order.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from customer_genome.decisions.reasons import Spoken
+from customer_genome.errors import RegistryError, SettingsError
+from customer_genome.explaining import Explainer
+from customer_genome.features.past import cutoff_table
+from customer_genome.features.table import feature_text
+from customer_genome.fitting import CHAMPION, HORIZON_DAYS, Models, numbers
+from customer_genome.genome import Genome
+from customer_genome.models.candidates import Known
+from customer_genome.models.candidates.champion import Champion
+from customer_genome.models.clusters import Clusters
+from customer_genome.models.own_forecast import OwnForecaster
+from customer_genome.models.purchase_model import purchase_model_from_arrays
+from customer_genome.models.season import Clock, day_number
+from customer_genome.models.segments import significant
+from customer_genome.models.spend import GammaGamma
+from customer_genome.registry import load_model
+from customer_genome.warehouse.duckdb import DuckDBEngine
+from customer_genome.workspace import Workspace
+
+MOST_ORDERS, MOST_QUIET_DAYS = 10, 365
+DAYS_BETWEEN = 7
+"""Added orders lie so many days apart, the last one on the last known day."""
+_THEMES = ("rfm", "cadence", "trend", "lately")
+"""Texts that make facts from orders alone; other facts (products, returns, discounts) stay as they are."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is imagined.
+
+    Attributes
+    ----------
+    orders : 0 to 10, orders that did not happen, the last one on the last known day and the others a week apart before it
+    order_value : money of each, by default the customer's mean order
+    quiet_days : 0 to 365, days after the cutoff that pass without an order
+    """
+
+    orders: int = 0
+    order_value: float | None = None
+    quiet_days: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be imagined."""
+        wrong = []
+        if not 0 <= self.orders <= MOST_ORDERS:
+            wrong.append(f"{self.orders} orders; wanted 0 to {MOST_ORDERS}")
+        if not 0 <= self.quiet_days <= MOST_QUIET_DAYS:
+            wrong.append(f"{self.quiet_days} quiet days; wanted 0 to {MOST_QUIET_DAYS}")
+        if self.order_value is not None and not 0 < self.order_value < float("inf"):
+            wrong.append(f"an order of {self.order_value}; wanted money above 0")
+        if wrong:
+            raise SettingsError(f"What if: {'; '.join(wrong)}.")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is forecast of a customer in a scenario.
+
+    Attributes
+    ----------
+    risk, average_risk : 0..1, of no order within the horizon: of this customer, and of the average one
+    spend, lower, upper : money over the horizon, with its 80 % range
+    points : theme -> percentage points of risk; they add up to the difference of the two risks
+    reasons : the strongest, in words
+    """
+
+    scenario: Scenario
+    risk: float
+    average_risk: float
+    spend: float
+    lower: float
+    upper: float
+    points: Mapping[str, float]
+    reasons: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """The models of a version, ready to be asked about its customers."""
+
+    models: Models
+    horizon_days: int
+    annual_discount: float
+    currency: str
+
+    @classmethod
+    def of(cls, genome: Genome) -> Self:
+        """Load the models a version was scored with.
+
+        Raises
+        ------
+        RegistryError
+            Where the version has none, or they are no longer stored.
+        """
+        manifest = genome.manifest
+        versions: Mapping[str, str] = manifest.get("models", {})
+        folder = Workspace(genome.snapshot.folder.parent.parent).models
+        if not {"purchases", "spend", "clusters"} <= set(versions):
+            raise RegistryError(
+                f"Version {genome.snapshot.version} does not say which models scored it, so nothing can be asked of them. "
+                "Publish a new one with `genome run`."
+            )
+        stored = {kind: load_model(folder, kind, version).arrays for kind, version in versions.items()}
+        champion, days = None, 0
+        if CHAMPION in stored:
+            champion, days = Champion.from_arrays(stored[CHAMPION]), int(stored[CHAMPION][HORIZON_DAYS])
+        models = Models(
+            purchase_model_from_arrays(stored["purchases"]),
+            GammaGamma.from_arrays(stored["spend"]),
+            Clusters.from_arrays(stored["clusters"]),
+            Clock.from_arrays(stored["purchases"]),
+            champion,
+            days,
+        )
+        discount = float(manifest["settings"]["prediction"]["annual_discount"])
+        return cls(models, int(manifest["horizon_days"]), discount, genome.currency)
+
+    def outcome(self, genome: Genome, record: Mapping[str, Any], scenario: Scenario | None = None) -> Outcome:
+        """Return what is forecast of a customer in a scenario; by default as things are.
+
+        Parameters
+        ----------
+        record : what `Genome.customer` returned
+        """
+        scenario = scenario or Scenario()
+        as_of: dt.date = record["as_of"] + dt.timedelta(days=scenario.quiet_days)
+        facts = self._facts(genome.orders_of(record["customer_id"]), record, scenario, as_of)
+        day = day_number(as_of)
+        own = OwnForecaster(
+            self.models.purchases,
+            self.models.spend,
+            self.models.clock,
+            day,
+            self.horizon_days,
+            self.annual_discount,
+            with_value=False,
+        )
+        known = Known(day, self.horizon_days, facts, own(facts).expected())
+        champion = self.models.champion_for(self.horizon_days)
+        expected = champion.forecast(known) if champion else known.own
+        spoken = Explainer.of(self.models, day, self.horizon_days, self.currency).reasons(known)
+        assert expected is not None and expected.chance is not None and expected.spend is not None
+        assert expected.lower is not None and expected.upper is not None
+        ends = sorted((float(expected.lower[0]), float(expected.spend[0]), float(expected.upper[0])))
+        return Outcome(
+            scenario,
+            float(1 - expected.chance[0]),
+            spoken.points.average_risk,
+            float(expected.spend[0]),
+            ends[0],
+            ends[2],
+            _points(spoken),
+            tuple(text[0].as_py() for text in spoken.texts if text[0].is_valid),
+        )
+
+    def _facts(self, orders: pa.Table, record: Mapping[str, Any], scenario: Scenario, as_of: dt.date) -> dict[str, Any]:
+        """Return every fact of the customer as of a day, each of shape (1,): from orders anew, the others as published."""
+        facts: dict[str, Any] = {}
+        for name, value in record.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                facts[name] = np.array([float(value)])
+            elif value is None:
+                facts[name] = np.array([np.nan])
+        table = pa.concat_tables([_plain(orders), _added(orders, record, scenario)])
+        engine = DuckDBEngine(memory_limit="256MB", threads=1)
+        try:
+            engine.write("imagined_orders", table)
+            engine.create_table(
+                "known_orders",
+                f"select *, date '{as_of}' as as_of, cast(money as decimal(18, 4)) as revenue from imagined_orders",
+            )
+            engine.write("cutoffs", cutoff_table([as_of], self.horizon_days))
+            for theme in _THEMES:
+                made = engine.fetch(feature_text(theme))
+                for field in made.schema:
+                    if field.name not in ("as_of", "customer_id") and not pa.types.is_date(field.type):
+                        facts[field.name] = numbers(made, field.name)
+        finally:
+            engine.close()
+        facts["mean_lines_per_order"] = facts["n_lines"] / facts["n_orders"]
+        learned = self.models.champion.features if self.models.champion else ()
+        missing = [name for name in learned if name not in facts]
+        if missing:
+            raise RegistryError(
+                f"The champion forecast looks at {', '.join(missing)}, which this version did not publish. Publish again with `genome run`."
+            )
+        return {name: significant(values) for name, values in facts.items()}
+
+
+def _plain(orders: pa.Table) -> pa.Table:
+    """Return published orders as the texts of features read them."""
+    return pa.table(
+        {
+            "customer_id": orders["customer_id"],
+            "order_id": orders["order_id"],
+            "ordered_on": orders["ordered_on"],
+            "n_lines": orders["n_lines"],
+            "quantity": orders["quantity"],
+            "money": orders["revenue"],
+        }
+    ).cast(_SCHEMA)
+
+
+_SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("order_id", pa.string()),
+        ("ordered_on", pa.date32()),
+        ("n_lines", pa.int64()),
+        ("quantity", pa.float64()),
+        ("money", pa.float64()),
+    ]
+)
+
+
+def _added(orders: pa.Table, record: Mapping[str, Any], scenario: Scenario) -> pa.Table:
+    """Return the imagined orders: the customer's mean order, the last on the last known day, none before the first order."""
+    last: dt.date = record["as_of"] - dt.timedelta(days=1)
+    money = scenario.order_value if scenario.order_value is not None else float(record["mean_order_value"])
+    n = max(orders.num_rows, 1)
+    lines = max(1, round(float(record["n_lines"]) / n))
+    rows = [
+        {
+            "customer_id": record["customer_id"],
+            "order_id": f"imagined {number}",
+            "ordered_on": max(last - dt.timedelta(days=DAYS_BETWEEN * number), record["first_order_on"]),
+            "n_lines": lines,
+            "quantity": float(record["total_quantity"]) / n,
+            "money": money,
+        }
+        for number in range(scenario.orders)
+    ]
+    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+
+def _points(spoken: Spoken) -> dict[str, float]:
+    """Return the points of every theme, the strongest first."""
+    found = dict(zip(spoken.points.themes, spoken.points.values[0].tolist(), strict=True))
+    return dict(sorted(found.items(), key=lambda one: -abs(one[1])))
