@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +46,7 @@ def _forget_locked(workspace: Workspace, customer_id: str) -> Mapping[str, int]:
     """Erase while holding the workspace."""
     with workspace.locked():
         rows = _erase_from_warehouse(workspace, customer_id) + _erase_from_tables(workspace, customer_id)
+        rows += _erase_from_files(workspace.profiles.glob("*.parquet"), customer_id)
         touched = [name for name in versions(workspace) if _erase_from_version(read_snapshot(workspace, name), customer_id)]
         if not rows and not touched:
             raise UnknownCustomerError(
@@ -78,16 +79,20 @@ def _erase_from_warehouse(workspace: Workspace, customer_id: str) -> int:
 
 def _erase_from_tables(workspace: Workspace, customer_id: str) -> int:
     """Drop the customer from the tables that a run on Spark left, and the text of unreadable rows that name them."""
+    return sum(_erase_from_files(files, customer_id) for files in parquet_tables(workspace.tables).values())
+
+
+def _erase_from_files(files: Iterable[Path], customer_id: str) -> int:
+    """Write Parquet files anew without the customer; return the rows that were touched."""
     n_rows = 0
-    for files in parquet_tables(workspace.tables).values():
-        for path in files:
-            fresh = path.with_suffix(".tmp")
-            n_erased = copy_without(path, fresh, customer_id)
-            if n_erased:
-                sync_file(fresh)
-                os.replace(fresh, path)
-            fresh.unlink(missing_ok=True)
-            n_rows += n_erased
+    for path in files:
+        fresh = path.with_suffix(".tmp")
+        n_erased = copy_without(path, fresh, customer_id)
+        if n_erased:
+            sync_file(fresh)
+            os.replace(fresh, path)
+        fresh.unlink(missing_ok=True)
+        n_rows += n_erased
     return n_rows
 
 

@@ -7,6 +7,7 @@ that give the answer away are found, named, and left out. What was not learned f
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from customer_genome.errors import ContractError, RegistryError
+from customer_genome.errors import ContractError, RegistryError, SourceError
 from customer_genome.evaluation.profiles import label_figures
 from customer_genome.models.profiles import Alarm, Column, Compared, LabelModel, alarms, compare
 from customer_genome.models.profiles.columns import Values, read_values, typed, without
 from customer_genome.models.profiles.explaining import part_of
 from customer_genome.models.profiles.importance import importance
 from customer_genome.models.profiles.labels import is_named_like_a_label
-from customer_genome.models.profiles.learners import Task
+from customer_genome.models.profiles.learners import Task, components
 from customer_genome.models.profiles.listed import FEW, QUICK, learners_for
 from customer_genome.models.profiles.model import typical_of
 from customer_genome.models.profiles.ranges import Ranges, held_out_ranges
@@ -39,11 +40,15 @@ from customer_genome.models.profiles.tables import (
     one_row_each,
     usable,
 )
-from customer_genome.models.profiles.wording import alarm_words, choice_words, left_out_words
+from customer_genome.models.profiles.wording import alarm_words, choice_words, components_words, left_out_words
+from customer_genome.models.segments import significant
 from customer_genome.registry import load_model, make_champion, prune_models, save_model
+from customer_genome.workspace import Workspace, appearing_whole
 
 KIND = "profiles"
 KEPT_VERSIONS = 10
+CUSTOMERS_FILE = "customers.parquet"
+"""In the folder `profiles` of a workspace: the customers learned from, without their labels."""
 FEW_OF_A_CLASS = 100
 """With fewer customers of either kind only what small tables can carry is compared."""
 Tell = Callable[[str, float], None]
@@ -78,12 +83,14 @@ class LabelledResult:
     learned : "churn" and/or "spend" -> what was learned
     left_out : column -> why nothing was learned from it
     notices : what should be known of the table
+    order : the columns learned from, as they stood
     """
 
     id_column: str | None
     learned: Mapping[Task, Learned]
     left_out: Mapping[str, str]
     notices: tuple[str, ...]
+    order: tuple[str, ...]
     seed: int
     version: str = ""
 
@@ -102,8 +109,8 @@ class LabelledResult:
         """Every column a prediction reads, in the order learned."""
         found: dict[str, Column] = {}
         for one in self.learned.values():
-            found |= {column.name: column for column in one.model.columns if column.name not in found}
-        return tuple(found.values())
+            found |= {column.name: column for column in one.model.columns}
+        return tuple(found[name] for name in self.order if name in found)
 
     def predict(self, table: pa.Table) -> pa.Table:
         """Return customer_id, churn_probability (0..1), predicted_spend, spend_lower, spend_upper (80 %), as far as there are such labels.
@@ -123,9 +130,9 @@ class LabelledResult:
             found["churn_probability"] = self.learned["churn"].model.predict(values)
         if "spend" in self.learned:
             model = self.learned["spend"].model
-            found["predicted_spend"] = model.predict(values)
+            found["predicted_spend"] = significant(model.predict(values))
             if model.ranges is not None:
-                found["spend_lower"], found["spend_upper"] = model.ranges.around(found["predicted_spend"])
+                found["spend_lower"], found["spend_upper"] = map(significant, model.ranges.around(found["predicted_spend"]))
         return pa.table({name: pa.array(column) for name, column in found.items()})
 
     def reasons(self, table: pa.Table) -> pa.Table:
@@ -196,11 +203,14 @@ class LabelledResult:
                 "tasks": list(self.learned),
                 "left_out": dict(self.left_out),
                 "notices": list(self.notices),
+                "order": list(self.order),
                 "seed": self.seed,
             }
         )
         card = {key: value for key, value in self.as_json().items() if key != "columns"}
         card["features"] = [column.name for column in self.columns]
+        card["model"] = ", ".join(f"{task}: {one.model.name}" for task, one in self.learned.items())
+        card["n_customers"] = max(one.comparison["n_customers"] for one in self.learned.values())
         version = save_model(models, KIND, arrays, card)
         make_champion(models, KIND, version)
         prune_models(models, KIND, KEPT_VERSIONS)
@@ -235,7 +245,86 @@ class LabelledResult:
                 tuple(found["importance"]),
                 tuple(found["words"]),
             )
-        return cls(about["id_column"], learned, about["left_out"], tuple(about["notices"]), int(about["seed"]), stored.version)
+        return cls(
+            about["id_column"],
+            learned,
+            about["left_out"],
+            tuple(about["notices"]),
+            tuple(about["order"]),
+            int(about["seed"]),
+            stored.version,
+        )
+
+
+def read_table(path: str | Path, tmp: Path) -> tuple[pa.Table, list[str]]:
+    """Return a file (CSV of any dialect, Parquet, Excel), folder or glob as one table, and what was assumed about it.
+
+    Raises
+    ------
+    SourceError
+        It cannot be read, or holds rows that are none.
+    """
+    from customer_genome.settings import TableSettings
+    from customer_genome.sources.files import look_at_path
+    from customer_genome.warehouse.duckdb import DuckDBEngine
+
+    source = look_at_path(path, "customers", TableSettings(), tmp).table
+    engine = DuckDBEngine()
+    try:
+        engine.read(source, "profiles")
+        table = engine.fetch("select * from profiles")
+        broken = engine.unreadable_rows()
+    finally:
+        engine.close()
+    if broken.num_rows:
+        first = broken.slice(0, 1).to_pylist()[0]
+        raise SourceError(
+            f"{source.label}: {broken.num_rows:,} lines cannot be split into columns (first: line {first['row_number']}, {first['reason']}). "
+            "Correct or remove them, so that nobody is left out unseen."
+        )
+    return table, list(source.notices)
+
+
+def keep_customers(workspace: Workspace, table: pa.Table, result: LabelledResult) -> int:
+    """Keep the columns that predictions read of every customer, so that the dashboard can fill in its fields; return how many.
+
+    Customers that were erased from the workspace are left out, and `genome forget` erases from this file too.
+    """
+    import pyarrow.parquet as pq
+
+    table, _ = one_row_each(table, result.id_column)
+    ids = ids_of(table, result.id_column)
+    salt, digests = workspace.forgotten()
+    if digests:
+        gone = set(digests)
+        stays = pa.array([hashlib.sha256((salt + customer).encode()).hexdigest() not in gone for customer in ids.to_pylist()])
+        table, ids = table.filter(stays), ids.filter(stays)
+    columns = {"customer_id": ids} | {
+        column.name: table.column(column.name) for column in result.columns if column.name != "customer_id"
+    }
+    workspace.profiles.mkdir(parents=True, exist_ok=True)
+    with appearing_whole(workspace.profiles / CUSTOMERS_FILE) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+    return int(table.num_rows)
+
+
+def kept_customer(workspace: Workspace, customer_id: str) -> pa.Table | None:
+    """Return the kept row of a customer, None where there is none."""
+    import pyarrow.parquet as pq
+
+    path = workspace.profiles / CUSTOMERS_FILE
+    if not path.exists():
+        return None
+    found = pq.read_table(path, filters=[("customer_id", "=", customer_id)])
+    return found if found.num_rows else None
+
+
+def kept_ids(workspace: Workspace, most: int = 1000) -> list[str]:
+    """Return the ids of the first kept customers."""
+    import pyarrow.parquet as pq
+
+    path = workspace.profiles / CUSTOMERS_FILE
+    return list(pq.read_table(path, columns=["customer_id"]).column(0).slice(0, most).to_pylist()) if path.exists() else []
 
 
 def learn(
@@ -296,7 +385,7 @@ def learn(
         _quiet()
         for task, label in labels.items():
             learned[task] = _learned(task, label, answers[label], values, columns, frozenset(keep), seed, n_components, tell)
-    return LabelledResult(id_column, learned, left_out, (*notices, *unread), seed)
+    return LabelledResult(id_column, learned, left_out, (*notices, *unread), tuple(column.name for column in columns), seed)
 
 
 def _quiet() -> None:
@@ -350,6 +439,10 @@ def _learned(
         quick, _ = learners_for(task, names=QUICK)
         with_alarms = _figures(compare(seen, columns, y, task, quick, seed), seed)
     told(1.0)
+    if n_components:
+        explained = components(compared.encoder.matrix(seen, "plain"), n_components)[3]
+        comparison["explained_variance"] = [float(share) for share in explained]
+        words.append(components_words(label, comparison["explained_variance"]))
     words += [*lacking, *alarm_words(label, found, columns, kept)]
     if small:
         words.append(f"{label}: few customers, so only formulas and a linear model are compared.")

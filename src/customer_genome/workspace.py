@@ -4,6 +4,7 @@ genome.toml  categories.toml  playbooks.toml     what the user decides (all opti
 warehouse/warehouse.duckdb                       every input row with its class, and the marts
 warehouse/tables/                                instead, after a run on Spark: the refused rows, as Parquet
 models/                                          model versions and aliases
+profiles/customers.parquet                       the customers of a labelled table, for the page Predict
 published/v00001 ... CURRENT                     immutable results
 backtest.json                                    how good forecasts were at past cutoffs
 forgotten.json                                   salted digests of erased customers
@@ -39,6 +40,7 @@ class Workspace:
         self.building_tables = self.root / "warehouse" / "building"
         self.published = self.root / "published"
         self.models = self.root / "models"
+        self.profiles = self.root / "profiles"
         self.backtest = self.root / "backtest.json"
         self.tmp = self.root / "tmp"
 

@@ -17,6 +17,8 @@ from customer_genome.evaluation.resampling import OrderRows, draws, spread
 
 Array = npt.NDArray[np.float64]
 N_DRAWS = 100
+_LEAST_DIFFERENCE = 0.01
+"""Chances closer together than this have no slope worth a name."""
 LEADING = {"churn": "auc", "spend": "rmse"}
 """The figure whose difference to the best formula is given."""
 
@@ -54,7 +56,8 @@ def label_figures(
     for name in predicted:
         figures = dict(points[name])
         if task == "churn":
-            figures["calibration_slope"] = calibration_slope(y, predicted[name])
+            differ = float(np.ptp(predicted[name])) > _LEAST_DIFFERENCE
+            figures["calibration_slope"] = calibration_slope(y, predicted[name]) if differ else float("nan")
             figures["auc_mean"] = _mean_over_parts(y, predicted[name], folds)
         difference = drawn[name][leading] - drawn[best][leading]
         found.append(

@@ -34,8 +34,8 @@ N_FOLDS = 5
 FEWER_INNER_FROM = 20_000
 """From so many customers the parts inside a training part are three."""
 BLEND = "blend"
-BLENDED = ("linear model, tuned", "smooth linear model, tuned", "LightGBM")
-CHOICE = "the choice itself"
+BLENDED = ("logistic regression", "logistic, bent", "linear regression", "linear, bent", "LightGBM")
+CHOICE = "choosing anew"
 BLEND_RANK = 10
 CLEAR = 2.0
 """Standard errors by which a model must beat the best formula."""

@@ -156,13 +156,12 @@ class Linear(Fitted):
 
 
 class LinearModel(Learner):
-    """Logistic regression for churn, least squares with an elastic net for money; settings drawn at random and chosen by 5-fold search."""
+    """Logistic regression with settings drawn at random and chosen by 5-fold search; the class for money draws an elastic net."""
 
-    name = "linear model, tuned"
-    about = (
-        "logistic regression, or elastic net for money; penalty, strength, solver and class weight by randomised 5-fold search"
-    )
+    name = "logistic regression"
+    about = "logistic regression; penalty, strength, solver and class weight by randomised 5-fold search"
     rank = 2
+    tasks: ClassVar[tuple[Task, ...]] = ("churn",)
     n_draws: ClassVar[int] = 10
     view: ClassVar[View] = "plain"
 
@@ -203,8 +202,8 @@ _PENALTIES = (("l2", "lbfgs"), ("l2", "newton-cholesky"), ("l1", "liblinear"), (
 class SmoothLinearModel(LinearModel):
     """The same with numbers in pieces, so that an effect may rise, flatten and fall."""
 
-    name = "smooth linear model, tuned"
-    about = "the same, every number bent at five of its quantiles"
+    name = "logistic, bent"
+    about = "logistic regression, every number bent at five of its quantiles; strength by 5-fold search"
     rank = 3
     view: ClassVar[View] = "smooth"
 
@@ -217,12 +216,29 @@ class SmoothLinearModel(LinearModel):
         ]
 
 
+class LinearRegression(LinearModel):
+    """Least squares with an elastic net for money."""
+
+    name = "linear regression"
+    about = "linear regression; penalty (none, ridge, lasso, between) and strength by randomised 5-fold search"
+    tasks: ClassVar[tuple[Task, ...]] = ("spend",)
+
+
+class SmoothLinearRegression(SmoothLinearModel):
+    """The same with numbers in pieces."""
+
+    name = "linear, bent"
+    about = "ridge regression, every number bent at five of its quantiles; strength by 5-fold search"
+    tasks: ClassVar[tuple[Task, ...]] = ("spend",)
+
+
 class Components(LinearModel):
     """A linear model on a few principal components of all columns."""
 
-    name = "linear model on components"
+    name = "on components"
     about = "logistic or linear regression on the first principal components of the scaled columns"
     rank = 4
+    tasks: ClassVar[tuple[Task, ...]] = ("churn", "spend")
 
     def __init__(self, n_components: int) -> None:
         self.n_components = n_components

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from customer_genome.models.profiles.learners import Components, Learner, LinearModel, SmoothLinearModel, Task
+from customer_genome.models.profiles.learners import (
+    Components,
+    Learner,
+    LinearModel,
+    LinearRegression,
+    SmoothLinearModel,
+    SmoothLinearRegression,
+    Task,
+)
 from customer_genome.models.profiles.naive import Everybody, OneColumn, SameAsColumn
 from customer_genome.models.profiles.trees import Forest, GradientBoosting, LightGBM, NeuralNet, XGBoost
 
@@ -11,14 +19,16 @@ LEARNERS: tuple[Learner, ...] = (
     SameAsColumn(),
     OneColumn(),
     LinearModel(),
+    LinearRegression(),
     SmoothLinearModel(),
+    SmoothLinearRegression(),
     LightGBM(),
     XGBoost(),
     GradientBoosting(),
     Forest(),
     NeuralNet(),
 )
-FEW = ("everybody alike", "same as one column", "one column alone", "linear model, tuned")
+FEW = ("everybody alike", "same as one column", "one column alone", "logistic regression", "linear regression")
 """What small tables can carry."""
 QUICK = (*FEW, "LightGBM")
 

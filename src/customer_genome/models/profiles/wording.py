@@ -69,6 +69,18 @@ def choice_words(label: str, compared: Compared, rows: Sequence[Mapping[str, Any
     return said
 
 
+def components_words(label: str, explained: Sequence[float]) -> str:
+    """Return how much of the columns' variance the first components hold.
+
+    Examples
+    --------
+    >>> components_words("Churn", [0.4, 0.2])
+    'Churn: the first 2 principal components hold 60 % of the variance of all columns (40, 20 %).'
+    """
+    each = ", ".join(f"{100 * share:.0f}" for share in explained)
+    return f"{label}: the first {len(explained)} principal components hold {100 * sum(explained):.0f} % of the variance of all columns ({each} %)."
+
+
 def _lead(compared: Compared) -> tuple[str, ...]:
     return ("auc", "ece") if compared.task == "churn" else ("r2", "mae", "rmse")
 
