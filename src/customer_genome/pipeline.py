@@ -33,6 +33,7 @@ from customer_genome.models.candidates import Past
 from customer_genome.outlook import outlook_tables
 from customer_genome.publishing import RunResult as RunResult
 from customer_genome.publishing import manifest_of, publish_version, totals_of
+from customer_genome.recommending import recommendation_tables
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.scoring import Decided, decide_customers, value_customers
 from customer_genome.settings import Settings
@@ -206,7 +207,17 @@ def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool, past: 
         decided = decide_customers(job.engine, models.clusters, job.settings, read_playbooks(job.settings.segments.playbooks))
         job.notices.extend(decided.notices)
         outlook = outlook_tables(job.engine, models, cutoff, horizon_days, job.settings.prediction.seed)
-    return Predicted(models, versions, replace(decided, tables={**decided.tables, **outlook}))
+        lists = recommend(job, cutoff, horizon_days)
+    return Predicted(models, versions, replace(decided, tables={**decided.tables, **outlook, **lists}))
+
+
+def recommend(job: Job, cutoff: dt.date, horizon_days: int) -> dict[str, pa.Table]:
+    """Return the lists of recommendations and what stands behind them; what cannot be said becomes a notice."""
+    job.clock.progress("score", 0.75, "lists of what each customer may want next")
+    settings, seed = job.settings.recommend, job.settings.prediction.seed
+    tables, told = recommendation_tables(job.engine, job.sources, settings, cutoff, horizon_days, seed)
+    job.notices.extend(told)
+    return tables
 
 
 def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str, ...], predicted: Predicted) -> RunResult:

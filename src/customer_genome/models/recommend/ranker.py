@@ -55,7 +55,7 @@ class Context:
         known = self.known
         age = (known.as_of - known.day).astype(np.float64)
         oldest, newest = known.matrix(np.ones(len(known))), known.matrix(np.ones(len(known)))
-        starts, ends = _ends_of_pairs(known)
+        starts, ends = ends_of_pairs(known)
         oldest.data, newest.data = age[starts].astype(np.float32), age[ends].astype(np.float32)
         object.__setattr__(self, "first_day", oldest)
         object.__setattr__(self, "last_day", newest)
@@ -64,7 +64,7 @@ class Context:
         object.__setattr__(self, "customer_facts", _customer_facts(known))
 
 
-def _ends_of_pairs(known: Interactions) -> tuple[IntArray, IntArray]:
+def ends_of_pairs(known: Interactions) -> tuple[IntArray, IntArray]:
     """Return the first and the last row of each customer and item; rows are sorted."""
     key = known.customer * known.n_items + known.item
     change = np.flatnonzero(np.diff(key)) + 1

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from customer_genome.errors import SettingsError
-from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Recommender
+from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Recommender, batches_of
 from customer_genome.models.recommend.items import IMPLICIT_MISSING, Als, Ease, ItemNeighbours
-from customer_genome.models.recommend.lists import VIEWS, FittedBlend, View, top_items
+from customer_genome.models.recommend.lists import VIEWS, FittedBlend, View, best_of, masked, top_items
 from customer_genome.models.recommend.personal import PersonalDecay, UserNeighbours
 from customer_genome.models.recommend.popularity import GroupPopularity, Popularity, SeasonPopularity
 from customer_genome.models.recommend.ranker import Context, FittedRanker, fit_ranker, wanted_of
@@ -39,11 +41,11 @@ class Effort:
     half_lives: tuple[float, ...]
     n_windows: int
     most_judged: int
-    bm25: bool
+    has_all: bool
 
 
 FULL = Effort(6000, (300.0, 1000.0), (60.0, 180.0, 365.0), 2, 50_000, True)
-LIGHT = Effort(1500, (1000.0,), (180.0,), 0, 2000, False)
+LIGHT = Effort(1500, (1000.0,), (180.0,), 0, 1000, False)
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,8 @@ class Study:
 
     def __post_init__(self) -> None:
         """Choose settings on the earlier window."""
-        try:
-            import implicit  # noqa: F401
-        except ImportError:
-            self.has_als = False
+        self.has_als = self.effort.has_all and has_implicit()
+        if self.effort.has_all and not self.has_als:
             self.notices.append(IMPLICIT_MISSING)
         self.settings = {
             "half_life_days": self.effort.half_lives[len(self.effort.half_lives) // 2],
@@ -131,12 +131,11 @@ class Study:
             SeasonPopularity(),
             PersonalDecay(half_life),
             UserNeighbours(half_life, name=NEIGHBOURS),
-            UserNeighbours(365.0, own_weight=0.0, name=SIMILAR),
             ItemNeighbours(),
             Ease(self.effort.most_ease_items, penalty),
         ]
-        if self.effort.bm25:
-            found.append(ItemNeighbours(bm25=True))
+        if self.effort.has_all:
+            found += [UserNeighbours(365.0, own_weight=0.0, name=SIMILAR), ItemNeighbours(bm25=True)]
         if self.has_als:
             found.append(Als(seed=self.seed))
         return found
@@ -191,22 +190,37 @@ class Study:
 
     def _judged(self, view: View) -> tuple[IntArray, Any]:
         """Return who is judged on the earlier window, and what each of them wanted."""
+        return self._once(("judged", view), lambda: self._find_judged(view))  # type: ignore[no-any-return]
 
-        def make() -> tuple[IntArray, Any]:
-            then = self.at(self.earlier)
-            wanted = wanted_of(then, self.known.bought(self.earlier, self.known.as_of), view)
-            some = np.flatnonzero((then.histories() > 0) & (np.diff(wanted.indptr) > 0))
-            if len(some) > self.effort.most_judged:
-                some = some[np.linspace(0, len(some) - 1, self.effort.most_judged).astype(np.int64)]
-            return some, wanted[some]
-
-        return self._once(("judged", view), make)  # type: ignore[no-any-return]
+    def _find_judged(self, view: View) -> tuple[IntArray, Any]:
+        then = self.at(self.earlier)
+        wanted = wanted_of(then, self.known.bought(self.earlier, self.known.as_of), view)
+        some = np.flatnonzero((then.histories() > 0) & (np.diff(wanted.indptr) > 0))
+        if view != "all":  # of the same customers
+            some = np.intersect1d(some, self._judged("all")[0])
+        elif len(some) > self.effort.most_judged:
+            some = some[np.linspace(0, len(some) - 1, self.effort.most_judged).astype(np.int64)]
+        return some, wanted[some]
 
     def ndcg(self, fitted: Fitted, view: View) -> FloatArray:
         """Return NDCG of each judged customer on the earlier window."""
         customers, wanted = self._judged(view)
         lists, _ = top_items(fitted, self.at(self.earlier), customers, view, LENGTH)
         return ndcg_of(lists, wanted)
+
+    def _ndcg_of_part(self, name: str) -> dict[View, FloatArray]:
+        """Return NDCG in every view of a candidate that is the same in all, its scores made once."""
+        fitted = self.fitted(name, "all", self.earlier)
+        then, everybody = self.at(self.earlier), self._judged("all")[0]
+        allowed = then.n_buyers > 0
+        lists: dict[View, list[IntArray]] = {view: [] for view in VIEWS}
+        for part in batches_of(everybody, then.n_items):
+            scores = fitted.scores(everybody[part]) if fitted is not None else np.zeros((0, then.n_items), np.float32)
+            for view in VIEWS:
+                mine = np.isin(everybody[part], self._judged(view)[0])
+                rows = masked(scores[mine], then, everybody[part][mine], view, allowed)
+                lists[view].append(best_of(rows, LENGTH)[0])
+        return {view: ndcg_of(np.concatenate(lists[view]), self._judged(view)[1]) for view in VIEWS}
 
     def _tune(self) -> None:
         """Choose the half-life by what is bought again, the penalty by what is new."""
@@ -256,9 +270,12 @@ class Study:
     def _compared(self, view: View) -> Iterator[tuple[str, FloatArray]]:
         """Yield every candidate of a view on the earlier window."""
         for name in self.names(view):
-            fitted = self.fitted(name, view, self.earlier)
-            if fitted is not None:
-                yield name, self.ndcg(fitted, view)
+            if name != RANKER:
+                yield name, self._once(("ndcg", name), partial(self._ndcg_of_part, name))[view]
+                continue
+            ranker = self.fitted(name, view, self.earlier)
+            if ranker is not None:
+                yield name, self.ndcg(ranker, view)
 
     def about(self) -> Mapping[str, str]:
         """Return what each candidate does, in words."""
@@ -287,6 +304,11 @@ def _draws(n: int, seed: int) -> FloatArray:
     """Return how often each customer is drawn in each of the resamples."""
     random = np.random.default_rng(seed)
     return np.stack([np.bincount(random.integers(0, n, n), minlength=n) for _ in range(N_DRAWS)]).astype(np.float64)
+
+
+def has_implicit() -> bool:
+    """Return whether the optional library of the factor model is installed."""
+    return find_spec("implicit") is not None
 
 
 def require_known(known: Interactions) -> None:

@@ -1,0 +1,170 @@
+"""The lists a shop gets: top items of every customer and view, each with a reason in words.
+
+Comes in: what is known, a fitted champion per view, names of items. Goes out: columns of plain values, batch by batch. The rules
+of `lists` hold: nothing owned under "new". Customers without history get what is popular in their group, and are marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, batches_of
+from customer_genome.models.recommend.items import ItemNeighbours
+from customer_genome.models.recommend.lists import View, best_of, masked
+from customer_genome.models.recommend.popularity import GroupPopularity
+from customer_genome.models.recommend.ranker import ends_of_pairs
+
+LIKE_YOU = "bought by customers like this one"
+POPULAR_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Rows of lists: one per customer, view and rank.
+
+    `customer` and `item` are places; `score` orders within a list and has no unit.
+    """
+
+    customer: IntArray
+    view: tuple[str, ...]
+    rank: IntArray
+    item: IntArray
+    score: FloatArray
+    reason: tuple[str, ...]
+    is_cold: npt.NDArray[np.bool_]
+
+
+class Clerk:
+    """Makes lists with reasons.
+
+    Parameters
+    ----------
+    known : Interactions
+    champions : view -> fitted recommender
+        The same object under several views is asked once per batch.
+    names : sequence of str, length n_items
+        What items are called in reasons.
+    groups : sequence of str
+        What groups are called.
+    offered : bool array, shape (n_items,)
+        What may be listed.
+    """
+
+    def __init__(
+        self,
+        known: Interactions,
+        champions: Mapping[View, Fitted],
+        names: Sequence[str],
+        groups: Sequence[str],
+        offered: npt.NDArray[np.bool_],
+    ) -> None:
+        self.known, self.champions, self.names, self.groups, self.offered = known, champions, names, groups, offered
+        self.popular = GroupPopularity().fit(known)
+        self.alike = ItemNeighbours(20).fit(known).strength
+        self.recent_buyers = known.buyers_between(known.as_of - POPULAR_DAYS, known.as_of).astype(np.int64)
+        starts, ends = ends_of_pairs(known)
+        key = known.customer * known.n_items + known.item
+        self.pairs = key[starts]
+        self.first, self.last, self.times = known.day[starts], known.day[ends], ends - starts + 1
+        self.is_cold = known.histories() == 0
+
+    def lists(self, customers: IntArray, n: int) -> Iterator[Listed]:
+        """Yield the lists of customers, batch by batch, in the order of the customers, then views, then ranks."""
+        for part in batches_of(customers, self.known.n_items * 2):
+            yield self._batch(customers[part], n)
+
+    def _batch(self, customers: IntArray, n: int) -> Listed:
+        scored: dict[int, npt.NDArray[np.float32]] = {}
+        popular = self.popular.scores(customers)
+        cold = self.is_cold[customers]
+        places, values, views = [], [], list(self.champions)
+        for view, fitted in self.champions.items():
+            if id(fitted) not in scored:
+                scored[id(fitted)] = np.where(cold[:, None], popular, fitted.scores(customers))
+            found = masked(scored[id(fitted)], self.known, customers, view, self.offered)
+            best, score = best_of(found, n)
+            places.append(best)
+            values.append(score)
+        items, scores = np.stack(places, axis=1), np.stack(values, axis=1)
+        rows, kinds, ranks = np.nonzero(items >= 0)
+        chosen = items[rows, kinds, ranks]
+        who = customers[rows]
+        return Listed(
+            who,
+            tuple(views[kind] for kind in kinds),
+            ranks + 1,
+            chosen,
+            scores[rows, kinds, ranks].astype(np.float64),
+            tuple(self.reasons(who, chosen)),
+            cold[rows],
+        )
+
+    def reasons(self, customers: IntArray, items: IntArray) -> list[str]:
+        """Return why each item is listed for each customer: own rhythm, an owned item it goes with, similar customers, or its sales."""
+        if not len(customers):
+            return []
+        wanted = customers * self.known.n_items + items
+        at = np.minimum(np.searchsorted(self.pairs, wanted), max(len(self.pairs) - 1, 0))
+        owned = self.pairs[at] == wanted if len(self.pairs) else np.zeros(len(wanted), dtype=bool)
+        with_item = self._goes_with(customers, items, ~owned)
+        found = []
+        for row, (customer, item) in enumerate(zip(customers.tolist(), items.tolist(), strict=True)):
+            if owned[row]:
+                found.append(self._rhythm(int(at[row])))
+            elif with_item[row] >= 0:
+                found.append(f"goes with {self.names[with_item[row]]}")
+            elif self.is_cold[customer]:
+                group = self.known.group[customer]
+                found.append(f"popular in {self.groups[group]}" if group >= 0 else f"popular in the last {POPULAR_DAYS} days")
+            elif self.recent_buyers[item] >= 2:
+                found.append(f"bought by {self.recent_buyers[item]:,} customers in the last {POPULAR_DAYS} days")
+            else:
+                found.append(LIKE_YOU)
+        return found
+
+    def _rhythm(self, pair: int) -> str:
+        """Return how often and when a customer bought an item."""
+        age = int(self.known.as_of - self.last[pair])
+        times = int(self.times[pair])
+        since = f"{age} day{'' if age == 1 else 's'} ago"
+        if times == 1:
+            return f"bought once, {since}"
+        gap = max(1, round((self.last[pair] - self.first[pair]) / (times - 1)))
+        every = "every day" if gap == 1 else f"every {gap} days"
+        return (
+            f"bought {every}, last {since}"
+            if times > 2
+            else f"bought twice, {gap} day{'' if gap == 1 else 's'} apart, last {since}"
+        )
+
+    def _goes_with(self, customers: IntArray, items: IntArray, asked: npt.NDArray[np.bool_]) -> IntArray:
+        """Return the owned item that speaks most for each listed item, -1 where none is among its 20 nearest."""
+        found = np.full(len(customers), -1, dtype=np.int64)
+        rows = np.flatnonzero(asked)
+        if not len(rows):
+            return found
+        columns = self.alike.tocsc()[:, items[rows]].T.tocsr()
+        said = columns.multiply(self.known.owned[customers[rows]]).tocsr()
+        said.eliminate_zeros()
+        place = np.repeat(np.arange(len(rows)), np.diff(said.indptr))
+        order = np.lexsort((said.indices, -said.data, place))
+        first = order[np.unique(place[order], return_index=True)[1]] if len(order) else order
+        found[rows[place[first]]] = said.indices[first]
+        return found
+
+
+def offered_items(known: Interactions, sold_within_days: int, excluded: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return what may be listed: sold to anybody within the last days, and not excluded by the user.
+
+    Examples
+    --------
+    >>> from customer_genome.models.recommend.contract import interactions
+    >>> known = interactions([0, 0, 1], [0, 1, 2], [5, 95, 96], n_customers=2, n_items=3, as_of=100, horizon_days=30)
+    >>> offered_items(known, 30, np.array([False, False, True])).tolist()
+    [False, True, False]
+    """
+    return (known.last_day >= known.as_of - sold_within_days) & (known.last_day >= 0) & ~excluded
