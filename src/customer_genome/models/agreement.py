@@ -15,6 +15,9 @@ from customer_genome.models.candidates.contract import Expected
 from customer_genome.models.estimator import Array
 from customer_genome.models.own_forecast import CLV_DAYS, OwnForecast
 
+_NOTHING = 1e-9
+"""Own spend below this part of the spend that is published says nothing about its range."""
+
 
 @dataclass(frozen=True)
 class Agreed:
@@ -81,7 +84,7 @@ def agreed(own: OwnForecast, expected: Expected, horizon_days: int, margin: floa
     if horizon_days == CLV_DAYS:  # the same days: the range of value is that of spend, discounted
         ends = lower * share, upper * share
     else:
-        moved = np.divide(spend, own.spend, out=np.ones(len(spend)), where=own.spend > 0)
+        moved = np.divide(spend, own.spend, out=np.ones(len(spend)), where=own.spend > spend * _NOTHING)
         ends = own.clv_lower * moved, own.clv_upper * moved
     low, high = np.minimum(ends[0], clv), np.maximum(ends[1], clv)
     worth = (low, high) if margin >= 0 else (high, low)

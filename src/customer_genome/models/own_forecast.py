@@ -27,7 +27,6 @@ LEVEL = 0.80
 NEEDS = ("n_purchase_days", "activity_days", "tenure_days", "mean_spend_per_day")
 """The facts it reads."""
 _CERTAIN = 1e-12
-_STEP = 0.125
 
 
 @dataclass(frozen=True)
@@ -111,36 +110,10 @@ class OwnForecaster:
         levels = [-np.expm1(np.log1p(-level) * own_stays / stays) for level in ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)]
         found = [np.full(len(chance), np.inf) for _ in levels]
         for part in self._parts_of(facts):
-            alive = self.purchases.probability_alive(part.frequency, part.recency, part.age)
             for days, level in zip(found, levels, strict=True):
-                if_active = np.divide(level[part.rows], alive, out=np.ones(len(alive)), where=alive > 0)
-                days[part.rows] = part.days(self._time_until(part, if_active))
+                wanted = np.clip(level[part.rows], _CERTAIN, 1 - _CERTAIN)
+                days[part.rows] = part.days(self.purchases.days_until_order(part.frequency, part.recency, part.age, wanted))
         return found[0], found[1], found[2]
-
-    def _time_until(self, part: Part, chance: Array) -> Array:
-        """Return the model's time after which an active customer has bought with a chance of the customer's own.
-
-        It is looked up between steps of log(-log(1 - chance)), in which the logarithm of time is nearly straight (and is for
-        orders that come at random), so that customers with equal histories share the work.
-        """
-        times = np.full(len(chance), np.inf)
-        reachable = np.flatnonzero(chance < 1 - _CERTAIN)
-        if not len(reachable):
-            return times
-        x, age = part.frequency[reachable], part.age[reachable]
-        wanted = np.maximum(chance[reachable], _CERTAIN)
-        step = np.log(-np.log1p(-wanted)) / _STEP
-        below = np.floor(step)
-        grid = (np.minimum(-np.expm1(-np.exp(one * _STEP)), 1 - _CERTAIN) for one in (below, below + 1))
-        at = [self.purchases.days_until_order_if_active(x, age, one) for one in grid]
-        is_inside = np.isfinite(at[1]) & (at[0] > 0)
-        low, high = (np.log(np.where(is_inside, one, 1.0)) for one in at)
-        inside = np.exp(low + (step - below) * (high - low))
-        near_end = np.flatnonzero(~is_inside)
-        if len(near_end):
-            inside[near_end] = self.purchases.days_until_order_if_active(x[near_end], age[near_end], wanted[near_end])
-        times[reachable] = inside
-        return times
 
     def _parts_of(self, facts: Mapping[str, Array]) -> list[Part]:
         """Return the customers by the clock they share."""

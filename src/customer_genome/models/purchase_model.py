@@ -298,35 +298,30 @@ class PurchaseModel(ABC):
         return self._at_least_if_active(counts, frequency[:, None], age_days[:, None], horizon)
 
     def days_until_order(
-        self, frequency: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: npt.ArrayLike, probability: float = 0.5
+        self, frequency: npt.ArrayLike, recency_days: npt.ArrayLike, age_days: npt.ArrayLike, probability: float | Array = 0.5
     ) -> Array:
         """Return the days after which each customer's chance of having bought again reaches `probability`.
+
+        Parameters
+        ----------
+        probability : float, or array of shape (n_customers,), between 0 and 1, exclusive
 
         Returns
         -------
         array, shape (n_customers,), days; infinite where the chance never gets there because the customer may have stopped.
         """
-        if not 0 < probability < 1:
+        if not np.all((np.asarray(probability) > 0) & (np.asarray(probability) < 1)):
             raise ContractError(f"probability: got {probability}. Wanted: between 0 and 1, exclusive.")
         require_fitted(self._report, self.name)
         histories = check_histories(frequency, recency_days, age_days)
         alive = self._alive(histories)
-        reachable = np.flatnonzero(alive > probability)
+        wanted = np.broadcast_to(probability, alive.shape)
+        reachable = np.flatnonzero(alive > wanted)
         days = np.full(len(alive), np.inf)
         if len(reachable):
             x, age = histories.frequency[reachable], histories.age_days[reachable]
-            days[reachable] = once_per_distinct(self._days_until_chance, x, age, probability / alive[reachable])
+            days[reachable] = once_per_distinct(self._days_until_chance, x, age, wanted[reachable] / alive[reachable])
         return days
-
-    def days_until_order_if_active(self, frequency: Array, age_days: Array, chance: Array) -> Array:
-        """Return the days after which an active customer has bought again with each chance, computed once per distinct row.
-
-        Parameters
-        ----------
-        chance : array, shape (n_customers,), between 0 and 1, exclusive
-        """
-        require_fitted(self._report, self.name)
-        return once_per_distinct(self._days_until_chance, frequency, age_days, chance)
 
     def simulate_orders(
         self,
