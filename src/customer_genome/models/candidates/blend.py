@@ -8,51 +8,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from customer_genome.models.candidates.contract import Contributions, Expected, Fitted, Known, packed
-from customer_genome.models.candidates.inputs import chance_of, log_odds
+from customer_genome.errors import RegistryError
+from customer_genome.models.candidates.contract import Contributions, Fitted, Known, packed, unpacked
+from customer_genome.models.candidates.inputs import SURE, log_odds
 from customer_genome.models.candidates.learned import by_fact
-from customer_genome.models.estimator import Array
+from customer_genome.models.estimator import Array, Arrays
 
 
 @dataclass(frozen=True)
 class Blended:
-    """Fitted members by name, and the weight of each in the log-odds and in the money; weights add up to 1."""
+    """Fitted members by name, and what the log-odds and the money of each are multiplied by; absent = 0."""
 
     members: Mapping[str, Fitted]
     odds_weights: Mapping[str, float]
     spend_weights: Mapping[str, float]
 
-    def forecast(self, known: Known) -> Expected:
-        """Return the blend of what the members expect; ranges are those of the first member that has some."""
-        found = {name: member.forecast(known) for name, member in self.members.items()}
+    def forecast(self, known: Known) -> tuple[Array, Array]:
+        """Return the blended log-odds to order and the blended money, each of shape (n_customers,)."""
         odds, spend = np.zeros(len(known)), np.zeros(len(known))
-        for name, expected in found.items():
-            if expected.chance is not None and self.odds_weights.get(name, 0.0) != 0.0:
-                odds += self.odds_weights[name] * log_odds(expected.chance)
-            if expected.spend is not None and self.spend_weights.get(name, 0.0) != 0.0:
-                spend += self.spend_weights[name] * expected.spend
-        ranged = next((one for one in found.values() if one.lower is not None and one.upper is not None), Expected())
-        return Expected(np.maximum(spend, 0.0), chance_of(odds), ranged.lower, ranged.upper)
+        for name, member in self.members.items():
+            of_odds, of_spend = self.odds_weights.get(name, 0.0), self.spend_weights.get(name, 0.0)
+            if of_odds == 0 and of_spend == 0:
+                continue
+            expected = member.forecast(known)
+            if expected.chance is not None and of_odds != 0:
+                odds += of_odds * log_odds(expected.chance)
+            if expected.spend is not None and of_spend != 0:
+                spend += of_spend * expected.spend
+        return odds, np.maximum(spend, 0.0)
 
     def contributions(self, known: Known) -> Contributions:
-        """Return the weighted contributions of the members to the log-odds."""
+        """Return the weighted contributions of the members to the log-odds; a member that cannot tell has one column in its name."""
         names: list[str] = []
-        columns: list[Array] = []
+        columns: list[Array] = [np.zeros((len(known), 0))]
         base = 0.0
         for name, member in self.members.items():
             weight = self.odds_weights.get(name, 0.0)
-            if weight == 0.0:
+            if weight == 0:
                 continue
             found = member.contributions(known)
             if found is None:
                 chance = member.forecast(known).chance
                 odds = log_odds(chance) if chance is not None else np.zeros(len(known))
                 found = Contributions((name,), odds[:, None], 0.0)
+            found = _held_back(found)
             names.extend(found.names)
             columns.append(weight * found.values)
             base += weight * found.base
@@ -68,3 +72,39 @@ class Blended:
             "odds_weights": np.array([self.odds_weights.get(name, 0.0) for name in names]),
             "spend_weights": np.array([self.spend_weights.get(name, 0.0) for name in names]),
         }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, forms: Mapping[str, type[Fitted]]) -> Self:
+        """Return the blend that was stored.
+
+        Raises
+        ------
+        RegistryError
+            Where arrays are missing or a member is of a kind that this version does not know.
+        """
+        missing = [name for name in ("members", "odds_weights", "spend_weights") if name not in arrays]
+        if missing:
+            raise RegistryError(f"Stored champion: arrays {', '.join(missing)} are missing. Fit it again with `genome run`.")
+        members: dict[str, Fitted] = {}
+        for place, name in enumerate(str(one) for one in arrays["members"]):
+            if name not in forms:
+                raise RegistryError(
+                    f"Stored champion: member {name!r} is unknown. Wanted: {', '.join(forms)}. Fit it again with `genome run`."
+                )
+            members[name] = forms[name].from_arrays(unpacked(arrays, f"member{place}"))
+        odds, spend = (
+            dict(zip(members, (float(one) for one in arrays[name]), strict=True)) for name in ("odds_weights", "spend_weights")
+        )
+        return cls(members, odds, spend)
+
+
+def _held_back(found: Contributions) -> Contributions:
+    """Return contributions of which no sum goes beyond the log-odds that `log_odds` gives at most."""
+    most = float(np.log1p(-SURE) - np.log(SURE))
+    total = found.values.sum(axis=1)
+    odds = found.base + total
+    over = np.abs(odds) > most
+    if not over.any():
+        return found
+    factor = np.where(over, (np.clip(odds, -most, most) - found.base) / np.where(over, total, 1.0), 1.0)
+    return Contributions(found.names, found.values * factor[:, None], found.base)

@@ -106,6 +106,7 @@ class LightGBMHurdle(LearnedHurdle):
     """Gradient boosting of both halves with LightGBM."""
 
     name, form = "LightGBM", TreesForm
+    ships = True
     about = "gradient boosting (LightGBM) of ordering and of money given an order, learned from earlier cutoffs"
 
     def teach_chance(self, lesson: Lesson) -> Learner:
@@ -117,12 +118,12 @@ class LightGBMHurdle(LearnedHurdle):
         return taught("gamma", lesson.columns[lesson.pays], lesson.spend[lesson.pays])
 
 
-def taught(objective: str, columns: Array, wanted: Array) -> Trees:
+def taught(objective: str, columns: Array, wanted: Array, **more: Any) -> Trees:
     """Return boosted trees; those with a logarithmic link keep the total of the lesson."""
     library = lightgbm()
     is_log = objective in ("gamma", "tweedie", "poisson")
     unit = float(wanted.mean()) if is_log else 1.0
     data = library.Dataset(columns, label=wanted / unit, params={"max_bin": SMALL_TREES["max_bin"], "verbosity": -1})
-    text = library.train({**SMALL_TREES, "objective": objective}, data, num_boost_round=N_TREES).model_to_string()
+    text = library.train({**SMALL_TREES, "objective": objective, **more}, data, num_boost_round=N_TREES).model_to_string()
     trees = Trees(text, is_log, unit)
     return Trees(text, is_log, unit * float(wanted.sum() / trees.predict(columns).sum())) if is_log else trees

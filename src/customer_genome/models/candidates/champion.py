@@ -1,112 +1,40 @@
-"""The champion: the forecaster that scores every customer, chosen, calibrated and frozen.
+"""The champion: which forecaster scores every customer of a run, chosen and calibrated by earlier forecasts.
 
-Comes in: customers as known at a cutoff, and earlier cutoffs whose horizon has ended. Goes out: a `Champion`, which forecasts row by
-row, says what each fact contributes, and can be stored as plain arrays. Nothing at or after the cutoff is seen.
+Comes in: customers as known at a cutoff, and earlier cutoffs whose horizon has ended. Goes out: a `Champion`. Nothing at or after the cutoff
+is seen.
+
+The rules
+---------
+1. Members are the candidates that ship. Their weights fit held-out forecasts of earlier cutoffs (`held_out`), drawn towards equal ones.
+2. A naive formula that was clearly better than the blend, by more than two standard errors over customers, takes its place for this
+   target, and that is said. (A single member that was better has nearly all of the weight already.)
+3. The total of spend is that of the own forecast, which knows season and level. The mean chance is the own one too, moved by what the
+   last held-out forecast was off by once its total was set right (`calibration.level_shift`).
+4. A bend is put on the chance where held-out customers clearly ask for one; ranges are stretched until a tenth of them lay outside on
+   either side, fifth by fifth.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from customer_genome.errors import RegistryError
+from customer_genome.models.calibration import Bend, choose_bend, intercept_for, level_shift
 from customer_genome.models.candidates.blend import Blended
-from customer_genome.models.candidates.boosted import LightGBMHurdle
-from customer_genome.models.candidates.contract import Candidate, Contributions, Expected, Fitted, Known, Past, unpacked
+from customer_genome.models.candidates.choice import Chosen, choose
+from customer_genome.models.candidates.contract import Candidate, Fitted, Known, Past
+from customer_genome.models.candidates.forecaster import Champion as Champion
+from customer_genome.models.candidates.held_out import HeldOut, held_out
 from customer_genome.models.candidates.inputs import chance_of, log_odds
-from customer_genome.models.candidates.learned import SEED, by_fact
-from customer_genome.models.candidates.linear import LinearHurdle
-from customer_genome.models.candidates.purchase_models import OwnForecast
-from customer_genome.models.estimator import Arrays
-
-SHIPPED: tuple[Candidate, ...] = (OwnForecast(), LinearHurdle(), LightGBMHurdle())
-"""Who may become (part of) the champion of a run."""
-PRIOR = {OwnForecast.name: 0.5, LinearHurdle.name: 0.25, LightGBMHurdle.name: 0.25}
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Champion(Fitted):
-    """A frozen, fitted and calibrated forecaster.
-
-    Attributes
-    ----------
-    blended : the members and their weights
-    odds_line : intercept and slope that turn the log-odds of the blend into calibrated ones
-    spend_factor : what expected money is multiplied by
-    features : names of the facts it needs, in order
-    words : why this one, in plain words
-    figures : what the choice was made by, for the card
-    held_out : name -> array, shape (n,)
-        The out-of-time forecasts and outcomes behind all this: chance, spend, lower, upper, spend_true, ordered, n_purchase_days,
-        tenure_days. Empty where history is too short for any.
-    """
-
-    blended: Blended
-    odds_line: tuple[float, float]
-    spend_factor: float
-    features: tuple[str, ...]
-    words: tuple[str, ...]
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    held_out: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-
-    def forecast(self, known: Known) -> Expected:
-        """Return spend, chance and an 80 % range of every customer, with lower <= spend <= upper, row by row."""
-        found = self.blended.forecast(known)
-        if found.spend is None or found.chance is None or found.lower is None or found.upper is None:
-            raise RegistryError("Champion: the own forecast is missing. Wanted: Known(own=...) with spend, chance and range.")
-        intercept, slope = self.odds_line
-        spend = found.spend * self.spend_factor
-        chance = chance_of(intercept + slope * log_odds(found.chance))
-        return Expected(spend, chance, np.minimum(found.lower, spend), np.maximum(found.upper, spend))
-
-    def contributions(self, known: Known) -> Contributions:
-        """Return what each fact adds to the calibrated log-odds to order: base + the sum of a row are its log-odds."""
-        found = self.blended.contributions(known)
-        intercept, slope = self.odds_line
-        return by_fact(found.names, slope * found.values, intercept + slope * found.base)
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return everything as plain arrays."""
-        return {
-            **self.blended.to_arrays(),
-            "format": np.array(FORMAT),
-            "odds_line": np.array(self.odds_line),
-            "spend_factor": np.array(self.spend_factor),
-            "features": np.array(self.features, dtype=np.str_),
-            "words": np.array(self.words, dtype=np.str_),
-            "figures": np.array(json.dumps(self.figures)),
-            **{f"held_out/{name}": values for name, values in self.held_out.items()},
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> Self:
-        """Return the champion that was stored.
-
-        Raises
-        ------
-        RegistryError
-            Where arrays are missing or a member is of a kind that this version does not know.
-        """
-        forms = {one.name: one.form for one in SHIPPED}
-        members = {}
-        for place, name in enumerate(str(one) for one in arrays["members"]):
-            if name not in forms:
-                raise RegistryError(f"Stored champion: member {name!r} is unknown. Wanted: {', '.join(forms)}. Run `genome run`.")
-            members[name] = forms[name].from_arrays(unpacked(arrays, f"member{place}"))
-        odds, spend = (dict(zip(members, map(float, arrays[name]), strict=True)) for name in ("odds_weights", "spend_weights"))
-        prefix = "held_out/"
-        held_out = {name[len(prefix) :]: values for name, values in arrays.items() if name.startswith(prefix)}
-        intercept, slope = (float(value) for value in arrays["odds_line"])
-        features, words = (tuple(str(text) for text in arrays[name]) for name in ("features", "words"))
-        figures = json.loads(str(arrays["figures"]))
-        factor = float(arrays["spend_factor"])
-        return cls(Blended(members, odds, spend), (intercept, slope), factor, features, words, figures, held_out)
+from customer_genome.models.candidates.learned import SEED
+from customer_genome.models.candidates.listed import MEMBERS, NAIVE, OWN
+from customer_genome.models.candidates.listed import SHIPPED as SHIPPED
+from customer_genome.models.candidates.saying import words_of
+from customer_genome.models.conformal import Stretch, based
+from customer_genome.models.estimator import Array
 
 
 def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Candidate] = SHIPPED, seed: int = SEED) -> Champion:
@@ -116,32 +44,174 @@ def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Ca
     ----------
     now : with `own` filled
     past : earlier cutoffs, oldest first, whose whole horizon ended at or before `now.as_of`, each with `known.own` filled
+    candidates : who may be a member; the own forecast always is
+    seed : kept for candidates that draw; those that ship are seeded by themselves
 
     Raises
     ------
     RegistryError
         Where the own forecast of `now` is missing.
     """
-    if now.own is None:
+    own = now.own
+    if own is None or own.spend is None or own.chance is None:
         raise RegistryError("Champion: the own forecast is missing. Wanted: Known(own=...) with spend, chance and range.")
-    usable = [one for one in past if one.known.own is not None]
-    members = {one.name: found for one in candidates if (found := one.fit(now, usable)) is not None}
-    total = sum(PRIOR[name] for name in members)
-    weights = {name: PRIOR[name] / total for name in members}
-    if len(members) > 1:
-        words = (f"The forecast is a blend: {', '.join(f'{name} {weight:.0%}' for name, weight in weights.items())}.",)
-    else:
-        words = ("No earlier horizon has ended yet, so the forecast is that of the purchase and spend models.",)
-    figures = {"weights": {"orders": weights, "spend": weights}, "learned_from": [one.known.as_of for one in usable]}
-    return Champion(Blended(members, weights, weights), (0.0, 1.0), 1.0, tuple(now.facts), words, figures)
+    usable = [one for one in past if one.known.own is not None and len(one.ordered)]
+    fitted = {one.name: found for one in candidates if (found := one.fit(now, usable)) is not None}
+    tried = held_out(usable, [one for one in candidates if one.name in fitted]) if len(fitted) > 1 else []
+    formulas = held_out(usable, NAIVE) if tried else []
+    chosen = choose(tried, formulas, list(fitted))
+    for name in {*chosen.odds, *chosen.spend} - fitted.keys():
+        formula = next(one for one in NAIVE if one.name == name).fit(now, usable)
+        if formula is None:
+            raise RegistryError(f"Champion: {name} has nothing to learn from at this cutoff.")
+        fitted[name] = formula
+    shift = _shift_of(usable[-1]) if usable else 0.0
+    blended = _levelled(fitted, chosen, now)
+    odds, spend = blended.forecast(now)
+    intercept = intercept_for(odds, float(chance_of(log_odds(own.chance) + shift).mean()))
+    rehearsed = [_rehearsed(one, chosen) for one in tried]
+    bend, line_loss, bend_loss = _bend_of(rehearsed)
+    stretch, tails = _stretch_of(rehearsed, float(spend.mean()))
+    figures: dict[str, Any] = {
+        "weights": {"orders": dict(chosen.odds), "spend": dict(chosen.spend)},
+        "learned_from": [one.known.as_of for one in usable],
+        "held_out_from": [one.known.as_of for one in tried],
+        "held_out_is_earlier": [one.is_earlier for one in tried],
+        "compared": [one.as_json() for one in chosen.compared],
+        "level_shift": shift,
+        "calibration": {"bend": not bend.is_none, "line_log_loss": _defined(line_loss), "bend_log_loss": _defined(bend_loss)},
+        "tails": tails,
+    }
+    return Champion(
+        blended,
+        intercept,
+        bend,
+        stretch,
+        tuple(now.facts),
+        words_of(chosen, figures),
+        figures,
+        _kept(rehearsed, bend, stretch, spend),
+    )
+
+
+def _shift_of(one: Past) -> float:
+    """Return what the own chance of an earlier cutoff was off by, its total set right."""
+    own = one.known.own
+    if own is None or own.chance is None or own.spend is None:
+        return 0.0
+    return level_shift(log_odds(own.chance), one.ordered, own.spend, one.spend)
+
+
+def _levelled(fitted: Mapping[str, Fitted], chosen: Chosen, now: Known) -> Blended:
+    """Return the blend whose members each expect the total of the own forecast; a formula that replaces it keeps its own."""
+    own = now.own
+    assert own is not None and own.spend is not None  # asked for above
+    total = float(own.spend.sum())
+    members = {name: one for name, one in fitted.items() if name == OWN or name in chosen.odds or name in chosen.spend}
+    factors: dict[str, float] = {}
+    for name, weight in chosen.spend.items():
+        spend = members[name].forecast(now).spend
+        said = float(spend.sum()) if spend is not None else 0.0
+        factors[name] = weight * (total / said if said > 0 and not chosen.keeps_level else 1.0)
+    return Blended(members, chosen.odds, factors)
+
+
+class _Rehearsed:
+    """What the champion would have said at an earlier cutoff: held-out members, weights of today, level of that day."""
+
+    def __init__(self, held: HeldOut, chosen: Chosen) -> None:
+        own = held.known.own
+        assert own is not None and own.spend is not None and own.chance is not None
+        assert own.lower is not None and own.upper is not None
+        self.held = held
+        self.odds, self.spend = blended_said(held, chosen)
+        shift = _shift_of(held.before) if held.before is not None else 0.0
+        self.odds = self.odds + intercept_for(self.odds, float(chance_of(log_odds(own.chance) + shift).mean()))
+        self.lower, self.upper = based(self.spend, own.spend, own.lower, own.upper)
+
+
+def _rehearsed(held: HeldOut, chosen: Chosen) -> _Rehearsed:
+    return _Rehearsed(held, chosen)
+
+
+def blended_said(held: HeldOut, chosen: Chosen) -> tuple[Array, Array]:
+    """Return blended log-odds, on no level yet, and blended money on the level of the own forecast."""
+    own = held.known.own
+    assert own is not None and own.spend is not None
+    odds, spend = np.zeros(len(held.ordered)), np.zeros(len(held.ordered))
+    for name, weight in chosen.odds.items():
+        chance = held.said[name].chance if name in held.said else own.chance
+        odds += weight * log_odds(chance) if chance is not None else 0.0
+    for name, weight in chosen.spend.items():
+        money = held.said[name].spend if name in held.said else own.spend
+        if money is not None and money.sum() > 0:
+            spend += weight * money * (1.0 if chosen.keeps_level else own.spend.sum() / money.sum())
+    return odds, spend
+
+
+def _bend_of(rehearsed: Sequence[_Rehearsed]) -> tuple[Bend, float, float]:
+    """Return the bend of the latest held-out forecast, its mean chance set right, and the log losses of line and bend."""
+    if not rehearsed:
+        return Bend.none(), float("nan"), float("nan")
+    last = rehearsed[-1]
+    ordered = last.held.ordered
+    return choose_bend(last.odds + intercept_for(last.odds, float(ordered.mean())), ordered)
+
+
+def _stretch_of(rehearsed: Sequence[_Rehearsed], mean_now: float) -> tuple[Stretch, dict[str, float]]:
+    """Return what ranges are stretched by, and the shares of held-out customers below and above them before and after."""
+    if not rehearsed:
+        return Stretch(), {}
+    spend, lower, upper = (np.concatenate([getattr(one, name) for one in rehearsed]) for name in ("spend", "lower", "upper"))
+    came = np.concatenate([one.held.spend for one in rehearsed])
+    stretch = Stretch.of(spend, lower, upper, came, mean_now)
+    low, high = Stretch.of(spend, lower, upper, came, float(spend.mean()))(spend, lower, upper)
+    tails = {
+        "below_before": float(np.mean(came < lower)),
+        "above_before": float(np.mean(came > upper)),
+        "below": float(np.mean(came < low)),
+        "above": float(np.mean(came > high)),
+    }
+    return stretch, tails
+
+
+def _kept(rehearsed: Sequence[_Rehearsed], bend: Bend, stretch: Stretch, spend_now: Array) -> dict[str, Array]:
+    """Return the rehearsed forecasts with what came."""
+    if not rehearsed:
+        return {}
+    columns: dict[str, list[Array]] = {}
+    for one in rehearsed:
+        facts, mean = one.held.known.facts, float(one.spend.mean())
+        scale = float(spend_now.mean()) / mean if mean > 0 else 1.0  # fifths are told relative to everybody's mean
+        lower, upper = stretch(one.spend * scale, one.lower * scale, one.upper * scale)
+        for name, values in {
+            "chance": chance_of(bend(one.odds)),
+            "spend": one.spend,
+            "lower": lower / max(scale, 1e-300),
+            "upper": upper / max(scale, 1e-300),
+            "spend_true": one.held.spend,
+            "ordered": one.held.ordered,
+            "n_purchase_days": facts["n_purchase_days"],
+            "tenure_days": facts["tenure_days"],
+        }.items():
+            columns.setdefault(name, []).append(values)
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def _defined(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 class ChampionForecast(Candidate):
     """What a run publishes: the champion chosen at the cutoff from what was known then."""
 
     name, kind, form = "champion", "model", Champion
-    about = "what a run publishes: the blend chosen and calibrated at each cutoff by earlier forecasts"
+    about = "what a run publishes: the forecaster chosen, blended and calibrated at each cutoff by earlier forecasts"
 
     def fit(self, now: Known, past: Sequence[Past]) -> Fitted | None:
         """Return the champion, None where the own forecast is not known."""
         return None if now.own is None else choose_champion(now, past)
+
+
+CANDIDATES: tuple[Candidate, ...] = (ChampionForecast(), *MEMBERS)
+CHAMPION = ChampionForecast.name

@@ -126,17 +126,19 @@ class Fitted(ABC):
 
 
 class Candidate(ABC):
-    """A way to forecast. A new one is a file with a class, and a line in `listed.CANDIDATES`.
+    """A way to forecast. A new one is a file with a class, and a line in `listed.MEMBERS`.
 
     Attributes
     ----------
     form : the class of what `fit` returns, so that it can be read back
+    ships : whether it may become part of the champion of a run
     """
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
     about: ClassVar[str]
     form: ClassVar[type[Fitted]]
+    ships: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, now: Known, past: Sequence[Past]) -> Fitted | None:

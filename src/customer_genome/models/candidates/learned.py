@@ -60,11 +60,12 @@ class Learner(ABC):
 
 @dataclass(frozen=True)
 class Lesson:
-    """Customers of all earlier cutoffs together, with what came."""
+    """Customers of all earlier cutoffs together, with what came; `cutoff` is the place of each customer's cutoff."""
 
     columns: Array
     spend: Array
     ordered: Array
+    cutoff: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, inputs: Inputs, past: Sequence[Past]) -> Self:
@@ -73,7 +74,13 @@ class Lesson:
             np.vstack([inputs.matrix(one.known) for one in past]),
             np.concatenate([one.spend for one in past]),
             np.concatenate([one.ordered for one in past]),
+            np.repeat(np.arange(len(past)), [len(one.ordered) for one in past]),
         )
+
+    def means(self, values: Array) -> Array:
+        """Return for every customer the mean of values over the customers of the same cutoff."""
+        n = np.maximum(np.bincount(self.cutoff), 1)
+        return np.asarray((np.bincount(self.cutoff, weights=values) / n)[self.cutoff], dtype=np.float64)
 
     @property
     def pays(self) -> npt.NDArray[np.bool_]:
@@ -90,19 +97,20 @@ def teaches(past: Sequence[Past]) -> bool:
 
 @dataclass(frozen=True)
 class HurdleForm(Fitted):
-    """Chance times money given an order; `money` gives the mean money of buyers."""
+    """Chance times money given an order; `money` gives the mean money of buyers, or of everybody where it says so itself."""
 
     inputs: Inputs
     chance: Learner
     money: Learner
     learner: ClassVar[type[Learner]]
     money_learner: ClassVar[type[Learner]]
+    is_direct: ClassVar[bool] = False
 
     def forecast(self, known: Known) -> Expected:
-        """Return chance and chance times money."""
+        """Return chance and expected money."""
         columns = self.inputs.matrix(known)
-        chance = chance_of(self.chance.predict(columns))
-        return Expected(chance * np.maximum(self.money.predict(columns), 0.0), chance)
+        chance, money = chance_of(self.chance.predict(columns)), np.maximum(self.money.predict(columns), 0.0)
+        return Expected(money if self.is_direct else chance * money, chance)
 
     def contributions(self, known: Known) -> Contributions | None:
         """Return what each fact adds to the log-odds to order."""

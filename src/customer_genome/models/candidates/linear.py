@@ -105,6 +105,7 @@ class LinearHurdle(LearnedHurdle):
     """Logistic regression for the order, ridge regression for the logarithm of money."""
 
     name, form = "logistic + ridge", LinearForm
+    ships = True
     about = "logistic regression of ordering and ridge regression of log money on log facts, learned from earlier cutoffs"
 
     def teach_chance(self, lesson: Lesson) -> Learner:

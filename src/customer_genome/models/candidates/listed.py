@@ -1,10 +1,12 @@
-"""Every candidate of a backtest, in the order of its tables. A new one is a file with a class, and a line here."""
+"""Every candidate, in the order of tables, the champion apart. A new one is a file with a class, and a line here.
+
+What ships may become part of the champion of a run; the others are compared in backtests only.
+"""
 
 from __future__ import annotations
 
 from customer_genome.models.candidates.boosted import LightGBMHurdle
-from customer_genome.models.candidates.champion import ChampionForecast
-from customer_genome.models.candidates.contract import Candidate
+from customer_genome.models.candidates.contract import Candidate, Fitted
 from customer_genome.models.candidates.formulas import (
     HistoricalRate,
     LastPeriod,
@@ -14,18 +16,22 @@ from customer_genome.models.candidates.formulas import (
 )
 from customer_genome.models.candidates.linear import LinearHurdle
 from customer_genome.models.candidates.purchase_models import OwnForecast, PlainPurchaseModel
+from customer_genome.models.candidates.tweedie import TweedieLinear, TweedieTrees
 
-CANDIDATES: tuple[Candidate, ...] = (
-    ChampionForecast(),
+MEMBERS: tuple[Candidate, ...] = (
     OwnForecast(),
     PlainPurchaseModel(),
     LinearHurdle(),
     LightGBMHurdle(),
+    TweedieTrees(),
+    TweedieLinear(),
     LastPeriod(),
     HistoricalRate(),
     RecencyRule(),
     MeanOfEverybody(),
     RecencyFrequencyGrid(),
 )
+SHIPPED: tuple[Candidate, ...] = tuple(one for one in MEMBERS if one.ships)
+NAIVE: tuple[Candidate, ...] = tuple(one for one in MEMBERS if one.kind == "naive")
+FORMS: dict[str, type[Fitted]] = {one.name: one.form for one in MEMBERS}
 OWN = OwnForecast.name
-CHAMPION = ChampionForecast.name

@@ -41,6 +41,7 @@ class OwnForecast(Candidate):
     """What the purchase and spend models of the product say at the cutoff."""
 
     name, kind, form = "own forecast", "model", OwnForm
+    ships = True
     about = "purchase model and seasonal clock chosen by earlier forecasts, times spend"
 
     def fit(self, now: Known, past: Sequence[Past]) -> Fitted | None:
