@@ -17,7 +17,6 @@ from customer_genome.fitting import Models
 from customer_genome.models.candidates import Known
 from customer_genome.models.candidates.champion import Champion
 from customer_genome.models.candidates.contract import Contributions, Expected
-from customer_genome.models.candidates.purchase_models import OwnForecast
 from customer_genome.models.estimator import Array
 from customer_genome.models.own_shares import FACTS, PurchaseChance, Typical, handed_to_facts, history_shares
 from customer_genome.models.reliability import Reliability
@@ -63,10 +62,10 @@ class Explainer:
         own = history_shares(self.chance, [known.facts[name] for name in FACTS], known.own.chance, self.typical)
         if self.champion is None:
             return own
-        weight = self.champion.odds_line[1] * self.champion.blended.odds_weights.get(OwnForecast.name, 0.0)
-        return handed_to_facts(self.champion.contributions(known), own, weight, known.own.chance)
+        blended = self.champion.blended.contributions(known)
+        return self.champion.calibrated(handed_to_facts(blended, own, self.champion.own_weight, known.own.chance))
 
-    def reasons(self, known: Known) -> Spoken:
+    def reasons(self, known: Known, n_reasons: int = N_REASONS) -> Spoken:
         """Return the strongest reasons of every customer, and the points of all themes."""
         found = self.contributions(known)
         return reasons(
@@ -76,7 +75,7 @@ class Explainer:
             known.facts,
             horizon_days=known.horizon_days,
             currency=self.currency,
-            n_reasons=N_REASONS,
+            n_reasons=n_reasons,
         )
 
     def columns(self, known: Known, expected: Expected) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from customer_genome.decisions.reasons import Spoken
+from customer_genome.decisions.reasons import N_REASONS, Spoken
 from customer_genome.errors import RegistryError, SettingsError
 from customer_genome.explaining import Explainer
 from customer_genome.features.past import cutoff_table
@@ -37,6 +37,7 @@ from customer_genome.warehouse.duckdb import DuckDBEngine
 from customer_genome.workspace import Workspace
 
 MOST_ORDERS, MOST_QUIET_DAYS = 10, 365
+MOST_REASONS = 20
 DAYS_BETWEEN = 7
 """Added orders lie so many days apart, the last one on the last known day."""
 _THEMES = ("rfm", "cadence", "trend", "lately")
@@ -80,7 +81,8 @@ class Outcome:
     risk, average_risk : 0..1, of no order within the horizon: of this customer, and of the average one
     spend, lower, upper : money over the horizon, with its 80 % range
     points : theme -> percentage points of risk; they add up to the difference of the two risks
-    reasons : the strongest, in words
+    said : theme -> the fact behind it in words, for themes that have one, strongest first
+    reasons : the strongest three, with their points
     """
 
     scenario: Scenario
@@ -90,11 +92,16 @@ class Outcome:
     lower: float
     upper: float
     points: Mapping[str, float]
+    said: Mapping[str, str]
     reasons: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
+
+
+USUAL = (Scenario(orders=1), Scenario(orders=2), Scenario(quiet_days=30), Scenario(quiet_days=90))
+"""What is told of a customer unasked."""
 
 
 @dataclass(frozen=True)
@@ -161,9 +168,14 @@ class WhatIf:
         known = Known(day, self.horizon_days, facts, own(facts).expected())
         champion = self.models.champion_for(self.horizon_days)
         expected = champion.forecast(known) if champion else known.own
-        spoken = Explainer.of(self.models, day, self.horizon_days, self.currency).reasons(known)
+        spoken = Explainer.of(self.models, day, self.horizon_days, self.currency).reasons(known, MOST_REASONS)
         assert expected is not None and expected.chance is not None and expected.spend is not None
         assert expected.lower is not None and expected.upper is not None
+        told = [
+            (spoken.points.themes[int(spoken.themes[0, place])], str(text[0].as_py()))
+            for place, text in enumerate(spoken.texts)
+            if text[0].is_valid
+        ]
         ends = sorted((float(expected.lower[0]), float(expected.spend[0]), float(expected.upper[0])))
         return Outcome(
             scenario,
@@ -173,7 +185,8 @@ class WhatIf:
             ends[0],
             ends[2],
             _points(spoken),
-            tuple(text[0].as_py() for text in spoken.texts if text[0].is_valid),
+            {theme: text.rsplit(": ", 1)[0] for theme, text in told},
+            tuple(text for _, text in told[:N_REASONS]),
         )
 
     def _facts(self, orders: pa.Table, record: Mapping[str, Any], scenario: Scenario, as_of: dt.date) -> dict[str, Any]:
@@ -260,3 +273,15 @@ def _points(spoken: Spoken) -> dict[str, float]:
     """Return the points of every theme, the strongest first."""
     found = dict(zip(spoken.points.themes, spoken.points.values[0].tolist(), strict=True))
     return dict(sorted(found.items(), key=lambda one: -abs(one[1])))
+
+
+def usual_outcomes(genome: Genome, record: Mapping[str, Any]) -> tuple[Outcome, ...]:
+    """Return what is told of a customer unasked: one and two orders more, a month and three of silence.
+
+    Raises
+    ------
+    RegistryError
+        See `WhatIf.of`.
+    """
+    asked = WhatIf.of(genome)
+    return tuple(asked.outcome(genome, record, scenario) for scenario in USUAL)

@@ -38,9 +38,12 @@ from customer_genome.interfaces.cli_refresh import refresh
 from customer_genome.interfaces.cli_targets import targets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from customer_genome.pipeline import RunResult
     from customer_genome.settings import Settings
     from customer_genome.sources.customer_level import Level
+    from customer_genome.what_if import Outcome
 
 app = typer.Typer(
     name="genome",
@@ -172,18 +175,23 @@ def show(
     from customer_genome.genome import Genome
     from customer_genome.interfaces import terminal
     from customer_genome.prospects import prospect_of
+    from customer_genome.what_if import usual_outcomes
 
     with Genome.open(workspace, version) as genome:
         record, prospect = genome.customer(customer_id), None
+        imagined: Sequence[Outcome] = ()
         try:
-            prospect = prospect_of(genome, record, months) if genome.level == "orders" else None
+            if genome.level == "orders":
+                prospect = prospect_of(genome, record, months)
+                imagined = usual_outcomes(genome, record)
         except RegistryError as err:  # the models of an old version may have been pruned; what was published is still there
             typer.echo(f"No months to come: {err}", err=True)
         if as_json:
             ahead = prospect.as_json() if prospect else {"months": []}
-            _print_json(record | {"version": genome.snapshot.version} | ahead)
+            what_if = {"what_if": [outcome.as_json() for outcome in imagined]}
+            _print_json(record | {"version": genome.snapshot.version} | ahead | what_if)
         else:
-            terminal.show_customer(genome, record, prospect)
+            terminal.show_customer(genome, record, prospect, imagined)
 
 
 @app.command()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from customer_genome.pipeline import Progress, RunResult
     from customer_genome.prospects import Prospect
     from customer_genome.sources.proposal import Proposal
+    from customer_genome.what_if import Outcome
 
 CLASS_WORDS: Mapping[str, str] = {
     "kept": "purchases that count",
@@ -169,8 +170,10 @@ def ledger_table(ledger: Mapping[str, Mapping[str, float]], currency: str) -> Ta
     return table
 
 
-def show_customer(genome: Genome, record: Mapping[str, Any], prospect: Prospect | None = None) -> None:
-    """Print one customer: who they are, what to expect, what to do; with the months to come where they are known."""
+def show_customer(
+    genome: Genome, record: Mapping[str, Any], prospect: Prospect | None = None, imagined: Sequence[Outcome] = ()
+) -> None:
+    """Print one customer: who they are, what to expect, what to do; with the months to come and what-if where they are known."""
     console = _console()
     currency, horizon = genome.currency, genome.manifest["horizon_days"]
     console.print(
@@ -199,6 +202,7 @@ def show_customer(genome: Genome, record: Mapping[str, Any], prospect: Prospect 
         console.print("Do not contact: this customer is on the suppression list.")
     console.print(f"What to do ({record['playbook']}): {record['recommended_action']}")
     console.print(f"Why: {record['playbook_reason']}")
+    _print_why(console, record, imagined)
     if genome.level == "customers":
         return
     orders = genome.orders_of(record["customer_id"]).slice(max(0, record["n_orders"] - 5)).to_pylist()
@@ -208,6 +212,23 @@ def show_customer(genome: Genome, record: Mapping[str, Any], prospect: Prospect 
         console.print(
             f"  {day(order['ordered_at'])}  {money(order['revenue'], currency)}  {quantity(order['n_lines'], 'lines')}  order {order['order_id']}"
         )
+
+
+def _print_why(console: Console, record: Mapping[str, Any], imagined: Sequence[Outcome]) -> None:
+    """Print why the risk is what it is, and what it would be in other circumstances."""
+    from customer_genome.interfaces.why_words import ASSOCIATION, outcome_words
+
+    reasons = [record[name] for name in ("reason_1", "reason_2", "reason_3") if record.get(name)]
+    if reasons:
+        console.print()
+        console.print("Why this risk, beside that of the average customer:")
+        for reason in reasons:
+            console.print(f"  {reason}")
+    if imagined:
+        console.print("What if:")
+        for outcome in imagined:
+            console.print(f"  {outcome_words(outcome, record['churn_probability'])}")
+        console.print(f"  {ASSOCIATION}")
 
 
 def months_table(prospect: Prospect, currency: str) -> Table:

@@ -26,6 +26,7 @@ from customer_genome.interfaces.dashboard.totals import (
     show_customer_figures,
     totals_of_customer,
 )
+from customer_genome.interfaces.dashboard.why import show_reasons, show_why
 from customer_genome.interfaces.figures import count, day, estimate, quantity, share, span
 from customer_genome.interfaces.overview import order_days
 from customer_genome.prospects import Month, Prospect, prospect_of
@@ -51,10 +52,12 @@ def show() -> None:
         say_how_far_to_trust(seen)
         show_customer_figures(seen, record)
         _show_action(record)
+        show_reasons(record)
         _show_totals(seen, record)
         return
     _show_figures(seen, record)
     _show_action(record)
+    show_why(seen, record)
     _show_timeline(seen, record)
     _show_months(seen, record)
     _show_facts(seen, record)
@@ -148,9 +151,6 @@ def _show_action(record: dict[str, Any]) -> None:
         why = record.get("playbook_reason")
         if why:
             st.markdown(aside(f"Why: {plain(why)}"))
-        reasons = [record.get(f"reason_{number}") for number in (1, 2, 3)]
-        for reason in (reason for reason in reasons if reason):
-            st.markdown(f"- {plain(reason)}")
 
 
 def _show_timeline(seen: Visit, record: dict[str, Any]) -> None:

@@ -1,0 +1,109 @@
+"""Why a customer's risk is what it is, and what it would be after other orders: a part of the page of one customer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from customer_genome.errors import GenomeError
+from customer_genome.genome import Genome
+from customer_genome.interfaces.charts.quality_reasons import waterfall
+from customer_genome.interfaces.dashboard.drawing import draw
+from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.session import Visit
+from customer_genome.interfaces.figures import share
+from customer_genome.interfaces.why_words import ASSOCIATION, outcome_words
+from customer_genome.what_if import USUAL, Outcome, Scenario, WhatIf
+
+MOST_ADDED_ORDERS, MOST_SILENCE = 5, 180
+
+
+def show_why(seen: Visit, record: dict[str, Any]) -> None:
+    """Show the risk theme by theme, and what-if."""
+    st.header("Why this risk", anchor=False)
+    show_reasons(record)
+    try:
+        asked = models_of(seen.key, seen.genome)
+        as_is = answered(seen.key, record["customer_id"], Scenario(), seen.genome, asked)
+    except GenomeError as err:
+        st.info(plain(err))
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw(seen, lambda look: waterfall(as_is.points, as_is.average_risk, as_is.risk, look, said=as_is.said))
+    with right:
+        _show_what_if(seen, record, asked)
+
+
+def show_reasons(record: dict[str, Any]) -> None:
+    """Show the published reasons."""
+    for reason in (record.get(f"reason_{number}") for number in (1, 2, 3)):
+        if reason:
+            st.markdown(f"- {plain(reason)}")
+
+
+@st.fragment
+def _show_what_if(seen: Visit, record: dict[str, Any], asked: WhatIf) -> None:
+    """Let the visitor imagine orders and silence, and show risk and spend beside those of today."""
+    st.markdown("**What if**")
+    orders = st.slider(
+        "Orders more",
+        0,
+        MOST_ADDED_ORDERS,
+        1,
+        key="what_if_orders",
+        help="The last one on the last known day, others a week apart before it.",
+    )
+    quiet = st.slider(
+        "Then days of silence", 0, MOST_SILENCE, 0, step=10, key="what_if_quiet", help="Days after the cutoff without an order."
+    )
+    usual = max(1.0, round(float(record["mean_order_value"]), 0))
+    value = st.number_input(
+        "Money of each order",
+        min_value=0.01,
+        value=usual,
+        step=max(1.0, round(usual / 10)),
+        key="what_if_value",
+        help="By default the customer's mean order.",
+    )
+    found = answered(seen.key, record["customer_id"], Scenario(orders, value, quiet), seen.genome, asked)
+    cards = st.grid(2, min_column_width=130, gap="small")
+    points = 100 * (found.risk - record["churn_probability"])
+    cards.metric(
+        f"Risk, {seen.horizon_days} days",
+        share(found.risk),
+        f"{points:+.0f} points" if abs(points) >= 0.5 else "as it is",
+        delta_color="off",
+        delta_arrow="off" if abs(points) < 0.5 else "auto",
+        border=True,
+        help="Probability of no order within the horizon, in the scenario; below it the difference from today.",
+    )
+    cards.metric(
+        "Expected spend",
+        money_in_markdown(seen.money(found.spend, short=True)),
+        f"today {money_in_markdown(seen.money(record['predicted_spend'], short=True))}",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help=f"Over the {seen.horizon_days} days that follow; imagined orders themselves are not in it.",
+    )
+    st.markdown(aside(ASSOCIATION))
+    with st.expander("Usual questions"):
+        for scenario in USUAL:
+            one = answered(seen.key, record["customer_id"], scenario, seen.genome, asked)
+            st.markdown(f"- {plain(outcome_words(one, record['churn_probability']))}")
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def models_of(key: str, _genome: Genome) -> WhatIf:
+    """Return the models of a version, loaded once for all visitors."""
+    del key
+    return WhatIf.of(_genome)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def answered(key: str, customer_id: str, scenario: Scenario, _genome: Genome, _asked: WhatIf) -> Outcome:
+    """Return what is forecast in a scenario; kept per version, customer and scenario."""
+    del key
+    return _asked.outcome(_genome, _genome.customer(customer_id), scenario)
