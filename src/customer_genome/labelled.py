@@ -154,6 +154,15 @@ class LabelledResult:
             parts.append(pa.table(found))
         return pa.concat_tables(parts)
 
+    def read(self, table: pa.Table) -> Values:
+        """Return the values of the columns that predictions read."""
+        return read_values(table, self.columns)[0]
+
+    def table_of(self, row: Mapping[str, str | None], customer_id: str = "") -> pa.Table:
+        """Return one customer, typed in field by field, as a table that can be predicted."""
+        fields = {column.name: pa.array([row.get(column.name)], pa.string()) for column in self.columns}
+        return pa.table({**fields, **({self.id_column: pa.array([customer_id])} if self.id_column else {})})
+
     def notices_for(self, table: pa.Table) -> list[str]:
         """Return what should be said of a table before it is predicted: unread cells, names never seen, another order of columns."""
         _, notices = read_values(table, self.columns)

@@ -13,7 +13,7 @@ from customer_genome.errors import GenomeError
 from customer_genome.interfaces.dashboard.drawing import give_colours
 from customer_genome.interfaces.dashboard.filters import choose
 from customer_genome.interfaces.dashboard.markup import plain
-from customer_genome.interfaces.dashboard.session import offer_newer_version, visit
+from customer_genome.interfaces.dashboard.session import offer_newer_version, visit, workspace_root
 
 HERE = Path(__file__).parent
 
@@ -27,13 +27,15 @@ page = st.navigation(
         st.Page("value.py", title="Value", url_path="value"),
         st.Page("quality.py", title="Model quality", url_path="quality"),
         st.Page("changes.py", title="Changes", url_path="changes"),
+        st.Page("predict.py", title="Predict", url_path="predict"),
         st.Page("about.py", title="About", url_path="about"),
     ],
     position="top",
 )
-choose(visit())
+if page.url_path != "predict" or (workspace_root() / "published" / "CURRENT").exists():  # a model of profiles needs no version
+    choose(visit())
+    offer_newer_version()
 give_colours()
-offer_newer_version()
 try:
     page.run()
 except GenomeError as err:
