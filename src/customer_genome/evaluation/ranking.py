@@ -8,7 +8,7 @@ whatever else is in the catalogue. Nothing here knows names, files or models.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -167,3 +167,96 @@ def random_expectation(wanted: Any, n_choices: IntArray, length: int) -> dict[st
         "recall": float(np.mean(shown / choices)) if len(n_wanted) else np.nan,
         "hit_rate": float(np.mean(1 - (1 - chance) ** shown)) if len(n_wanted) else np.nan,
     }
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures of one recommender in one view at one day.
+
+    Attributes
+    ----------
+    n : int
+        Customers who bought before and, of the view, in the window.
+    figures, errors : measure -> mean over customers, bootstrap standard error
+    lower, upper : measure -> 95 % interval of the mean
+    versus : measure -> paired difference to popularity with its interval
+    lift, lift_random : NDCG over that of popularity, and over that of lists drawn at random
+    """
+
+    as_of: str
+    view: str
+    candidate: str
+    n: int
+    figures: Mapping[str, float]
+    errors: Mapping[str, float]
+    lower: Mapping[str, float]
+    upper: Mapping[str, float]
+    versus: Mapping[str, Interval]
+    lift: float
+    lift_random: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values; what is not a number is null."""
+        return {
+            "as_of": self.as_of,
+            "view": self.view,
+            "candidate": self.candidate,
+            "n": self.n,
+            "figures": _plain(self.figures),
+            "errors": _plain(self.errors),
+            "lower": _plain(self.lower),
+            "upper": _plain(self.upper),
+            "versus_popularity": {name: _plain(asdict(one)) for name, one in self.versus.items()},
+            "lift_over_popularity": _finite(self.lift),
+            "lift_over_random": _finite(self.lift_random),
+        }
+
+
+def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: _finite(value) for name, value in values.items()}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def compare(
+    as_of: str,
+    view: str,
+    found: Mapping[str, ListFigures],
+    popularity: str,
+    random: Mapping[str, float],
+    draws: npt.NDArray[np.float32],
+) -> list[Row]:
+    """Return a row per recommender, best NDCG first; all lists are of the same customers.
+
+    Parameters
+    ----------
+    found : recommender -> its figures; `popularity` names the one that lifts are over
+    random : from `random_expectation`
+    """
+    rows = []
+    usual = found[popularity]
+    for name, one in found.items():
+        spans = {measure: interval_of(values, draws) for measure, values in one.per_customer.items()}
+        versus = {
+            measure: difference_of(one.per_customer[measure], usual.per_customer[measure], draws)
+            for measure in ("ndcg", "recall")
+        }
+        ndcg, base = spans["ndcg"].mean, float(np.mean(usual.per_customer["ndcg"])) if draws.shape[1] else np.nan
+        rows.append(
+            Row(
+                as_of,
+                view,
+                name,
+                draws.shape[1],
+                one.means(),
+                {measure: span.error for measure, span in spans.items()},
+                {measure: span.lower for measure, span in spans.items()},
+                {measure: span.upper for measure, span in spans.items()},
+                versus,
+                ndcg / base if base > 0 else np.nan,
+                ndcg / random["ndcg"] if random["ndcg"] > 0 else np.nan,
+            )
+        )
+    return sorted(rows, key=lambda row: (-row.figures["ndcg"], row.candidate))

@@ -34,6 +34,7 @@ from customer_genome.interfaces.cli_options import stop as _stop
 from customer_genome.interfaces.cli_parity import parity
 from customer_genome.interfaces.cli_playbooks import playbooks
 from customer_genome.interfaces.cli_profiles import profiles
+from customer_genome.interfaces.cli_recommend import recommend
 from customer_genome.interfaces.cli_refresh import refresh
 from customer_genome.interfaces.cli_targets import targets
 
@@ -384,6 +385,7 @@ app.command("forecast")(forecast)
 app.command("golden")(golden)
 app.add_typer(models_app, name="models")
 app.command("parity")(parity)
+app.command("recommend")(recommend)
 app.command("refresh")(refresh)
 app.add_typer(playbooks, name="playbooks")
 app.add_typer(profiles, name="profiles")

@@ -22,6 +22,7 @@ from customer_genome.interfaces.cli_options import (
     settings_of,
     stop,
 )
+from customer_genome.interfaces.cli_recommend import judge_recommendations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +77,12 @@ def backtest(
         int | None, typer.Option(help="Days to forecast from each cutoff; by default 180, 90 or 30 as the data allow.")
     ] = None,
     each: Annotated[bool, typer.Option("--each", help="Show every cutoff too, not only the means over them.")] = False,
+    recommendations: Annotated[
+        bool, typer.Option("--recommendations", help="Judge lists of recommendations instead of forecasts.")
+    ] = False,
+    item: Annotated[
+        str | None, typer.Option(help="With --recommendations: product_id, description, category or a column of the products.")
+    ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     refunds: Annotated[str | None, typer.Option(help="drop: returns leave. net: returns reduce earlier purchases.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Memory for SQL, such as 4GB; by default half of the machine.")] = None,
@@ -89,6 +96,9 @@ def backtest(
 
     days = days_of(cutoffs) if cutoffs is not None else None
     settings = settings_of(workspace, {"cleaning": {"refunds": refunds}, "engine": {"memory_limit": memory_limit}})
+    if recommendations:
+        judge_recommendations(data, settings, progress, cutoffs=days, horizon_days=horizon_days, item=item, as_json=as_json)
+        return
     try:
         with terminal.progress_of(progress) as tell:
             found = run_backtest(

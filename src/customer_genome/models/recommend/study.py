@@ -177,7 +177,7 @@ class Study:
 
     def _ranker(self, view: View, day: int) -> FittedRanker | None:
         """Return trees learned from windows that end at or before a day."""
-        return self._once(("ranker", view, day), lambda: self._learned(view, day))  # type: ignore[no-any-return]
+        return self._once(("ranker", view, day, *self.settings.values()), lambda: self._learned(view, day))  # type: ignore[no-any-return]
 
     def _learned(self, view: View, day: int) -> FittedRanker | None:
         horizon = self.known.horizon_days
@@ -190,7 +190,7 @@ class Study:
 
     def _judged(self, view: View) -> tuple[IntArray, Any]:
         """Return who is judged on the earlier window, and what each of them wanted."""
-        return self._once(("judged", view), lambda: self._find_judged(view))  # type: ignore[no-any-return]
+        return self._once(("judged", self.known.as_of, view), lambda: self._find_judged(view))  # type: ignore[no-any-return]
 
     def _find_judged(self, view: View) -> tuple[IntArray, Any]:
         then = self.at(self.earlier)
@@ -271,7 +271,12 @@ class Study:
         """Yield every candidate of a view on the earlier window."""
         for name in self.names(view):
             if name != RANKER:
-                yield name, self._once(("ndcg", name), partial(self._ndcg_of_part, name))[view]
+                yield (
+                    name,
+                    self._once(("ndcg", self.known.as_of, name, *self.settings.values()), partial(self._ndcg_of_part, name))[
+                        view
+                    ],
+                )
                 continue
             ranker = self.fitted(name, view, self.earlier)
             if ranker is not None:

@@ -1,0 +1,234 @@
+"""`genome recommend` and the tables of `genome backtest --recommendations`: lists with reasons, and how good they are.
+
+Comes in: a customer's or a product's id, or what `genome run` takes as data. Goes out: text on stdout or one JSON object. Lists are
+those that were published; nothing is fitted here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from customer_genome.errors import SettingsError
+from customer_genome.interfaces.cli_options import (
+    DEFAULT_WORKSPACE,
+    JsonOption,
+    VersionOption,
+    WorkspaceOption,
+    print_json,
+    stop,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from customer_genome.evaluation.ranking import Row
+    from customer_genome.recommendation_backtest import ListBacktest
+    from customer_genome.settings import Settings
+
+VIEWS = ("all", "new", "again")
+TITLES = {"again": "Buy again", "new": "New to the customer", "all": "All items"}
+
+
+def recommend(
+    customer_id: Annotated[str | None, typer.Argument(help="The customer's id; leave it out with --item.")] = None,
+    view: Annotated[
+        str, typer.Option(help="all, new (never bought before) or again (bought before); by default both lists.")
+    ] = "",
+    top: Annotated[int, typer.Option(help="How many items of each list, at most as many as were published.")] = 10,
+    item: Annotated[str | None, typer.Option(help="A product's id or name: what is bought together with it.")] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    version: VersionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a customer may buy again and try next, or what goes with a product."""
+    from customer_genome.genome import Genome
+    from customer_genome.interfaces.lists import lists_of, together_with
+
+    if view and view not in VIEWS:
+        stop(f"--view {view} is no list. Wanted: all, new or again.", code=2)
+    if top < 1:
+        stop(f"--top {top} shows nothing. Wanted: 1 or more.", code=2)
+    if (customer_id is None) == (item is None):
+        stop("Wanted: either a customer's id (genome recommend 17850) or --item with a product's id or name.", code=2)
+    with Genome.open(workspace, version) as genome:
+        if item is not None:
+            found = together_with(genome, item, top)
+        else:
+            found = lists_of(genome, customer_id or "", [view] if view else ["again", "new"], top)
+    if as_json:
+        print_json(found)
+    elif item is not None:
+        _show_together(found)
+    else:
+        _show_lists(found)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False)
+
+
+def _show_lists(found: dict[str, Any]) -> None:
+    """Print a customer's lists."""
+    from rich.table import Table
+
+    console = _console()
+    cold = "; nothing is known of this customer's taste, so this is what is popular" if found["is_cold"] else ""
+    console.print(f"Customer {found['customer_id']}, as of {found['as_of']}{cold}")
+    for view, rows in found["lists"].items():
+        console.print()
+        console.print(f"{TITLES[view]} ({found['quality'][view]})" if found["quality"].get(view) else TITLES[view])
+        if not rows:
+            console.print("  Nothing: every item of this list is sold no longer, excluded, or does not exist.")
+            continue
+        table = Table(box=None, pad_edge=False)
+        for name in ("", "product", "name", "why"):
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(str(row["rank"]), row["product_id"], row["description"], row["reason"])
+        console.print(table)
+
+
+def _show_together(found: dict[str, Any]) -> None:
+    """Print what goes with an item."""
+    from rich.table import Table
+
+    console = _console()
+    console.print(f"Bought together with {found['description']} ({found['product_id']})")
+    if not found["rows"]:
+        console.print("  Nothing beyond chance: no product stands in 5 baskets with it more often than it would anyway.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name, side in (
+        ("product", "left"),
+        ("name", "left"),
+        ("baskets with both", "right"),
+        ("share", "right"),
+        ("lift", "right"),
+    ):
+        table.add_column(name, overflow="fold", justify=side)  # type: ignore[arg-type]
+    for row in found["rows"]:
+        share, lift = f"{row['share']:.0%}", f"{row['lift']:.1f}"
+        table.add_row(row["with_product_id"], row["with_description"], f"{row['baskets']:,}", share, lift)
+    console.print(table)
+    console.print(
+        "Share: of the baskets with this product, those that also hold the other. Lift: how many times more than by chance."
+    )
+
+
+# --- genome backtest --recommendations ---------------------------------------------------------------------------------
+
+
+def judge_recommendations(
+    data: str | None,
+    settings: Settings,
+    progress: str,
+    *,
+    cutoffs: Sequence[dt.date] | None,
+    horizon_days: int | None,
+    item: str | None,
+    as_json: bool,
+) -> None:
+    """Judge lists at past days, store what was found, and print it."""
+    from customer_genome.interfaces import terminal
+    from customer_genome.recommendation_backtest import backtest_lists
+    from customer_genome.sources.catalog import describe_sources
+
+    try:
+        with terminal.progress_of(progress) as tell:
+            found = backtest_lists(
+                settings,
+                lambda tmp: describe_sources(data, settings, tmp),
+                cutoffs=cutoffs,
+                horizon_days=horizon_days,
+                item=item,
+                progress=tell,
+            )
+    except SettingsError as err:
+        stop(str(err), code=2)
+    path = found.store(settings.workspace)
+    if as_json:
+        print_json({**found.as_json(), "stored": str(path)})
+    else:
+        show_lists(found, path)
+
+
+def show_lists(found: ListBacktest, path: Path) -> None:
+    """Print a table per day and view, and what it says."""
+    from customer_genome.models.recommend.lists import VIEW_WORDS
+
+    console = _console()
+    console.print(f"Recommendations of {found.label}: items by {found.item}, lists of 10 over {found.horizon_days} days")
+    for day in found.days:
+        for view, title in VIEW_WORDS.items():
+            rows = found.select(day.as_of, view)
+            if rows:
+                console.print()
+                console.print(f"{title}, as of {day.as_of}: {rows[0].n:,} customers, {day.n_items:,} items")
+                _table(console, rows, day.random[view]["ndcg"])
+    _segments(console, found.segments)
+    console.print()
+    for sentence in [*found.words, *found.notices]:
+        console.print(f"· {sentence}")
+    console.print(f"Stored in {path}")
+
+
+def _table(console: Console, rows: Sequence[Row], random: float) -> None:
+    """Print the recommenders of one view."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("recommender", overflow="fold")
+    for header in (
+        "NDCG@10",
+        "95 %",
+        "recall@10",
+        "MAP@10",
+        "hit rate",
+        "coverage",
+        "novelty",
+        "- popularity",
+        "x popular",
+        "x random",
+    ):
+        table.add_column(header, justify="right", overflow="fold")
+    for row in rows:
+        versus, figures = row.versus["ndcg"], row.figures
+        table.add_row(
+            row.candidate,
+            f"{figures['ndcg']:.3f}",
+            f"{row.lower['ndcg']:.3f} to {row.upper['ndcg']:.3f}",
+            f"{figures['recall']:.3f}",
+            f"{figures['map']:.3f}",
+            f"{figures['hit_rate']:.0%}",
+            f"{figures['coverage']:.1%}",
+            f"{figures['novelty']:.1f} bits",
+            f"{versus.mean:+.3f} ± {versus.error:.3f}",
+            f"{row.lift:.1f}",
+            f"{row.lift_random:.0f}",
+        )
+    table.add_row("at random", f"{random:.3f}")
+    console.print(table)
+
+
+def _segments(console: Console, rows: Sequence[Row]) -> None:
+    """Print the champion against popularity for customers who own few, some and many items."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for header in ("list", "day and customers", "n", "champion", "popularity"):
+        table.add_column(header, overflow="fold")
+    champions = [row for row in rows if row.candidate == "champion"]
+    for row in champions:
+        ndcg = row.figures["ndcg"]
+        table.add_row(TITLES[row.view], row.as_of, f"{row.n:,}", f"{ndcg:.3f}", f"{ndcg - row.versus['ndcg'].mean:.3f}")
+    if champions:
+        console.print()
+        console.print("NDCG@10 by how much customers owned")
+        console.print(table)
