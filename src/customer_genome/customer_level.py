@@ -43,6 +43,8 @@ from customer_genome.workspace import Workspace
 TABLE = CUSTOMER_TOTALS.name
 GENOME_COLUMNS = ("n_orders", "total_quantity", "total_spend", "mean_order_value", "recency_days", "unique_products")
 """What customers are grouped by: the six totals, as far as they are known."""
+FEWEST_TOTALS = 3
+"""With fewer of them, every further column of numbers joins in: of a profile they say more than one total does."""
 CLUSTERS = "totals_clusters"
 """Kind of the stored groups that were found in totals."""
 _EXTRA = pa.schema([("risk_basis", pa.string()), ("reliability", pa.string())])
@@ -144,11 +146,13 @@ def _clusters(
     """Return the groups, found now or those stored by the last run on totals, and the versions of stored ones."""
     wanted = job.settings.segments.features or GENOME_COLUMNS
     features = tuple(name for name in wanted if name in known)
-    if len(features) < 2:
+    if len(features) < FEWEST_TOTALS:
         features += tuple(one.name for one in attributes if one.is_number and one.name in known)
     missing = [name for name in wanted if name not in known]
     if missing:
-        job.notices.append(f"Customers are grouped without {', '.join(missing)}, which this table does not give.")
+        job.notices.append(
+            f"Customers are grouped by {', '.join(features) or 'nothing, so all are one group'}; this table does not give {', '.join(missing)}."
+        )
     if not refit:
         stored = load_model(job.workspace.models, CLUSTERS)
         clusters = Clusters.from_arrays(stored.arrays)

@@ -178,11 +178,11 @@ def worth_per_spend(settings: Settings) -> float:
 
 def _from_totals(engine: Engine, models: Path, source: SourceTable, settings: Settings, known: frozenset[str]) -> Basis:
     """Return the workspace's own forecast from totals, else the reference forecast; nothing where orders or recency are unknown."""
-    lacking = [_HEADER_OF[name] for name in ("n_orders", "recency_days") if name not in known]
+    lacking = _lacking(known)
     if lacking:
         return Nothing(
             (
-                f"Risk and value to come are empty: they need {' and '.join(lacking)}, which {source.label} does not give, or a label such as Churn.",
+                f"Risk and value to come are empty: they need {lacking}, which {source.label} does not give, or a label such as Churn.",
             )
         )
     crowd, worth = crowd_of(engine), worth_per_spend(settings)
@@ -195,6 +195,11 @@ def _from_totals(engine: Engine, models: Path, source: SourceTable, settings: Se
         return FromTotals(BORROWED, (borrowed_sentence(reference),), forecast, crowd, worth, forecast.horizon_days)
     own = TotalsForecast.from_arrays(stored.arrays)
     return FromTotals(CHAMPION, tuple(stored.card["sentences"]), own, crowd, worth, own.horizon_days)
+
+
+def _lacking(known: frozenset[str]) -> str:
+    """Return which columns a forecast from totals needs and the table does not give."""
+    return " and ".join(_HEADER_OF[name] for name in ("n_orders", "recency_days") if name not in known)
 
 
 def crowd_of(engine: Engine, table: str = "customer_facts") -> CrowdOfTotals:
@@ -239,6 +244,10 @@ def _from_labels(
         if not settings.prediction.horizon_days
         else f"Risk and value come from this table's own labels ({', '.join(named.values())}), which speak of {days} days."
     )
+    if isinstance(otherwise, Nothing) and "spend" not in named:
+        otherwise = Nothing(
+            (f"Value to come is empty: without a label for it, it needs {_lacking(known)}, which {source.label} does not give.",)
+        )
     more = (
         (f"Value over 180 days is the spend expected in {days} days, taken to go on like that.",)
         if "spend" in named

@@ -18,7 +18,7 @@ from rich.table import Table
 from customer_genome.contracts import INPUT_TABLES
 from customer_genome.errors import SettingsError
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share, span
-from customer_genome.interfaces.terminal_totals import facts_of_totals, run_lines
+from customer_genome.interfaces.terminal_totals import TOTALS_WORDS, facts_of_totals, run_lines
 
 if TYPE_CHECKING:
     from customer_genome.genome import Genome
@@ -40,10 +40,6 @@ CLASS_WORDS: Mapping[str, str] = {
     "not_merchandise": "postage, fees and other non-goods",
     "unreadable": "not a row of this file",
     "forgotten": "erased customers",
-    "bad_number": "a number that cannot be read",
-    "negative": "a total below 0",
-    "no_totals": "two of orders, spend and order value are missing",
-    "no_orders": "no order so far",
 }
 
 
@@ -122,7 +118,7 @@ def show_run(result: RunResult, workspace: Path) -> None:
         for line in run_lines(result):
             console.print(line)
         console.print()
-        console.print(ledger_table(result.ledger, result.currency))
+        console.print(ledger_table(result.ledger, result.currency, TOTALS_WORDS))
         _show_words_and_next(result, workspace)
         return
     console.print(
@@ -154,7 +150,7 @@ def _show_words_and_next(result: RunResult, workspace: Path) -> None:
     console.print(f"Next: genome show ID{where} · genome report{where} · genome dashboard{where}")
 
 
-def ledger_table(ledger: Mapping[str, Mapping[str, float]], currency: str) -> Table:
+def ledger_table(ledger: Mapping[str, Mapping[str, float]], currency: str, words: Mapping[str, str] = CLASS_WORDS) -> Table:
     """Return the row ledger with its total."""
     table = Table(title="Where every input row went", title_justify="left", box=None, pad_edge=False)
     table.add_column("class")
@@ -162,7 +158,7 @@ def ledger_table(ledger: Mapping[str, Mapping[str, float]], currency: str) -> Ta
         table.add_column(name, justify="right")
     table.add_column("meaning")
     for name, entry in sorted(ledger.items(), key=lambda item: -item[1]["rows"]):
-        table.add_row(name, count(entry["rows"]), money(entry["revenue"], currency), CLASS_WORDS.get(name, ""))
+        table.add_row(name, count(entry["rows"]), money(entry["revenue"], currency), words.get(name, ""))
     total_rows = sum(entry["rows"] for entry in ledger.values())
     table.add_row(
         "total", count(total_rows), money(sum(entry["revenue"] for entry in ledger.values()), currency), "every row of the input"

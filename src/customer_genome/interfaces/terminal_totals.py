@@ -15,13 +15,27 @@ if TYPE_CHECKING:
     from customer_genome.publishing import RunResult
 
 UNKNOWN = "not known"
+TOTALS_WORDS: Mapping[str, str] = {
+    "kept": "customers that count",
+    "duplicate": "equal to an earlier row throughout",
+    "no_customer": "no customer named",
+    "bad_number": "a number that cannot be read",
+    "negative": "a total below 0",
+    "no_totals": "two of orders, spend and order value are missing",
+    "no_orders": "no order so far",
+    "unreadable": "not a row of this file",
+    "forgotten": "erased customers",
+}
+"""What the classes of rows mean in a table of customers."""
 
 
 def run_lines(result: RunResult) -> list[str]:
     """Return the head of what a run on totals did."""
+    known = [quantity(result.orders, "orders")] if result.orders else []
+    known += [f"{money(result.revenue, result.currency)} revenue"] if result.revenue else []
     return [
-        f"Published {result.version}: {quantity(result.customers, 'customers')} with totals, no order lines; as of {day(result.as_of)}",
-        f"{quantity(result.orders, 'orders')}, {money(result.revenue, result.currency)} revenue in {result.seconds['total']:.1f} s",
+        f"Published {result.version}: {quantity(result.customers, 'customers')}, one row each and no order lines; as of {day(result.as_of)}",
+        f"{', '.join(known) or 'Profiles without totals'}, in {result.seconds['total']:.1f} s",
     ]
 
 

@@ -18,7 +18,7 @@ from customer_genome.interfaces.change_section import change_section
 from customer_genome.interfaces.figures import count, day, money, quantity, share
 from customer_genome.interfaces.pictures import Picture, pictures_of_totals
 from customer_genome.interfaces.standing import CAUTION, NO_DATES, no_risk_reason, rank_words
-from customer_genome.interfaces.terminal import CLASS_WORDS
+from customer_genome.interfaces.terminal_totals import TOTALS_WORDS
 
 MOST_ACTIONS, MOST_CUSTOMERS = 3, 10
 
@@ -45,7 +45,7 @@ def totals_page(genome: Genome) -> dict[str, Any]:
         "cells": _cells(genome),
         "bands": BANDS,
         "ledger": {
-            "rows": [row | {"words": CLASS_WORDS.get(row["row_class"], "")} for row in ledger],
+            "rows": [row | {"words": TOTALS_WORDS.get(row["row_class"], "")} for row in ledger],
             "n_rows": sum(row["n_rows"] for row in ledger),
             "revenue": sum(row["revenue"] for row in ledger),
         },

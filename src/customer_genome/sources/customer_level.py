@@ -26,7 +26,7 @@ TOTALS = (*SUMS, "total_quantity", "recency_days", "unique_products")
 """What such a file says about buying; any of them tells that it is one."""
 WITHOUT: Mapping[str, str] = {
     "total_quantity": "pieces bought stay unknown and clusters do without them",
-    "recency_days": "nothing says how long a customer has been quiet, so risk, value to come and RFM segments stay empty",
+    "recency_days": "nothing says how long a customer has been quiet, so RFM segments stay empty, and so do risk and value to come without a label",
     "unique_products": "different products stay unknown and clusters do without them",
 }
 """What is switched off when a column is absent."""

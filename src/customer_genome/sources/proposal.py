@@ -13,9 +13,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from customer_genome.contracts import INPUT_TABLES, Contract
+from customer_genome.contracts import INPUT_TABLES, LABELS, SUMS, Contract
 from customer_genome.errors import AskError, SourceError
 from customer_genome.settings import TableSettings
+from customer_genome.sources.customer_level import WITHOUT as TOTALS_WITHOUT
 from customer_genome.sources.databases import is_database_address, without_password
 from customer_genome.sources.files import Look, look_at_path
 from customer_genome.sources.headers import HeaderMatch, near_headers
@@ -40,6 +41,17 @@ WITHOUT: Mapping[str, Mapping[str, str]] = {
         "discount": "the share of spend bought at a discount is off",
         "currency": "all money is taken to be in one currency",
         "status": "cancellations are known only by their order number or a negative quantity",
+    },
+    "customer_totals": {
+        "customer_id": "nothing can be computed without it",
+        "total_orders": "it follows from total_spend and avg_order_value; two of the three are needed",
+        "total_spend": "it follows from total_orders and avg_order_value; two of the three are needed",
+        "avg_order_value": "it follows from total_spend and total_orders; two of the three are needed",
+        **TOTALS_WITHOUT,
+        "country": "charts by country are off",
+        "cluster": "clusters are made from the totals",
+        "churn_label": "risk is learned from other shops, or from this workspace's order lines",
+        "spend_label": "value to come is learned from other shops, or from this workspace's order lines",
     },
     "products": {"description": "products are shown by their id", "category": "category shares are off"},
     "ratings": {"rated_at": "ratings cannot be split by time for evaluation"},
@@ -232,6 +244,11 @@ def recognise(sample: Sample, settings: TableSettings, label: str, latest_year: 
         return "ratings", "it has customers, items and ratings"
     if {"customer_id", "ordered_at"} <= lines and {"amount", "price"} & lines:
         return "order_lines", "it has customers, times and money"
+    totals = found["customer_totals"]
+    if "customer_id" in totals and (len(totals & set(SUMS)) >= 2 or totals & set(LABELS)):
+        return "customer_totals", "each row is a customer with totals" if totals & set(
+            SUMS
+        ) else "each row is a customer with a label"
     if {"promotion_id", "starts_on", "ends_on"} <= found["promotions"]:
         return "promotions", "it has campaigns with a first and a last day"
     if "customer_id" in found["customers"] and _is_key(sample, INPUT_TABLES["customers"], settings, label, latest_year):
