@@ -18,7 +18,14 @@ from customer_genome.models.cluster_counts import (
     silhouette,
     within_squares,
 )
-from customer_genome.models.groupings import NARROWEST_VARIANCE, MixtureGrouping, WardTree, fit_kmeans, fit_mixture
+from customer_genome.models.groupings import (
+    NARROWEST_VARIANCE,
+    MixtureGrouping,
+    WardTree,
+    as_memberships,
+    fit_kmeans,
+    fit_mixture,
+)
 from customer_genome.models.ward import ward_tree
 
 KS = (2, 3, 5)
@@ -67,7 +74,7 @@ def test_above_the_limit_the_tree_stands_on_micro_clusters_and_still_finds_the_g
 
 @pytest.mark.parametrize("k", KS)
 def test_the_mixture_is_that_of_scikit_learn(points: np.ndarray, k: int) -> None:
-    grouping, score, bic = fit_mixture(points, fit_kmeans(points, k, 3).places(points), k)
+    grouping, score, bic = fit_mixture(points, as_memberships(fit_kmeans(points, k, 3).places(points)))
     theirs = GaussianMixture(k, reg_covar=NARROWEST_VARIANCE)
     theirs.means_, theirs.weights_, theirs.precisions_cholesky_ = grouping.means, grouping.shares, grouping.factors
     theirs.covariances_ = np.linalg.inv(grouping.factors @ grouping.factors.transpose(0, 2, 1))
@@ -115,6 +122,7 @@ def test_the_number_of_the_run_before_stays_while_it_is_as_good() -> None:
     assert choose_count(tried, "kmeans", before=4)[0] == 4
     assert "as many as in the run before" in choose_count(tried, "kmeans", before=4)[1]
     assert choose_count(tried, "kmeans", before=6)[0] == 5, "6 is clearly worse now"
+    assert choose_count([count(3, 0.3), count(4, 0.28, stability=0.7)], "kmeans", before=4)[0] == 4, "it has twice the room"
 
 
 def test_small_and_unsteady_numbers_are_passed_over() -> None:

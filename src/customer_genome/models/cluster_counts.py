@@ -17,6 +17,7 @@ from customer_genome.models.groupings import (
     KMeansGrouping,
     Method,
     WardTree,
+    as_memberships,
     fit_kmeans,
     fit_mixture,
     group_means,
@@ -29,7 +30,8 @@ SMALLEST_SHARE = 0.01
 NEAR_TIE = 0.05
 STEADY = 0.15
 """How far below the steadiest number's adjusted Rand index a number may lie."""
-N_RESAMPLES = 8
+N_RESAMPLES = 10
+RESAMPLE_SEED = 20
 ROWS_TO_RESAMPLE = 1_500
 MICRO_CLUSTERS_OF_RESAMPLES = 150
 
@@ -70,13 +72,13 @@ def judge_counts(
     """
     tree = WardTree.of(points, seed)
     distances = pairwise_distances(points)
-    resamples = _resamples(points, seed)
+    resamples = _resamples(points)
     tried: dict[Method, list[ClusterCount]] = {name: [] for name in METHODS}
     centres: dict[int, KMeansGrouping] = {}
     for k in ks:
         kmeans = centres[k] = fit_kmeans(points, k, seed)
         start = kmeans.places(points)
-        mixture, _, bic = _mixture(points, start, k)
+        mixture, _, bic = fit_mixture(points, as_memberships(start))
         places = {"kmeans": start, "hierarchical": tree.cut(k).places(points), "gmm": mixture.places(points)}
         for name in METHODS:
             own = places[name]
@@ -97,30 +99,24 @@ def judge_counts(
     return tuple(count for name in METHODS for count in tried[name]), centres
 
 
-def _mixture(points: FloatArray, start: IntArray, k: int) -> tuple[Grouping, float, float]:
-    """Return a mixture begun from groups, of which all have members."""
-    present, places = np.unique(start, return_inverse=True)
-    return fit_mixture(points, places.astype(np.int64), len(present))
-
-
 def grouping_of(points: FloatArray, k: int, method: Method, seed: int) -> Grouping:
     """Return customers parted by one method, quickly: for resamples."""
     if method == "hierarchical":
         return WardTree.of(points, seed, most=MICRO_CLUSTERS_OF_RESAMPLES).cut(k)
     kmeans = fit_kmeans(points, k, seed, n_init=1)
-    return kmeans if method == "kmeans" else _mixture(points, kmeans.places(points), k)[0]
+    return kmeans if method == "kmeans" else fit_mixture(points, as_memberships(kmeans.places(points)))[0]
 
 
-def _resamples(points: FloatArray, seed: int) -> list[IntArray]:
-    """Return rows drawn with replacement, several times, each with enough different customers."""
-    chance = np.random.default_rng(seed)
+def _resamples(points: FloatArray) -> list[IntArray]:
+    """Return rows drawn with replacement, several times; the same ones whatever the seed of a run."""
+    chance = np.random.default_rng(RESAMPLE_SEED)
     n = min(len(points), ROWS_TO_RESAMPLE)
     return [np.sort(chance.integers(0, len(points), n)) for _ in range(N_RESAMPLES)]
 
 
 def resample_steadiness(points: FloatArray, places: IntArray, k: int, method: Method, seed: int) -> float:
     """Return how alike clusters are to those found in resamples: the mean adjusted Rand index."""
-    return steadiness(points, places, k, method, _resamples(points, seed), seed)
+    return steadiness(points, places, k, method, _resamples(points), seed)
 
 
 def steadiness(points: FloatArray, places: IntArray, k: int, method: Method, resamples: Sequence[IntArray], seed: int) -> float:
@@ -205,7 +201,7 @@ def choose_count(tried: Sequence[ClusterCount], method: Method, before: int = 0)
     """Return the best number of clusters and why: the clearest parting that is steady and whose clusters are big enough to act on.
 
     The silhouette differs by less than `NEAR_TIE` between samples of the same shop; among partings that close, the one with
-    most clusters tells most customers apart. The number of the run before stays as long as it is among them.
+    most clusters tells most customers apart. The number of the run before stays while it is nearly as clear and steady.
 
     Parameters
     ----------
@@ -219,28 +215,36 @@ def choose_count(tried: Sequence[ClusterCount], method: Method, before: int = 0)
     usable = [count for count in big if np.isnan(count.stability) or count.stability >= steadiest - STEADY]
     clearest = max(count.silhouette for count in usable)
     near = [count for count in usable if count.silhouette >= clearest - NEAR_TIE * abs(clearest)]
-    kept = next((count for count in near if count.k == before), None)
+    kept = next((count for count in big if count.k == before and _is_good_enough(count, clearest, steadiest)), None)
     best = kept or max(near, key=lambda count: count.k)
     if best.silhouette == clearest:
         how = "most clearly"
     elif kept:
-        how = f"as clearly as any within {NEAR_TIE:.0%}, and are as many as in the run before"
+        how = f"about as clearly as any (within {2 * NEAR_TIE:.0%}), and are as many as in the run before"
     else:
         how = f"as clearly as any within {NEAR_TIE:.0%} and tell most of them apart"
     silhouettes = ", ".join(f"{count.k}: {count.silhouette:.3f}" for count in own)
     return best.k, " ".join(
         (
             f"{best.k} clusters part the customers {how} (silhouette {silhouettes}).",
-            *_passed_over(own, big, usable),
+            *_passed_over(own, big, usable, best.k),
             *_other_views(tried, own),
         )
     )
 
 
-def _passed_over(own: Sequence[ClusterCount], big: Sequence[ClusterCount], usable: Sequence[ClusterCount]) -> list[str]:
+def _is_good_enough(count: ClusterCount, clearest: float, steadiest: float) -> bool:
+    """Return whether a number of the run before may stay: it has twice the room, so that chance does not move it to and fro."""
+    is_clear = count.silhouette >= clearest - 2 * NEAR_TIE * abs(clearest)
+    return is_clear and (np.isnan(count.stability) or count.stability >= steadiest - 2 * STEADY)
+
+
+def _passed_over(
+    own: Sequence[ClusterCount], big: Sequence[ClusterCount], usable: Sequence[ClusterCount], chosen: int
+) -> list[str]:
     """Return which numbers were left out, and why."""
     small = [str(count.k) for count in own if count not in big]
-    unsteady = [f"{count.k} ({count.stability:.2f})" for count in big if count not in usable]
+    unsteady = [f"{count.k} ({count.stability:.2f})" for count in big if count not in usable and count.k != chosen]
     words = []
     if small:
         words.append(f"Passed over for a cluster under {SMALLEST_SHARE:.0%} of the customers: {', '.join(small)}.")

@@ -32,8 +32,10 @@ from customer_genome.models.groupings import (
     Grouping,
     KMeansGrouping,
     Method,
+    MixtureGrouping,
     WardGrouping,
     WardTree,
+    as_memberships,
     fit_kmeans,
     fit_mixture,
     nearest_of_many,
@@ -58,6 +60,7 @@ CLUSTER_COLUMNS: Mapping[Method, str] = {
 """The column in which each method's clusters are published."""
 ROWS_TO_FIT = 50_000
 ROWS_TO_JUDGE = 2_000
+_TO_THE_END: Mapping[str, Any] = {"steps": 400, "tolerance": 1e-5}
 BETTER_FIT = 0.005
 """By how much log-likelihood per customer a mixture begun anew has to beat that of the run before to replace it."""
 
@@ -242,6 +245,8 @@ def fit_clusters(
     Clusters
         With fewer than k clusters where fewer than k different customers exist; `reason` says so.
     """
+    import sklearn.cluster
+    import sklearn.mixture  # before the limit, which holds for the libraries that are loaded  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     table = checked_features(features, names)
@@ -296,6 +301,7 @@ class _Before:
     k: int = 0
     places: Mapping[Method, IntArray] = field(default_factory=dict)
     micro: IntArray | None = None
+    memberships: FloatArray | None = None
 
     @classmethod
     def of(cls, clusters: Clusters | None, features: FloatArray) -> Self:
@@ -304,9 +310,10 @@ class _Before:
             return cls()
         points = clusters.transformation.apply(features)
         places = {method: grouping.places(points) for method, grouping in clusters.groupings.items()}
-        tree = clusters.groupings["hierarchical"]
+        tree, mixture = clusters.groupings["hierarchical"], clusters.groupings["gmm"]
         micro = nearest_of_many(points, tree.micro) if isinstance(tree, WardGrouping) else None
-        return cls(clusters.k, places, micro)
+        memberships = mixture.memberships(points) if isinstance(mixture, MixtureGrouping) else None
+        return cls(clusters.k, places, micro, memberships)
 
     def start(self, method: Method, k: int) -> IntArray | None:
         """Return the groups to begin k clusters from, None where there were not as many."""
@@ -363,25 +370,15 @@ def _fit_all(points: FloatArray, k: int, seed: int, before: _Before, first: KMea
     tree = WardTree.of(points, seed, start=before.micro)
     part = _spaced(len(points), ROWS_TO_MIX)
     mixed = points[part]
-    mixture = _mixture_from(mixed, kmeans.places(mixed))
-    start = before.start("gmm", k)
-    if start is not None and len(np.unique(start[part])) == k:
-        kept = _mixture_from(mixed, start[part])
+    mixture = fit_mixture(mixed, as_memberships(kmeans.places(mixed)), **_TO_THE_END)
+    if before.memberships is not None and before.memberships.shape[1] == k and before.memberships[part].sum(axis=0).min() > 1:
+        kept = fit_mixture(mixed, before.memberships[part], **_TO_THE_END)
         mixture = mixture if mixture[1] > kept[1] + BETTER_FIT else kept
     return {"kmeans": kmeans, "hierarchical": tree.cut(k), "gmm": mixture[0]}
 
 
-def _mixture_from(points: FloatArray, start: IntArray) -> tuple[Grouping, float]:
-    """Return a mixture begun from groups, and its log-likelihood per customer."""
-    present, places = np.unique(start, return_inverse=True)
-    grouping, score, _ = fit_mixture(points, places.astype(np.int64), len(present))
-    return grouping, score
-
-
 def _one_group(points: FloatArray, reason: str) -> _Found:
     """Return everybody as one group, for every method."""
-    from customer_genome.models.groupings import MixtureGrouping
-
     middle, width = points.mean(axis=0, keepdims=True), points.shape[1]
     groupings: dict[Method, Grouping] = {
         "kmeans": KMeansGrouping(middle),

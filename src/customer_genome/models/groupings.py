@@ -23,7 +23,7 @@ Method = Literal["kmeans", "hierarchical", "gmm"]
 METHODS: tuple[Method, ...] = get_args(Method)
 MOST_MICRO_CLUSTERS = 400
 ROWS_TO_MIX = 20_000
-NARROWEST_VARIANCE = 0.1
+NARROWEST_VARIANCE = 0.03
 """Added to the variance of a mixture's groups in every direction, in squared spreads: customers with one order all have the same count,
 and without it such ties would be groups of no width."""
 BETTER_START = 0.005
@@ -154,7 +154,17 @@ class MixtureGrouping(Grouping):
 
     def places(self, points: FloatArray) -> IntArray:
         """Return the likeliest group of each customer; the first of equally likely ones."""
-        best, likeliest = np.zeros(len(points), dtype=np.int64), np.full(len(points), -np.inf)
+        return np.argmax(self._log_likely(points), axis=1).astype(np.int64)
+
+    def memberships(self, points: FloatArray) -> FloatArray:
+        """Return how likely each customer belongs to each group, shape (n_customers, k); rows add up to 1."""
+        likely = self._log_likely(points)
+        parts = np.exp(likely - likely.max(axis=1, keepdims=True))
+        return np.asarray(parts / parts.sum(axis=1, keepdims=True), dtype=np.float64)
+
+    def _log_likely(self, points: FloatArray) -> FloatArray:
+        """Return the log of share times density, but for a constant, to 12 digits; shape (n_customers, k)."""
+        found = np.empty((len(points), self.k))
         for place, (mean, factor, part) in enumerate(zip(self.means, self.factors, self.shares, strict=True)):
             away = points - mean
             distance = np.zeros(len(points))
@@ -163,10 +173,8 @@ class MixtureGrouping(Grouping):
                 for i in range(j + 1):
                     along += away[:, i] * factor[i, j]
                 distance += np.square(along)
-            likely = significant(np.log(part) + np.log(np.diagonal(factor)).sum() - distance / 2)
-            better = likely > likeliest
-            best[better], likeliest[better] = place, likely[better]
-        return best
+            found[:, place] = significant(np.log(part) + np.log(np.diagonal(factor)).sum() - distance / 2)
+        return found
 
     def reordered(self, order: IntArray) -> Self:
         """Return the groups at some places."""
@@ -261,8 +269,15 @@ class WardTree:
         return WardGrouping(self.micro, group_of.astype(np.int64))
 
 
-def fit_mixture(points: FloatArray, start: IntArray, k: int, *, steps: int = 100) -> tuple[MixtureGrouping, float, float]:
-    """Part customers by a mixture of k normal distributions with free covariances, from the groups `start`.
+def fit_mixture(
+    points: FloatArray, start: FloatArray, *, steps: int = 100, tolerance: float = 1e-3
+) -> tuple[MixtureGrouping, float, float]:
+    """Part customers by a mixture of k normal distributions with free covariances.
+
+    Parameters
+    ----------
+    start : float array, shape (n_customers, k)
+        How far each customer belongs to each group to begin with; no group without anybody.
 
     Returns
     -------
@@ -277,13 +292,14 @@ def fit_mixture(points: FloatArray, start: IntArray, k: int, *, steps: int = 100
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    width = points.shape[1]
-    sizes = np.bincount(start, minlength=k).astype(np.float64)
-    means = group_means(points, start, k)
+    k, width = start.shape[1], points.shape[1]
+    sizes = start.sum(axis=0)
+    means = start.T @ points / sizes[:, None]
     precisions = np.empty((k, width, width))
     for place in range(k):
-        away = points[start == place] - means[place]
-        precisions[place] = np.linalg.inv(away.T @ away / sizes[place] + NARROWEST_VARIANCE * np.eye(width))
+        away = points - means[place]
+        spread = (away * start[:, place : place + 1]).T @ away / sizes[place]
+        precisions[place] = np.linalg.inv(spread + NARROWEST_VARIANCE * np.eye(width))
     model = GaussianMixture(
         k,
         covariance_type="full",
@@ -292,7 +308,7 @@ def fit_mixture(points: FloatArray, start: IntArray, k: int, *, steps: int = 100
         means_init=means,
         precisions_init=(precisions + precisions.transpose(0, 2, 1)) / 2,
         max_iter=steps,
-        tol=1e-3,
+        tol=tolerance,
         random_state=0,
     )
     with warnings.catch_warnings():
@@ -300,6 +316,12 @@ def fit_mixture(points: FloatArray, start: IntArray, k: int, *, steps: int = 100
         model.fit(points)
         score, bic = float(model.score(points)), float(model.bic(points))
     return MixtureGrouping(model.means_, model.precisions_cholesky_, model.weights_), score, bic
+
+
+def as_memberships(places: IntArray) -> FloatArray:
+    """Return groups as memberships of 0 and 1, shape (n_customers, k); groups without anybody are left out."""
+    present, own = np.unique(places, return_inverse=True)
+    return np.asarray(own[:, None] == np.arange(len(present)), dtype=np.float64)
 
 
 def nearest(points: FloatArray, centres: FloatArray) -> IntArray:
