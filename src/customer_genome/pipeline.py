@@ -206,6 +206,8 @@ def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool, past: 
         value_customers(job.engine, models, job.settings, cutoff, horizon_days)
         decided = decide_customers(job.engine, models.clusters, job.settings, read_playbooks(job.settings.segments.playbooks))
         job.notices.extend(decided.notices)
+        if refit:  # so that the next run knows what its clusters were called
+            models = replace(models, clusters=models.clusters.with_names(decided.names))
         outlook = outlook_tables(job.engine, models, cutoff, horizon_days, job.settings.prediction.seed)
         lists = recommend(job, cutoff, horizon_days)
     return Predicted(models, versions, replace(decided, tables={**decided.tables, **outlook, **lists}))
