@@ -35,7 +35,15 @@ from customer_genome.sources.customer_level import own_results
 from customer_genome.summaries import known_columns
 from customer_genome.value_basis import Basis, find_basis
 from customer_genome.warehouse.build import stage_side_table
-from customer_genome.warehouse.customer_totals import Attribute, build_customer_facts, oddities, refuse_unusable, stage_totals
+from customer_genome.warehouse.customer_totals import (
+    GIVEN,
+    Attribute,
+    build_customer_facts,
+    given_groups,
+    oddities,
+    refuse_unusable,
+    stage_totals,
+)
 from customer_genome.warehouse.engine import Engine, quoted
 from customer_genome.warehouse.quantiles import Quantile, values_at
 from customer_genome.workspace import Workspace
@@ -114,7 +122,12 @@ def run_on_totals(job: LevelRun, as_of: dt.date, *, refit: bool) -> RunResult:
     with job.clock.stage("score", "grouping and scoring every customer"):
         clusters, versions = _clusters(job, known, attributes, refit)
         basis = find_basis(job.engine, job.workspace.models, job.source, job.settings, known, attributes)
-        _value(job, clusters, basis)
+        groups = given_groups(job.engine, job.source)
+        if groups is not None:
+            job.notices.append(groups.sentence)
+        if groups is not None and groups.numbers:
+            clusters = replace(clusters, method="kmeans", reason=groups.sentence)
+        _value(job, clusters, basis, groups.numbers if groups else {})
         decided = decide_customers(job.engine, clusters, job.settings, read_playbooks(job.settings.segments.playbooks))
         clusters = clusters.with_names(decided.names)  # so that the next run knows what they were called
         job.notices.extend(decided.notices)
@@ -195,12 +208,14 @@ class TotalsValuation:
     Attributes
     ----------
     rfm_cuts : what a row has to know about all customers
+    given : the number of each group of the table's own grouping; empty where clusters were made
     """
 
     clusters: Clusters
     basis: Basis
     rfm_cuts: Mapping[str, npt.NDArray[np.float64]]
     churn_cuts: tuple[float, float]
+    given: Mapping[str, int]
 
     def __call__(self, facts: pa.Table) -> pa.Table:
         """Return the columns of `TOTALS_SCHEMA` for any part of the customers, empty where totals say nothing."""
@@ -209,6 +224,8 @@ class TotalsValuation:
         columns["customer_id"] = facts.column("customer_id")
         columns["horizon_days"] = pa.array(np.full(n, self.basis.horizon_days), pa.int32())
         columns |= self.clusters.assign(cluster_features(facts, features), features)
+        if self.given:
+            columns["cluster_kmeans"] = pa.array([self.given[name] for name in facts.column(GIVEN).to_pylist()], pa.int64())
         recency, frequency, monetary = (numbers(facts, column) for column in RFM_COLUMNS.values())
         rfm = rfm_scores(recency, frequency, monetary, self.rfm_cuts)
         for name in ("recency_score", "frequency_score", "monetary_score"):
@@ -232,12 +249,12 @@ class TotalsValuation:
         }
 
 
-def _value(job: LevelRun, clusters: Clusters, basis: Basis) -> None:
+def _value(job: LevelRun, clusters: Clusters, basis: Basis, given: Mapping[str, int]) -> None:
     """Make `valued`: the facts of every customer with groups, scores, value, risk, and their ranks among all."""
     engine = job.engine
     low, high = job.settings.segments.churn_bands
-    valuation = TotalsValuation(clusters, basis, _rfm_cuts(engine), (low, high))
-    needed = dict.fromkeys(("customer_id", *RFM_COLUMNS.values(), *clusters.features, *basis.needs))
+    valuation = TotalsValuation(clusters, basis, _rfm_cuts(engine), (low, high), given)
+    needed = dict.fromkeys(("customer_id", GIVEN, *RFM_COLUMNS.values(), *clusters.features, *basis.needs))
     engine.map_rows(
         "customer_values",
         f"select {', '.join(map(quoted, needed))} from customer_facts order by customer_id",

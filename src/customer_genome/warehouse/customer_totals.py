@@ -8,7 +8,7 @@ The texts are plain SQL for every engine; nothing here chooses, fits or scores.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,9 @@ from customer_genome.warehouse.engine import Engine, literal, quoted
 NUMBERS = ("total_orders", "total_quantity", "total_spend", "avg_order_value", "recency_days", "unique_products")
 REFUSED = ("no_customer", "bad_number", "negative", "no_totals", "no_orders")
 ATTRIBUTE = "attribute_"
+GIVEN = ATTRIBUTE + "cluster"
+"""The fact that holds the grouping a table came with."""
+MOST_GROUPS = 50
 _CENT = 0.01
 _MOST_NAMED = 3
 _SQL_TYPES = {"text": "string", "date": "date", "double": "double", "decimal": "double", "integer": "bigint"}
@@ -59,7 +62,8 @@ def stage_totals(
     ContractError
         One customer stands in several rows that differ.
     """
-    engine.read(source, "raw_customer_totals")
+    engine.read(source, "totals_source")
+    engine.create_table("raw_customer_totals", "select * from totals_source")  # Arrow batches can be read only once
     ids = ", ".join(literal(digest) for digest in forgotten)
     engine.define("is_forgotten", ("c",), f"digest({literal(salt)} || c) in ({ids})" if ids else "false")
     engine.define("needs_totals", (), "true" if sum(name in source.mapping for name in SUMS) >= 2 else "false")
@@ -206,13 +210,54 @@ def build_customer_facts(engine: Engine, as_of: dt.date, attributes: Sequence[At
         else:
             value = f"t.{column.name}" if column.name in _GIVEN else f"cast(null as {_SQL_TYPES[column.type]})"
             columns.append(f"{value} as {column.name}")
-    columns += [f"r.{quoted(one.name)}" for one in attributes]
+    columns += [f"r.{quoted(one.name)}" for one in attributes if one.name != GIVEN]
+    columns.append(f"r.cluster as {GIVEN}")
     given = ", ".join(f"{expression} as {name}" for name, expression in _GIVEN.items())
     engine.create_table(
         "customer_facts",
         f"select {', '.join(columns)} from (select line_id, customer_id, {given} from totals where row_class = 'kept') as t "
         "inner join source_totals as r on t.line_id = r.line_id",
     )
+
+
+@dataclass(frozen=True)
+class GivenGroups:
+    """The grouping a table came with: each group's number, and what to say of it. Without numbers it is not used."""
+
+    numbers: Mapping[str, int]
+    sentence: str
+
+
+def given_groups(engine: Engine, source: SourceTable) -> GivenGroups | None:
+    """Return the grouping of the column `cluster`; None where the table has none.
+
+    It is used where every customer has a group and there are at most `MOST_GROUPS` of them. Groups that are whole numbers keep them;
+    others are numbered by mean spend, the highest first.
+    """
+    if "cluster" not in source.mapping:
+        return None
+    header = source.mapping["cluster"][0]
+    row = engine.fetch(
+        "select count(*) as n, count(cluster) as filled, count(distinct cluster) as k, min(case when cluster is null then line_id end) + 1 as first_empty "
+        "from totals where row_class = 'kept'"
+    ).to_pylist()[0]
+    if row["filled"] < row["n"]:
+        return GivenGroups(
+            {},
+            f"{header} is filled for {row['filled']:,} of {row['n']:,} customers (first empty: row {row['first_empty']:,}), so it is not used and clusters are "
+            "made from the totals. Wanted: a group for every customer, or for none.",
+        )
+    if row["k"] > MOST_GROUPS:
+        return GivenGroups(
+            {},
+            f"{header} has {row['k']:,} different values for {row['n']:,} customers, which is no grouping; clusters are made from the totals.",
+        )
+    names = engine.fetch(
+        "select cluster, avg(total_spend) as spend from totals where row_class = 'kept' group by cluster order by spend desc nulls last, cluster"
+    )["cluster"].to_pylist()
+    whole = all(name.lstrip("-").isdigit() for name in names)
+    found = {name: int(name) if whole else place for place, name in enumerate(names)}
+    return GivenGroups(found, f'The column "{header}" of the table is used for the segments: {row["k"]:,} groups, complete.')
 
 
 def oddities(engine: Engine, source: SourceTable) -> list[str]:
