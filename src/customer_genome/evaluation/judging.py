@@ -45,6 +45,8 @@ class Fold:
         Whether the first order lies within the last horizon before the cutoff.
     spend, ordered : arrays, shape (n,)
     forecasts : candidate -> what it expected
+    segments : name -> booleans, shape (n,)
+        Further groups, judged for the candidates of `judge(leading=...)` only.
     """
 
     as_of: str
@@ -53,6 +55,7 @@ class Fold:
     spend: Array
     ordered: Array
     forecasts: Mapping[str, Expected]
+    segments: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,15 @@ class Scorecard:
         return next((r for r in self.select(as_of, group, target) if r.candidate == candidate), None)
 
 
-def judge(folds: Sequence[Fold], naive: Collection[str], *, n_draws: int = 200, seed: int = 7) -> Scorecard:
+def judge(
+    folds: Sequence[Fold], naive: Collection[str], *, leading: Collection[str] = (), n_draws: int = 200, seed: int = 7
+) -> Scorecard:
     """Return how every candidate did at every cutoff, and on average over those at which it had a forecast.
 
     Parameters
     ----------
     naive : the names of the naive formulas
+    leading : the names of candidates that are judged for every segment too
     n_draws : resamples of customers behind the standard errors
     """
     points: dict[Key, dict[str, float]] = {}
@@ -122,6 +128,8 @@ def judge(folds: Sequence[Fold], naive: Collection[str], *, n_draws: int = 200, 
     for fold in folds:
         for group, rows in _groups(fold):
             for candidate, expected in fold.forecasts.items():
+                if group not in GROUPS and candidate not in leading:
+                    continue
                 for target, figures, ready in _judged(fold, expected, rows):
                     key = (fold.as_of, group, candidate, target)
                     points[key], prepared[key] = figures, (fold.customers[rows], ready)
@@ -138,9 +146,9 @@ def judge(folds: Sequence[Fold], naive: Collection[str], *, n_draws: int = 200, 
 
 
 def _groups(fold: Fold) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:
-    """Yield the rows of everybody, of new and of old customers; a group of very few is left out."""
+    """Yield the rows of everybody, of new and of old customers, of segments; a group of very few is left out."""
     yield "all", np.arange(len(fold.spend))
-    for group, chosen in (("new", fold.is_new), ("old", ~fold.is_new)):
+    for group, chosen in (("new", fold.is_new), ("old", ~fold.is_new), *fold.segments.items()):
         rows = np.flatnonzero(chosen)
         if len(rows) >= FEWEST_IN_A_GROUP:
             yield group, rows

@@ -22,7 +22,8 @@ from customer_genome.warehouse.engine import Engine
 MOST_CUSTOMERS = 50_000
 """More customers than this are represented by about as many at each earlier cutoff."""
 TRAINING_CUTOFFS = 3
-"""How many earlier cutoffs are built for each one that is forecast."""
+"""How many cutoffs a sixth of a horizon apart are built for each one that is forecast, beside one long ago."""
+_YEAR_DAYS = 365
 _ALONE = {"basket": "past_basket"}
 """Themes that a run keeps in the warehouse: those of earlier cutoffs have names of their own."""
 
@@ -30,17 +31,20 @@ _ALONE = {"basket": "past_basket"}
 def training_cutoffs(judged: Sequence[dt.date], first_day: dt.date, horizon: int) -> list[dt.date]:
     """Return cutoffs to learn from: for every judged one the day a horizon before it and earlier ones, a sixth of a horizon apart.
 
-    A quarter of a horizon has to be known at each. Days near one another are taken once.
+    One more lies two horizons before it, or a year where that is about as long, which has the season of the judged one: what learned
+    from it can be held against what came a horizon later. A quarter of a horizon has to be known at each. Days near one another
+    are taken once.
 
     Examples
     --------
-    >>> training_cutoffs([dt.date(2011, 6, 12)], dt.date(2009, 12, 1), 180)
-    [datetime.date(2010, 10, 15), datetime.date(2010, 11, 14), datetime.date(2010, 12, 14)]
+    >>> [str(day) for day in training_cutoffs([dt.date(2011, 6, 12)], dt.date(2009, 12, 1), 180)]
+    ['2010-06-12', '2010-10-15', '2010-11-14', '2010-12-14']
     """
     earliest = first_day + dt.timedelta(days=max(1, horizon // 4))
     step = max(1, horizon // 6)
-    exact = {day - dt.timedelta(days=horizon) for day in judged}
-    more = {day - dt.timedelta(days=step * number) for day in exact for number in range(1, TRAINING_CUTOFFS)}
+    long_ago = _YEAR_DAYS if abs(2 * horizon - _YEAR_DAYS) <= step else 2 * horizon
+    exact = {day - dt.timedelta(days=days) for day in judged for days in (horizon, long_ago)}
+    more = {day - dt.timedelta(days=horizon + step * number) for day in judged for number in range(1, TRAINING_CUTOFFS)}
     apart = {day for day in more if all(abs((day - other).days) > step // 4 for other in exact)}
     return sorted(day for day in exact | apart if day >= earliest)
 

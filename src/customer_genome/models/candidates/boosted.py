@@ -109,6 +109,10 @@ class LightGBMHurdle(LearnedHurdle):
     ships = True
     about = "gradient boosting (LightGBM) of ordering and of money given an order, learned from earlier cutoffs"
 
+    def unavailable(self) -> str | None:
+        """Return why LightGBM cannot be loaded."""
+        return missing()
+
     def teach_chance(self, lesson: Lesson) -> Learner:
         """Return a booster of the log-odds."""
         return taught("binary", lesson.columns, lesson.ordered)
@@ -116,6 +120,15 @@ class LightGBMHurdle(LearnedHurdle):
     def teach_money(self, lesson: Lesson) -> Learner:
         """Return a booster of money given an order, by the gamma likelihood."""
         return taught("gamma", lesson.columns[lesson.pays], lesson.spend[lesson.pays])
+
+
+def missing() -> str | None:
+    """Return in a sentence why LightGBM cannot be used here, None where it can."""
+    try:
+        lightgbm()
+    except EngineError as err:
+        return str(err)
+    return None
 
 
 def taught(objective: str, columns: Array, wanted: Array, **more: Any) -> Trees:

@@ -56,6 +56,8 @@ def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Ca
     if own is None or own.spend is None or own.chance is None:
         raise RegistryError("Champion: the own forecast is missing. Wanted: Known(own=...) with spend, chance and range.")
     usable = [one for one in past if one.known.own is not None and len(one.ordered)]
+    absent = [f"{one.name} is left out. {why}" for one in candidates if (why := one.unavailable())]
+    candidates = [one for one in candidates if one.unavailable() is None]
     fitted = {one.name: found for one in candidates if (found := one.fit(now, usable)) is not None}
     tried = held_out(usable, [one for one in candidates if one.name in fitted]) if len(fitted) > 1 else []
     formulas = held_out(usable, NAIVE) if tried else []
@@ -88,7 +90,7 @@ def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Ca
         bend,
         stretch,
         tuple(now.facts),
-        words_of(chosen, figures),
+        (*words_of(chosen, figures), *absent),
         figures,
         _kept(rehearsed, bend, stretch, spend),
     )

@@ -150,6 +150,10 @@ class Candidate(ABC):
         past : earlier cutoffs, oldest first, whose whole horizon ended at or before `now.as_of`; may be empty
         """
 
+    def unavailable(self) -> str | None:
+        """Return in a sentence why this machine cannot fit it, None where it can."""
+        return None
+
     def forecast(self, now: Known, past: Sequence[Past]) -> Expected | None:
         """Learn, and forecast the customers of `now`; None where too little is known."""
         fitted = self.fit(now, past)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from customer_genome.models.candidates.boosted import Trees, taught
+from customer_genome.models.candidates.boosted import Trees, missing, taught
 from customer_genome.models.candidates.contract import Candidate, Expected, Fitted, Known, Past, packed, unpacked
 from customer_genome.models.candidates.inputs import Inputs
 from customer_genome.models.candidates.learned import Learner, Lesson, teaches
@@ -88,6 +88,10 @@ class TweedieTrees(LearnedMoney):
     name, form = "Tweedie trees", TweedieTreesForm
     ships = True
     about = "gradient boosting (LightGBM) of money in one step, by the Tweedie likelihood of power 1.5"
+
+    def unavailable(self) -> str | None:
+        """Return why LightGBM cannot be loaded."""
+        return missing()
 
     def teach(self, columns: Array, spend: Array) -> Learner:
         """Return boosted trees."""
