@@ -7,7 +7,6 @@ that give the answer away are found, named, and left out. What was not learned f
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from customer_genome.errors import ContractError, RegistryError, SourceError
+from customer_genome.errors import ContractError, RegistryError
 from customer_genome.evaluation.profiles import label_figures
 from customer_genome.models.profiles import Alarm, Column, Compared, LabelModel, alarms, compare
 from customer_genome.models.profiles.columns import Values, read_values, typed, without
@@ -43,12 +42,9 @@ from customer_genome.models.profiles.tables import (
 from customer_genome.models.profiles.wording import alarm_words, choice_words, components_words, left_out_words
 from customer_genome.models.segments import significant
 from customer_genome.registry import load_model, make_champion, prune_models, save_model
-from customer_genome.workspace import Workspace, appearing_whole
 
 KIND = "profiles"
 KEPT_VERSIONS = 10
-CUSTOMERS_FILE = "customers.parquet"
-"""In the folder `profiles` of a workspace: the customers learned from, without their labels."""
 FEW_OF_A_CLASS = 100
 """With fewer customers of either kind only what small tables can carry is compared."""
 Tell = Callable[[str, float], None]
@@ -263,77 +259,6 @@ class LabelledResult:
             int(about["seed"]),
             stored.version,
         )
-
-
-def read_table(path: str | Path, tmp: Path) -> tuple[pa.Table, list[str]]:
-    """Return a file (CSV of any dialect, Parquet, Excel), folder or glob as one table, and what was assumed about it.
-
-    Raises
-    ------
-    SourceError
-        It cannot be read, or holds rows that are none.
-    """
-    from customer_genome.settings import TableSettings
-    from customer_genome.sources.files import look_at_path
-    from customer_genome.warehouse.duckdb import DuckDBEngine
-
-    source = look_at_path(path, "customers", TableSettings(), tmp).table
-    engine = DuckDBEngine()
-    try:
-        engine.read(source, "profiles")
-        table = engine.fetch("select * from profiles")
-        broken = engine.unreadable_rows()
-    finally:
-        engine.close()
-    if broken.num_rows:
-        first = broken.slice(0, 1).to_pylist()[0]
-        raise SourceError(
-            f"{source.label}: {broken.num_rows:,} lines cannot be split into columns (first: line {first['row_number']}, {first['reason']}). "
-            "Correct or remove them, so that nobody is left out unseen."
-        )
-    return table, list(source.notices)
-
-
-def keep_customers(workspace: Workspace, table: pa.Table, result: LabelledResult) -> int:
-    """Keep the columns that predictions read of every customer, so that the dashboard can fill in its fields; return how many.
-
-    Customers that were erased from the workspace are left out, and `genome forget` erases from this file too.
-    """
-    import pyarrow.parquet as pq
-
-    table, _ = one_row_each(table, result.id_column)
-    ids = ids_of(table, result.id_column)
-    salt, digests = workspace.forgotten()
-    if digests:
-        gone = set(digests)
-        stays = pa.array([hashlib.sha256((salt + customer).encode()).hexdigest() not in gone for customer in ids.to_pylist()])
-        table, ids = table.filter(stays), ids.filter(stays)
-    columns = {"customer_id": ids} | {
-        column.name: table.column(column.name) for column in result.columns if column.name != "customer_id"
-    }
-    workspace.profiles.mkdir(parents=True, exist_ok=True)
-    with appearing_whole(workspace.profiles / CUSTOMERS_FILE) as temporary:
-        pq.write_table(pa.table(columns), temporary)
-    return int(table.num_rows)
-
-
-def kept_customer(workspace: Workspace, customer_id: str) -> pa.Table | None:
-    """Return the kept row of a customer, None where there is none."""
-    import pyarrow.parquet as pq
-
-    path = workspace.profiles / CUSTOMERS_FILE
-    if not path.exists():
-        return None
-    found = pq.read_table(path, filters=[("customer_id", "=", customer_id)])
-    return found if found.num_rows else None
-
-
-def kept_ids(workspace: Workspace, most: int = 1000) -> list[str]:
-    """Return the ids of the first kept customers."""
-    import pyarrow.parquet as pq
-
-    path = workspace.profiles / CUSTOMERS_FILE
-    return list(pq.read_table(path, columns=["customer_id"]).column(0).slice(0, most).to_pylist()) if path.exists() else []
 
 
 def learn(

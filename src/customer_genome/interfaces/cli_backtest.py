@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from customer_genome.errors import SettingsError
+from customer_genome.errors import SettingsError, SourceError
 from customer_genome.interfaces.cli_options import (
     DEFAULT_WORKSPACE,
     DataArgument,
@@ -22,6 +22,7 @@ from customer_genome.interfaces.cli_options import (
     settings_of,
     stop,
 )
+from customer_genome.interfaces.cli_profiles import labelled_hint
 from customer_genome.interfaces.cli_recommend import judge_recommendations
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def backtest(
                 horizon_days=horizon_days,
                 progress=tell,
             )
+    except SourceError as err:
+        stop(labelled_hint(data, settings) or str(err), code=1)
     except SettingsError as err:
         stop(str(err), code=2)
     path = found.store(settings.workspace)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from customer_genome.labelled import LabelledResult, Learned
+    from customer_genome.settings import Settings
 
 profiles = typer.Typer(
     help="Customer tables with a label: learn churn and next spend, compare, explain, predict.",
@@ -66,7 +67,8 @@ def train(
 ) -> None:
     """Learn the labels of a table, compare what can predict them, and store the best."""
     from customer_genome.interfaces import terminal
-    from customer_genome.labelled import keep_customers, learn, read_table
+    from customer_genome.labelled import learn
+    from customer_genome.profile_files import keep_customers, read_table
     from customer_genome.workspace import Workspace
 
     place = Workspace(workspace)
@@ -118,7 +120,8 @@ def predict(
 ) -> None:
     """Predict every customer of a table with the stored model, with reasons."""
     from customer_genome.interfaces.cli_forecast import write_table
-    from customer_genome.labelled import LabelledResult, read_table
+    from customer_genome.labelled import LabelledResult
+    from customer_genome.profile_files import read_table
     from customer_genome.workspace import Workspace
 
     if output.suffix.lower() not in ENDINGS:
@@ -172,6 +175,26 @@ def chosen_columns(
             code=2,
         )
     return labels, id_column, said
+
+
+def labelled_hint(data: str | None, settings: Settings) -> str:
+    """Return what to do with a table that holds no order lines but a label; empty where it is no such table."""
+    from customer_genome.errors import GenomeError
+    from customer_genome.models.profiles.labels import recognised
+    from customer_genome.profile_files import headers_of
+    from customer_genome.workspace import Workspace
+
+    try:
+        names = headers_of(data, Workspace(settings.workspace).tmp) if data else []
+    except GenomeError:
+        return ""  # what is wrong with the file has been said already
+    labels = recognised(names)
+    if not labels:
+        return ""
+    return (
+        f"{data} holds no order lines but one row per customer with {'labels' if len(labels) > 1 else 'a label'} ({', '.join(labels.values())}). "
+        f"Compare what predicts {'them' if len(labels) > 1 else 'it'}, on customers held back, with `genome profiles train {data}`."
+    )
 
 
 def show(result: LabelledResult, said: Sequence[str]) -> None:

@@ -15,7 +15,8 @@ from customer_genome.errors import GenomeError, RegistryError
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import workspace_root
 from customer_genome.interfaces.figures import money, share
-from customer_genome.labelled import KIND, LabelledResult, kept_customer, kept_ids
+from customer_genome.labelled import KIND, LabelledResult
+from customer_genome.profile_files import kept_customer, kept_ids
 from customer_genome.registry import aliases
 from customer_genome.workspace import Workspace
 

@@ -123,8 +123,8 @@ def compare(
 
     def work(fold: int) -> Part:
         with threadpool_limits(1):
-            found = _part(
-                _split(values, columns, y, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)),
+            found = one_part(
+                split_of(values, columns, y, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)),
                 columns,
                 task,
                 learners,
@@ -160,7 +160,7 @@ def dealt(y: Array, n_parts: int, seed: int) -> npt.NDArray[np.int64]:
     return folds
 
 
-def _split(
+def split_of(
     values: Values, columns: Sequence[Column], y: Array, train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]
 ) -> Split:
     """Return customers to learn from and customers held back, encoded by what is known of the former."""
@@ -170,12 +170,12 @@ def _split(
     return Split(Rows(known, encoder, y[train]), Rows(held, encoder, y[test]), test)
 
 
-def _part(split: Split, columns: Sequence[Column], task: Task, learners: Sequence[Learner], seed: int) -> Part:
+def one_part(split: Split, columns: Sequence[Column], task: Task, learners: Sequence[Learner], seed: int) -> Part:
     """Learn everything from one training part, and predict the part held back."""
     train, test = split.train, split.test
     inner_folds = dealt(train.y, 3 if len(train) >= FEWER_INNER_FROM else N_FOLDS, seed)
     inner = [
-        _split(train.values, columns, train.y, np.flatnonzero(inner_folds != fold), np.flatnonzero(inner_folds == fold))
+        split_of(train.values, columns, train.y, np.flatnonzero(inner_folds != fold), np.flatnonzero(inner_folds == fold))
         for fold in range(int(inner_folds.max()) + 1)
     ]
     within: dict[str, Array] = {}
