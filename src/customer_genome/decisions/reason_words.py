@@ -28,7 +28,7 @@ class FactWords:
     ----------
     theme : what it is about; facts of a theme share one reason
     unit : "money", "share", "number", or the noun that is counted ("day", "order")
-    text : the sentence, with {} for the value and {horizon} for the days of the horizon
+    text : the sentence, with {} for the value, {horizon} for the days of the horizon and {twice} for two horizons
     zero : the sentence where the value is 0; empty: as any other value
     unknown : the sentence where the fact is empty, true of every customer without it; empty: nothing can be said
     is_spoken : False where the value means nothing to people (a fading sum, the output of a model)
@@ -117,7 +117,12 @@ def words_of(fact: str) -> FactWords:
 def _window(what: str, when: str, days: str) -> FactWords:
     """Return the words of what was done in the last days, or in as many days before those."""
     span = f"{days[:-1]} days" if days.endswith("d") and days[:-1].isdigit() else "{horizon} days" if days == "horizon" else days
-    where = f"in the last {span}" if when == "last" else f"in the {span} before the last {span}"
+    if when == "last":
+        where = f"in the last {span}"
+    elif span == "{horizon} days":
+        where = "{horizon} to {twice} days ago"
+    else:
+        where = f"{int(days[:-1])} to {2 * int(days[:-1])} days ago" if span != days else f"in the {span} before the last"
     none = f"{'nothing spent' if what == 'spend' else 'no order'} {where}"
     spent = " spent" if what == "spend" else ""
     if when == "prior":
@@ -151,6 +156,8 @@ def said(words: FactWords, value: float, horizon_days: int, currency: str = "") 
     ('last order 143 days ago', '1 purchase day so far')
     >>> said(words_of("spend_last_horizon"), 340.0, 180, "GBP"), said(words_of("orders_last_90d"), 0.0, 180)
     ('£340 spent in the last 180 days', 'no order in the last 90 days')
+    >>> said(words_of("orders_prior_90d"), 2.0, 180), said(words_of("spend_prior_horizon"), 0.0, 180)
+    ('2 orders 90 to 180 days ago', 'nothing spent 180 to 360 days ago')
     """
     if value != value:
         text = words.unknown
@@ -158,7 +165,7 @@ def said(words: FactWords, value: float, horizon_days: int, currency: str = "") 
         text = words.zero
     else:
         text = words.text.replace("{}", _value(value, words.unit, currency))
-    return text.replace("{horizon}", str(horizon_days))
+    return text.replace("{horizon}", str(horizon_days)).replace("{twice}", str(2 * horizon_days))
 
 
 def _value(value: float, unit: str, currency: str) -> str:
