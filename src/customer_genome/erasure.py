@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from customer_genome.errors import UnknownCustomerError, WorkspaceError
+from customer_genome.neighbours import MATRIX, write_neighbours
 from customer_genome.snapshot import Snapshot, parquet_select, parquet_tables, read_snapshot, replace_files, versions
 from customer_genome.workspace import Workspace, sync_file
 
@@ -113,6 +114,8 @@ def _erase_from_version(snapshot: Snapshot, customer_id: str) -> bool:
             for path in files:
                 if not copy_without(path, folder / name / path.name, customer_id):
                     shutil.copy2(path, folder / name / path.name)
+        if (snapshot.folder / MATRIX).exists():
+            write_neighbours(folder)
 
     left = int(snapshot.manifest["customers"]) - 1
     replace_files(replace(snapshot, manifest={**snapshot.manifest, "customers": left}), write)

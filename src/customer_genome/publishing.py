@@ -18,6 +18,7 @@ import pyarrow as pa
 from customer_genome import __version__
 from customer_genome.contracts import SourceTable
 from customer_genome.features.table import share_column
+from customer_genome.neighbours import write_neighbours
 from customer_genome.settings import Settings, settings_as_json
 from customer_genome.snapshot import publish
 from customer_genome.warehouse.build import published_text
@@ -138,6 +139,7 @@ def publish_version(
             refused = {"quarantine": "select * from quarantine order by row_number"}
             engine.export(workspace.building_tables, {}, refused)
         engine.close()
+        write_neighbours(folder)
 
     version = publish(workspace, write, manifest, keep_versions).version
     workspace.switch_warehouse()

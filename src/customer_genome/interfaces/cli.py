@@ -14,6 +14,7 @@ import typer
 
 from customer_genome import __version__
 from customer_genome.errors import EngineError, GenomeError, SettingsError
+from customer_genome.interfaces.cli_audience import audience, similar
 from customer_genome.interfaces.cli_backtest import backtest
 from customer_genome.interfaces.cli_diff import diff
 from customer_genome.interfaces.cli_forecast import forecast
@@ -175,6 +176,7 @@ def show(
     from customer_genome.errors import RegistryError
     from customer_genome.genome import Genome
     from customer_genome.interfaces import terminal
+    from customer_genome.neighbours import similar_to
     from customer_genome.prospects import prospect_of
     from customer_genome.what_if import usual_outcomes
 
@@ -190,9 +192,12 @@ def show(
         if as_json:
             ahead = prospect.as_json() if prospect else {"months": []}
             what_if = {"what_if": [outcome.as_json() for outcome in imagined]}
-            _print_json(record | {"version": genome.snapshot.version} | ahead | what_if)
+            alike = {"similar": [one.as_json() for one in similar_to(genome, customer_id, 5)]}
+            _print_json(record | {"version": genome.snapshot.version} | ahead | what_if | alike)
         else:
             terminal.show_customer(genome, record, prospect, imagined)
+            for one in similar_to(genome, customer_id, 5):
+                typer.echo(f"Like {one.customer_id} ({one.similarity:.2f}): {one.words}")
 
 
 @app.command()
@@ -379,6 +384,7 @@ def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
     return kept + arguments[end:], len(kept) < end
 
 
+app.command("audience")(audience)
 app.command("backtest")(backtest)
 app.command("diff")(diff)
 app.command("forecast")(forecast)
@@ -389,6 +395,7 @@ app.command("recommend")(recommend)
 app.command("refresh")(refresh)
 app.add_typer(playbooks, name="playbooks")
 app.add_typer(profiles, name="profiles")
+app.command("similar")(similar)
 app.command("targets")(targets)
 
 
