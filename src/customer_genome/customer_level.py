@@ -74,8 +74,15 @@ _RANKS = (
 class StageClock(Protocol):
     """What times the stages and tells how far the run is."""
 
-    progress: Callable[[str, float, str], None]
-    seconds: dict[str, float]
+    @property
+    def progress(self) -> Callable[[str, float, str], None]:
+        """What to tell the stage, the share done and a message."""
+        ...
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by stage."""
+        ...
 
     def stage(self, name: str, message: str) -> AbstractContextManager[None]:
         """Announce a stage and time it."""

@@ -37,6 +37,7 @@ from customer_genome.recommending import recommendation_tables
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.scoring import Decided, decide_customers, value_customers
 from customer_genome.settings import Settings
+from customer_genome.value_basis import teach_totals
 from customer_genome.warehouse.build import (
     NotMerchandise,
     build_marts_of_cutoffs,
@@ -124,10 +125,10 @@ def run(
     """
     clock = Clock(progress)
     with writing(settings) as workspace:
-        if not refit:
-            load_champions(workspace.models)  # said at once, not after the facts are built
         with clock.stage("read", "looking at the sources"):
             sources = describe(workspace.tmp)
+        if not refit and TOTALS not in sources:
+            load_champions(workspace.models)  # said at once, not after the facts are built
         engine = open_engine(settings.engine, workspace.building, workspace.tmp)
         try:
             job = Job(engine, workspace, settings, sources, clock)
@@ -182,6 +183,8 @@ def finish(job: Job, as_of: dt.date | None, *, refit: bool) -> RunResult:
     with clock.stage("facts", "facts about every customer"):
         categories = build_facts(job)
     predicted = predict(job, cutoff, horizon_days, refit=refit, past=past)
+    if refit:
+        teach_totals(job.workspace.models, past, cutoff, job.settings.publish.keep_versions)
     return conclude(job, cutoff, horizon_days, categories, predicted)
 
 

@@ -8,6 +8,7 @@ here is published, and no label is made from the inputs.
 
 from __future__ import annotations
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,15 +19,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from customer_genome import __version__
 from customer_genome.contracts import SourceTable
 from customer_genome.decisions.borrowed_risk import BORROWED, CHAMPION, LABEL, RELIABILITY, borrowed_sentence
+from customer_genome.decisions.customers import value_at
 from customer_genome.errors import ContractError, RegistryError
+from customer_genome.evaluation.metrics import order_metrics
 from customer_genome.features.trials import digest_below
 from customer_genome.fitting import numbers
 from customer_genome.labelled import LabelledResult, learn
+from customer_genome.models.candidates import Past
 from customer_genome.models.segments import significant
-from customer_genome.models.totals_forecast import WINDOW_PERCENT, CrowdOfTotals, TotalsForecast
-from customer_genome.registry import load_model
+from customer_genome.models.totals_forecast import FEATURES, WINDOW_PERCENT, CrowdOfTotals, SeenShop, TotalsForecast, drawn_in
+from customer_genome.registry import load_model, make_champion, prune_models, save_model
 from customer_genome.rules import read_reference_forecast
 from customer_genome.settings import Settings
 from customer_genome.warehouse.customer_totals import Attribute
@@ -195,6 +200,69 @@ def _from_totals(engine: Engine, models: Path, source: SourceTable, settings: Se
         return FromTotals(BORROWED, (borrowed_sentence(reference),), forecast, crowd, worth, forecast.horizon_days)
     own = TotalsForecast.from_arrays(stored.arrays)
     return FromTotals(CHAMPION, tuple(stored.card["sentences"]), own, crowd, worth, own.horizon_days)
+
+
+def teach_totals(models: Path, past: Sequence[Past], as_of: dt.date, keep_versions: int) -> str | None:
+    """Learn from a workspace's own order lines what totals say of the time after, and store it; return the version.
+
+    Nothing is stored where history is too short, or where everybody did the same afterwards.
+
+    Parameters
+    ----------
+    past : earlier cutoffs with what came, oldest first
+    """
+    cutoffs = [one for one in past if len(one.known)]
+    try:
+        forecast = TotalsForecast.fit([_seen(one) for one in cutoffs], cutoffs[-1].known.horizon_days) if cutoffs else None
+    except ContractError:  # nobody, or everybody, came back: such a history teaches no difference
+        forecast = None
+    if forecast is None:
+        return None
+    n, horizon = sum(len(one.known) for one in cutoffs), forecast.horizon_days
+    days = ", ".join(str(dt.date(1970, 1, 1) + dt.timedelta(days=one.known.as_of)) for one in cutoffs)
+    sentences = [
+        f"Risk and value come from what this workspace's own order lines taught about totals, as of {as_of}: {n:,} customers as known at {days}, and what "
+        f"they did in the {horizon} days after. The table knows less than order lines do, so reliability is medium at best.",
+        *_held_out(cutoffs),
+    ]
+    card = {
+        "features": list(FEATURES),
+        "as_of": as_of.isoformat(),
+        "product_version": __version__,
+        "n_customers": n,
+        "sentences": sentences,
+    }
+    version = save_model(models, FORECAST, forecast.to_arrays(), card)
+    make_champion(models, FORECAST, version)
+    prune_models(models, FORECAST, keep_versions)
+    return version
+
+
+def _seen(past: Past) -> SeenShop:
+    """Return an earlier cutoff as totals would have shown it; orders to come are spend to come over the customer's own order value."""
+    facts = past.known.facts
+    crowd = CrowdOfTotals(value_at(facts["recency_days"], WINDOW_PERCENT), value_at(facts["mean_order_value"], 50.0))
+    own = drawn_in(facts["mean_order_value"], facts["n_orders"], crowd.typical_order_value)
+    later = np.divide(past.spend, own, out=np.zeros(len(past.known)), where=own > 0)
+    return SeenShop(crowd, facts["n_orders"], facts["recency_days"], np.where(past.ordered > 0, np.maximum(later, 1e-6), 0.0))
+
+
+def _held_out(cutoffs: Sequence[Past]) -> list[str]:
+    """Return how a forecast learned at the earlier cutoffs does at the last one, where there are several."""
+    if len(cutoffs) < 2:
+        return []
+    *earlier, last = cutoffs
+    seen = _seen(last)
+    try:
+        forecast = TotalsForecast.fit([_seen(one) for one in earlier], last.known.horizon_days)
+        said = forecast.of(seen.n_orders, seen.recency_days, last.known.facts["mean_order_value"], seen.crowd)
+        ranking = order_metrics(last.ordered, said.chance)["auc"]
+    except ContractError:  # one of the two has customers who all did the same
+        return []
+    return [
+        f"Learned at the earlier of these days and held against the last one, it has an AUC of {ranking:.3f}; it says {said.chance.mean():.0%} order again and "
+        f"{last.ordered.mean():.0%} did, and expects {said.spend.sum() / max(float(last.spend.sum()), 1e-9):.2f} x the spend that came."
+    ]
 
 
 def _lacking(known: frozenset[str]) -> str:

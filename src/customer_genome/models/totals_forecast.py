@@ -109,7 +109,7 @@ class TotalsForecast:
         by_count, by_rate = _features(orders, recency, crowd.window_days, self.horizon_days)
         chance = 1 / (1 + np.exp(-(by_count @ self.chance)))
         expected = np.exp(by_rate @ self.orders)
-        value = _drawn_in(np.asarray(order_value, dtype=np.float64), orders, crowd.typical_order_value)
+        value = drawn_in(np.asarray(order_value, dtype=np.float64), orders, crowd.typical_order_value)
         return TotalsExpected(significant(chance), significant(expected), significant(expected * value))
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -132,24 +132,6 @@ class TotalsForecast:
         return cls(int(arrays["horizon_days"]), np.asarray(arrays["chance"], float), np.asarray(arrays["orders"], float))
 
 
-def rank_from_below(values: npt.ArrayLike) -> Array:
-    """Return for each value the share of the other known values below it, 0..1; equal values share one, alone in the middle.
-
-    Examples
-    --------
-    >>> rank_from_below([3.0, 1.0, 2.0]), rank_from_below([5.0, 5.0])
-    (array([1. , 0. , 0.5]), array([0.5, 0.5]))
-    """
-    given = significant(values)
-    ranks = np.full(len(given), np.nan)
-    known = np.flatnonzero(~np.isnan(given))
-    ordered = np.sort(given[known])
-    below = np.searchsorted(ordered, given[known], side="left")
-    not_above = np.searchsorted(ordered, given[known], side="right")
-    ranks[known] = (below + (not_above - 1)) / 2 / max(len(known) - 1, 1) if len(known) > 1 else 0.5
-    return ranks
-
-
 def _features(n_orders: Array, recency_days: Array, window_days: float, horizon_days: int) -> tuple[Array, Array]:
     """Return the inputs of chance and of orders, each of shape (n_customers, 3), to 12 digits."""
     window = max(window_days, SHORTEST_WINDOW_DAYS)
@@ -161,8 +143,14 @@ def _features(n_orders: Array, recency_days: Array, window_days: float, horizon_
     return significant(by_count), significant(by_rate)
 
 
-def _drawn_in(order_value: Array, n_orders: Array, typical: float) -> Array:
-    """Return each customer's money per order, drawn towards the typical one the more the fewer orders there are."""
+def drawn_in(order_value: Array, n_orders: Array, typical: float) -> Array:
+    """Return each customer's money per order, drawn towards the typical one the more the fewer orders there are.
+
+    Examples
+    --------
+    >>> drawn_in(np.array([40.0, 40.0]), np.array([1.0, 9.0]), 10.0)
+    array([20.        , 34.82202253])
+    """
     if not typical > 0:
         return np.where(np.isnan(order_value), np.nan, np.maximum(order_value, 0.0))
     own = np.log(np.maximum(order_value, typical * 1e-4))
