@@ -318,5 +318,6 @@ def _stability(clusters: Clusters) -> pa.Table:
             "kept_share": pa.array([row.kept_share for row in rows], pa.float64(), from_pandas=True),
             "new_clusters": pa.array([", ".join(map(str, row.new)) for row in rows], pa.string()),
             "gone_clusters": pa.array([", ".join(map(str, row.gone)) for row in rows], pa.string()),
+            "reason": pa.array([clusters.reason if row.method == clusters.method else "" for row in rows], pa.string()),
         }
     )

@@ -24,6 +24,7 @@ page = st.navigation(
         st.Page("overview.py", title="Overview", url_path="overview", default=True),
         st.Page("customers.py", title="Customers", url_path="customers"),
         st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
+        st.Page("segments.py", title="Segments", url_path="segments"),
         st.Page("value.py", title="Value", url_path="value"),
         st.Page("quality.py", title="Model quality", url_path="quality"),
         st.Page("changes.py", title="Changes", url_path="changes"),

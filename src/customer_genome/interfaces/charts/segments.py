@@ -1,0 +1,236 @@
+"""Segments beside each other: what sets them apart, where they lie, and how their number was chosen.
+
+Comes in: small Arrow tables as `interfaces.segment_figures` makes them. Goes out: finished Altair charts. Segments carry letters, so that
+no colour has to tell them apart; more and less are told by arrows and by sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pyarrow as pa
+
+from customer_genome.interfaces.charts.look import (
+    Look,
+    count_labels,
+    finished,
+    nothing_to_draw,
+    rows_of,
+    tips,
+    values,
+)
+from customer_genome.interfaces.figures import count, share
+
+STEPS = (0.3, 0.8, 1.5, 2.5)
+"""Effects from which a cell gets the next colour: worth a word, plain, far, another world."""
+_METHODS: Mapping[str, tuple[str, list[int]]] = {
+    "kmeans": ("KMeans", [1, 0]),
+    "hierarchical": ("Ward", [5, 3]),
+    "gmm": ("Mixture", [2, 3]),
+}
+_FIGURES: Mapping[str, tuple[str, str, str]] = {
+    "wcss": ("Elbow", "Sum of squares within the segments; it always falls, the bend counts", "lower"),
+    "silhouette": ("Silhouette", "How clearly customers lie nearer to their own segment than to the next, -1 to 1", "higher"),
+    "bic": ("Information criterion", "BIC of the mixture: how well it describes customers, less a fine for its size", "lower"),
+    "stability": ("Steadiness", "Adjusted Rand index against segments found in resampled customers, 1 = the same", "higher"),
+}
+
+
+def segment_effects(effects: pa.Table, look: Look | None = None) -> Any:
+    """Draw how far each segment lies from all other customers, fact by fact; takes `segment_figures.effects`."""
+    look = look or Look()
+    rows = rows_of(effects)
+    if not rows:
+        return nothing_to_draw(look, "There is one segment, so nothing sets a part of the customers apart.")
+    for row in rows:
+        size = abs(row["effect"])
+        row["step"] = 1 + sum(size >= bound for bound in STEPS)
+        row["figure"] = "·" if size < STEPS[0] / 2 else f"{'▲' if row['effect'] > 0 else '▼'} {size:.1f}"
+        row["here"], row["there"] = (
+            f"{row[name]:,.2f}" if abs(row[name]) < 10 else f"{row[name]:,.0f}" for name in ("typical", "elsewhere")
+        )
+    names = {row["letter"]: row["segment_name"] for row in rows}
+    facts = list(dict.fromkeys(row["words"] for row in rows))
+    strongest = max(rows, key=lambda row: abs(row["effect"]))
+    way = "more" if strongest["effect"] > 0 else "less"
+    title = f"{strongest['segment_name']} differ most: far {way} in {strongest['words'].lower()} than all others"
+    drawn = alt.Chart(values(rows)).encode(
+        x=alt.X("letter:N", sort=list(names), axis=alt.Axis(title=None, labelAngle=0, orient="top", labelColor=look.palette.ink, labelFontWeight="bold"), scale=alt.Scale(padding=0.04)),
+        y=alt.Y("words:N", sort=facts, axis=alt.Axis(title=None, labelColor=look.palette.ink), scale=alt.Scale(padding=0.06)),
+        tooltip=tips(("segment_name", "Segment"), ("words", "Fact"), ("figure", "Effect"), ("here", "Typically"), ("there", "All others")),
+    )  # fmt: skip
+    domain = [1, 2, 3, 4, 5]
+    fill = alt.Fill("step:O", scale=alt.Scale(domain=domain, range=look.palette.heat), legend=None)
+    ink = alt.Color("step:O", scale=alt.Scale(domain=domain, range=look.palette.on_heat), legend=None)
+    size = 11 if look.is_narrow and len(names) > 5 else 12
+    layers = (
+        drawn.mark_rect(cornerRadius=3).encode(fill=fill),
+        drawn.mark_text(fontSize=size).encode(text="figure:N", color=ink),
+    )
+    subtitle = f"Segment against all other customers in standard deviations: ▲ more, ▼ less. {_named(names)}"
+    said = " ".join(f"{row['segment_name']}, {row['words']}: {row['figure']}." for row in rows[:40])
+    return finished(
+        alt.layer(*layers).resolve_scale(color="independent"),
+        look,
+        title=title,
+        subtitle=subtitle,
+        words=said,
+        height=alt.Step(32),
+    )
+
+
+def segment_traits(effects: pa.Table, look: Look | None = None) -> Any:
+    """Draw what sets one segment apart: bars to the right for more, to the left for less; takes rows of one segment."""
+    look = look or Look()
+    rows = sorted(rows_of(effects), key=lambda row: -abs(row["effect"]))
+    if not rows:
+        return nothing_to_draw(look, "Nothing sets these customers apart.")
+    for row in rows:
+        row["figure"] = f"{'+' if row['effect'] > 0 else '−'}{abs(row['effect']):.1f}"
+    bound = max(1.5, 1.3 * max(abs(row["effect"]) for row in rows))
+    order = [row["words"] for row in rows]
+    drawn = alt.Chart(values(rows)).encode(
+        y=alt.Y("words:N", sort=order, axis=alt.Axis(title=None, labelColor=look.palette.ink)),
+        x=alt.X("effect:Q", scale=alt.Scale(domain=[-bound, bound]), axis=None),
+        tooltip=tips(("words", "Fact"), ("figure", "Against all others")),
+    )
+    zero = alt.Chart(values([{"zero": 0}])).mark_rule(color=look.palette.soft_ink).encode(x="zero:Q")
+    more, less = drawn.transform_filter("datum.effect >= 0"), drawn.transform_filter("datum.effect < 0")
+    layers = (
+        more.mark_bar(color=look.palette.main, height=9),
+        less.mark_bar(color=look.palette.paper, stroke=look.palette.second, strokeWidth=1.5, height=9),
+        more.mark_text(align="left", dx=5, color=look.palette.ink).encode(text="figure:N"),
+        less.mark_text(align="right", dx=-5, color=look.palette.ink).encode(text="figure:N"),
+        zero,
+    )
+    said = "; ".join(f"{row['words']} {row['figure']}" for row in rows)
+    title = "Against all other customers"
+    return finished(
+        alt.layer(*layers), look, title=title, subtitle="In standard deviations", words=f"{said}.", height=alt.Step(21)
+    )
+
+
+def segments_by_recency(cells: pa.Table, look: Look | None = None) -> Any:
+    """Draw which segment is commonest by days of silence and orders; takes `segment_figures.by_recency`."""
+    look = look or Look()
+    rows = rows_of(cells)
+    if not rows:
+        return nothing_to_draw(look, "No customers to place.")
+    words = {1: "1", 2: "2", 3: "3", 4: "4–5", 6: "6–10", 11: "11–20", 21: "21–50", 51: "over 50"}
+    for row in rows:
+        row["x_to"] = row["x"] + row["step"]
+        row["place"], row["y_words"] = row["y"], words[int(row["y"])]
+        row["x_words"] = f"{row['x'] + 1:.0f}–{row['x_to']:.0f} days"
+    labels = [words[place] for place in sorted({int(row["y"]) for row in rows}, reverse=True)]
+    x = alt.X(
+        "x:Q",
+        scale=alt.Scale(domain=[0, max(row["x_to"] for row in rows)], nice=False),
+        axis=alt.Axis(title="Days since the last order", labelExpr=count_labels()),
+    )
+    y = alt.Y("y_words:O", sort=labels, axis=alt.Axis(title="Orders so far"))
+    return _map(rows, look, x, y, "Where the segments lie by recency and frequency", ("Last order", "Orders"))
+
+
+def segments_by_value(cells: pa.Table, look: Look | None = None) -> Any:
+    """Draw which segment is commonest by money so far and expected value; takes `segment_figures.by_value`."""
+    look = look or Look()
+    rows = rows_of(cells)
+    if not rows:
+        return nothing_to_draw(look, "No customer has both spend and a value.")
+
+    def money(step: float) -> str:
+        return look.money(float(10 ** (step / 3)), short=True)
+
+    for row in rows:
+        row["x_to"], row["x_words"] = row["x"] + 1, f"{money(row['x'])} to {money(row['x'] + 1)}"
+        row["y_words"] = f"{money(row['y'])}+"
+    labels = [f"{money(place)}+" for place in sorted({row["y"] for row in rows}, reverse=True)]
+    marks = {round(row["x"]): money(row["x"]) for row in rows if round(row["x"]) % 3 == 0}
+    expression = " : ".join((*(f"datum.value == {place} ? '{text}'" for place, text in marks.items()), "''"))
+    low, high = min(row["x"] for row in rows), max(row["x_to"] for row in rows)
+    x = alt.X(
+        "x:Q",
+        scale=alt.Scale(domain=[low, high], nice=False),
+        axis=alt.Axis(title="Money so far", values=sorted(marks), labelExpr=expression),
+    )
+    y = alt.Y("y_words:O", sort=labels, axis=alt.Axis(title="Value, 180 days"))
+    return _map(rows, look, x, y, "Where the segments lie by money so far and value to come", ("Money so far", "Value"))
+
+
+def _map(rows: list[dict[str, Any]], look: Look, x: Any, y: Any, title: str, axes: tuple[str, str]) -> Any:
+    """Draw cells coloured by customers, each with the letter of its commonest segment."""
+    most = max(row["customers"] for row in rows)
+    for row in rows:
+        row["level"] = min(5, 1 + int(5 * math.log1p(row["customers"]) / math.log1p(most) * 0.999))
+        row["people"], row["share"] = count(row["customers"]), share(row["part"])
+        row["centre"] = (row["x"] + row["x_to"]) / 2
+    names = {row["letter"]: row["segment"] for row in sorted(rows, key=lambda row: row["letter"])}
+    tip = tips(
+        ("x_words", axes[0]),
+        ("y_words", axes[1]),
+        ("people", "Customers"),
+        ("segment", "Commonest segment"),
+        ("share", "Their share"),
+    )
+    domain = [1, 2, 3, 4, 5]
+    boxes = alt.Chart(values(rows)).mark_rect(stroke=look.palette.paper, strokeWidth=1.5).encode(
+        x=x, x2="x_to:Q", y=y, tooltip=tip, fill=alt.Fill("level:O", scale=alt.Scale(domain=domain, range=look.palette.heat), legend=None)
+    )  # fmt: skip
+    text = alt.Chart(values(rows)).mark_text(fontSize=11).encode(
+        x="centre:Q", y=y, text="letter:N", tooltip=tip,
+        color=alt.Color("level:O", scale=alt.Scale(domain=domain, range=look.palette.on_heat), legend=None),
+    )  # fmt: skip
+    subtitle = f"Letter: the commonest segment of the cell; the darker, the more customers. {_named(names)}"
+    said = " ".join(
+        f"{row['x_words']}, {row['y_words']}: {row['people']} customers, mostly {row['segment']}." for row in rows[:40]
+    )
+    return finished(
+        alt.layer(boxes, text).resolve_scale(color="independent", fill="independent"), look, title=title, subtitle=subtitle, words=said, height=alt.Step(26)
+    )  # fmt: skip
+
+
+def cluster_counts(counts: pa.Table, figure: str, look: Look | None = None) -> Any:
+    """Draw one figure of every number of clusters tried, by method: "wcss", "silhouette", "bic" or "stability"."""
+    look = look or Look()
+    name, meaning, better = _FIGURES[figure]
+    rows = [row for row in rows_of(counts) if row[figure] is not None]
+    if len({row["k"] for row in rows}) < 2:
+        return nothing_to_draw(look, f"{name}: only one number of segments was tried.")
+    for row in rows:
+        row["value"], row["method_words"] = row[figure], _METHODS[row["method"]][0]
+        row["text"] = f"{row[figure]:,.0f}" if abs(row[figure]) >= 10 else f"{row[figure]:.3f}"
+        row["number"] = f"{row['k']} segments{', chosen' if row['is_chosen'] else ''}"
+    drawn = [method for method in _METHODS if any(row["method"] == method for row in rows)]
+    domain, dashes = [_METHODS[method][0] for method in drawn], [_METHODS[method][1] for method in drawn]
+    colours = dict(zip(_METHODS, (look.palette.main, look.palette.second, look.palette.soft_ink), strict=True))
+    legend = alt.Legend(title=None, symbolType="stroke", symbolStrokeWidth=2, symbolSize=300) if len(drawn) > 1 else None
+    scale = alt.Scale(domain=domain, range=[colours[method] for method in drawn])
+    base = alt.Chart(values(rows)).encode(
+        x=alt.X("k:Q", axis=alt.Axis(title="Number of segments", values=sorted({row["k"] for row in rows}), format="d"), scale=alt.Scale(nice=False, padding=14)),
+        y=alt.Y("value:Q", scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(title=None, tickCount=4, grid=True, format="~s" if max(row["value"] for row in rows) >= 1000 else ".2~f")),
+        color=alt.Color("method_words:N", scale=scale, legend=legend),
+        tooltip=tips(("method_words", "Method"), ("number", "Number"), ("text", name)),
+    )  # fmt: skip
+    chosen = sorted({row["k"] for row in rows if row["is_chosen"]})
+    layers = [
+        base.mark_line().encode(
+            strokeDash=alt.StrokeDash("method_words:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend)
+        ),
+        base.mark_point(filled=True, size=45, opacity=1),
+    ]
+    if chosen:
+        rule = alt.Chart(values([{"k": chosen[0]}])).mark_rule(color=look.palette.soft_ink, strokeDash=[2, 2])
+        layers.insert(0, rule.encode(x="k:Q"))
+    best = (min if better == "lower" else max)(rows, key=lambda row: row["value"])
+    at = f"{chosen[0]} chosen" if chosen else ""
+    title = f"{name}: {at}" if figure == "wcss" or not at else f"{name}: best at {best['k']}, {at}"
+    said = " ".join(f"{row['method_words']}, {row['k']}: {row['text']}." for row in rows)
+    return finished(alt.layer(*layers), look, title=title, subtitle=f"{meaning}; {better} is better", words=said, height=170)
+
+
+def _named(names: Mapping[str, str]) -> str:
+    """Return the names behind the letters."""
+    return " · ".join(f"{letter}: {name}" for letter, name in names.items())
