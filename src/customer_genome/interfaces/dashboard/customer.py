@@ -15,6 +15,7 @@ from customer_genome.errors import GenomeError, UnknownCustomerError
 from customer_genome.genome import Genome
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.charts.prospects import months_of
+from customer_genome.interfaces.dashboard.alike import show_alike
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, money_in_markdown, plain
@@ -53,6 +54,7 @@ def show() -> None:
         show_customer_figures(seen, record)
         _show_action(record)
         show_reasons(record)
+        show_alike(seen, record)
         _show_totals(seen, record)
         return
     _show_figures(seen, record)
@@ -60,6 +62,7 @@ def show() -> None:
     show_why(seen, record)
     _show_timeline(seen, record)
     _show_months(seen, record)
+    show_alike(seen, record)
     _show_facts(seen, record)
     _show_orders(seen, record)
 

@@ -43,6 +43,7 @@ class ListRequest:
     playbook: str = ""
     risk: str = ""
     sort: str = "Value at risk"
+    value: str = ""
 
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition on `customers` and its parameters."""
@@ -57,6 +58,9 @@ class ListRequest:
         if self.risk:
             clauses.append("churn_band = ?")
             parameters.append(self.risk)
+        if self.value:
+            clauses.append("clv_band = ?")
+            parameters.append(self.value)
         return " and ".join(clauses), parameters
 
     def order(self) -> str:
