@@ -71,6 +71,24 @@ def segment_value(segments: pa.Table, look: Look | None = None) -> Any:
     ])  # fmt: skip
 
 
+def segment_risk(segments: pa.Table, look: Look | None = None) -> Any:
+    """Draw the mean risk of the customers of each segment; takes `overview.segments`."""
+    look = look or Look()
+    rows = sorted(
+        (row for row in rows_of(segments) if row["churn_probability"] is not None), key=lambda row: -row["churn_probability"]
+    )
+    if not rows:
+        return nothing_to_draw(look, "No customer has a risk yet.")
+    for row in rows:
+        row["label"] = f"{share(row['churn_probability'])} · {look.estimate(row['value_at_risk'])} at risk"
+    first = rows[0]
+    title = f"{share(first['churn_probability'])} of customers in {first['segment']} will probably not order in {look.horizon_days} days"
+    subtitle = f"Mean risk of no order in {look.horizon_days} days, and the value that hangs on it, {look.money_unit}"
+    return _bars(rows, look, name="segment", value="churn_probability", title=title, subtitle=subtitle, tip=[
+        ("segment", "Segment"), ("label", "Risk and value at risk"),
+    ])  # fmt: skip
+
+
 def revenue_by_country(countries: pa.Table, look: Look | None = None) -> Any:
     """Draw revenue by the customers' main country, largest first, the others in one bar; takes `overview.countries`."""
     look = look or Look()

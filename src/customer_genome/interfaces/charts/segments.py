@@ -85,9 +85,9 @@ def segment_effects(effects: pa.Table, look: Look | None = None) -> Any:
 def segment_traits(effects: pa.Table, look: Look | None = None) -> Any:
     """Draw what sets one segment apart: bars to the right for more, to the left for less; takes rows of one segment."""
     look = look or Look()
-    rows = sorted(rows_of(effects), key=lambda row: -abs(row["effect"]))
+    rows = sorted((row for row in rows_of(effects) if abs(row["effect"]) >= STEPS[0] / 2), key=lambda row: -abs(row["effect"]))
     if not rows:
-        return nothing_to_draw(look, "Nothing sets these customers apart.")
+        return nothing_to_draw(look, "Nothing sets these customers far apart from all others.")
     for row in rows:
         row["figure"] = f"{'+' if row['effect'] > 0 else '−'}{abs(row['effect']):.1f}"
     bound = max(1.5, 1.3 * max(abs(row["effect"]) for row in rows))
@@ -142,7 +142,7 @@ def segments_by_value(cells: pa.Table, look: Look | None = None) -> Any:
         return nothing_to_draw(look, "No customer has both spend and a value.")
 
     def money(step: float) -> str:
-        return look.money(float(10 ** (step / 3)), short=True)
+        return look.estimate(float(10 ** (step / 3)))
 
     for row in rows:
         row["x_to"], row["x_words"] = row["x"] + 1, f"{money(row['x'])} to {money(row['x'] + 1)}"

@@ -127,8 +127,10 @@ def _show_money(seen: Visit, method: str, selection: Selection) -> None:
         draw(seen, lambda look: drawings.segments_by_recency(ask(seen, by_recency, choice), look))
     with right:
         draw(seen, lambda look: charts.segment_spend(parts, look))
-        _show_table(seen, parts)
+        draw(seen, lambda look: charts.segment_risk(parts, look))
         draw(seen, lambda look: drawings.segments_by_value(ask(seen, by_value, choice), look))
+    with st.expander("The segments in figures"):
+        _show_table(seen, parts)
 
 
 def _show_table(seen: Visit, parts: pa.Table) -> None:
