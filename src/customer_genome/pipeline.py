@@ -19,12 +19,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from customer_genome.champions import build_known_facts, remember, train
 from customer_genome.contracts import SourceTable
 from customer_genome.customer_level import TABLE as TOTALS
 from customer_genome.customer_level import LevelRun, run_on_totals
 from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
+from customer_genome.evidence import evidence_tables, examined
 from customer_genome.features.past import cutoff_table
 from customer_genome.features.standing import keep_standing, keep_whole, recipe_of_lines, remember_line_facts
 from customer_genome.features.table import build_features, category_key_of
@@ -212,8 +215,9 @@ def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool, past: 
         if refit:  # so that the next run knows what its clusters were called
             models = replace(models, clusters=models.clusters.with_names(decided.names))
         outlook = outlook_tables(job.engine, models, cutoff, horizon_days, job.settings.prediction.seed)
+        evidence = evidence_tables(job.engine, models, job.settings, cutoff, horizon_days)
         lists = recommend(job, cutoff, horizon_days)
-    return Predicted(models, versions, replace(decided, tables={**decided.tables, **outlook, **lists}))
+    return Predicted(models, versions, replace(decided, tables={**decided.tables, **outlook, **evidence, **lists}))
 
 
 def recommend(job: Job, cutoff: dt.date, horizon_days: int) -> dict[str, pa.Table]:
@@ -285,6 +289,7 @@ def fit(job: Job, cutoff: dt.date, horizon_days: int, past: Sequence[Past]) -> M
     """Return models fitted now, with the champion forecast chosen among them."""
     models = fit_models(job.engine, job.settings, clusters_before(job.workspace.models))
     champion = train(job.engine, models, job.settings, cutoff, horizon_days, past)
+    champion = examined(champion, models, past, job.settings.prediction.seed)
     return replace(models, champion=champion, champion_days=horizon_days)
 
 
