@@ -63,7 +63,7 @@ def _show_what_if(seen: Visit, record: dict[str, Any], asked: WhatIf) -> None:
         "Money of each order",
         min_value=0.01,
         value=usual,
-        step=max(1.0, round(usual / 10)),
+        step=max(1.0, float(round(usual / 10))),
         key="what_if_value",
         help="By default the customer's mean order.",
     )
