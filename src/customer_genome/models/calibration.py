@@ -17,8 +17,6 @@ import numpy as np
 
 from customer_genome.models.estimator import Array
 
-CARRIED = 0.8
-"""How much of what was left of an error of the chance is carried over to the next forecast."""
 USUAL_SPREAD = 0.15
 """How far apart such errors lie from cutoff to cutoff, log-odds; what is known less well than that is carried over less."""
 MOST_SHIFT = 0.5
@@ -87,9 +85,10 @@ def level_shift(own_odds: Array, ordered: Array, own_spend: Array, spend: Array)
     neutral = 1 / (1 + np.exp(-np.clip(own_odds + np.log(came / predicted), -35, 35)))
     left = mean_odds(ordered) - mean_odds(neutral)
     share = float(ordered.mean())
-    doubt = 1 / (n * share * (1 - share)) + float(spend.var()) / (n * float(spend.mean()) ** 2)
+    missed = spend - own_spend * came / predicted  # what of the total is chance: not what customers of any size bring anyway
+    doubt = 1 / (n * share * (1 - share)) + float(missed.var()) / (n * float(spend.mean()) ** 2)
     known = USUAL_SPREAD**2 / (USUAL_SPREAD**2 + doubt)
-    return float(np.clip(CARRIED * known * left, -MOST_SHIFT, MOST_SHIFT))
+    return float(np.clip(known * left, -MOST_SHIFT, MOST_SHIFT))
 
 
 def intercept_for(odds: Array, wanted: float) -> float:

@@ -10,7 +10,7 @@ Duan (1983), Smearing Estimate, JASA 78, for the way back from logarithms; linea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +49,8 @@ class Linear(Learner):
     intercept: float
 
     def predict(self, columns: Array) -> Array:
-        """Return the value of each row."""
-        return np.asarray(self.scaling(columns) @ self.coefficients + self.intercept, dtype=np.float64)
+        """Return the value of each row; summed row by row, so that a row is the same to the last bit in any batch."""
+        return np.asarray((self.scaling(columns) * self.coefficients).sum(axis=1) + self.intercept, dtype=np.float64)
 
     def shares(self, columns: Array) -> tuple[Array, float]:
         """Return coefficient times distance from the mean, which are the Shapley values of a linear function."""
@@ -104,25 +104,34 @@ class LinearForm(HurdleForm):
 class LinearHurdle(LearnedHurdle):
     """Logistic regression for the order, ridge regression for the logarithm of money."""
 
-    name, form = "logistic + ridge", LinearForm
+    name = "logistic + ridge"
+    form: ClassVar[type[HurdleForm]] = LinearForm
     ships = True
     about = "logistic regression of ordering and ridge regression of log money on log facts, learned from earlier cutoffs"
 
     def teach_chance(self, lesson: Lesson) -> Learner:
         """Return a logistic regression."""
+        scaling = Scaling.of(lesson.columns)
+        model = self.fitted_logistic(scaling(lesson.columns), lesson.ordered)
+        return Linear(scaling, np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0]))
+
+    def fitted_logistic(self, columns: Array, ordered: Array) -> Any:
+        """Return a fitted logistic regression of scaled columns."""
         from sklearn.linear_model import LogisticRegression
 
-        scaling = Scaling.of(lesson.columns)
-        model = LogisticRegression(C=0.1, solver="newton-cholesky", max_iter=200).fit(scaling(lesson.columns), lesson.ordered)
-        return Linear(scaling, model.coef_[0], float(model.intercept_[0]))
+        return LogisticRegression(C=0.1, solver="newton-cholesky", max_iter=200).fit(columns, ordered)
+
+    def fitted_ridge(self, columns: Array, log_money: Array) -> Any:
+        """Return a fitted ridge regression of scaled columns."""
+        from sklearn.linear_model import Ridge
+
+        return Ridge(alpha=30.0).fit(columns, log_money)
 
     def teach_money(self, lesson: Lesson) -> Learner:
         """Return a ridge regression of log money."""
-        from sklearn.linear_model import Ridge
-
         columns, log_money = lesson.columns[lesson.pays], np.log(lesson.spend[lesson.pays])
         scaling = Scaling.of(columns)
-        model = Ridge(alpha=30.0).fit(scaling(columns), log_money)
+        model = self.fitted_ridge(scaling(columns), log_money)
         linear = Linear(scaling, np.asarray(model.coef_, dtype=np.float64), float(model.intercept_))
         smearing = float(np.exp(log_money).sum() / np.exp(linear.predict(columns)).sum())
         return Exponential(linear, float(log_money.min()), float(log_money.max()), smearing)

@@ -6,7 +6,9 @@ What ships may become part of the champion of a run; the others are compared in 
 from __future__ import annotations
 
 from customer_genome.models.candidates.boosted import LightGBMHurdle
+from customer_genome.models.candidates.boosted_xgboost import XGBoostHurdle
 from customer_genome.models.candidates.contract import Candidate, Fitted
+from customer_genome.models.candidates.forest import HistogramBoosting, RandomForest
 from customer_genome.models.candidates.formulas import (
     HistoricalRate,
     LastPeriod,
@@ -15,16 +17,25 @@ from customer_genome.models.candidates.formulas import (
     RecencyRule,
 )
 from customer_genome.models.candidates.linear import LinearHurdle
+from customer_genome.models.candidates.network import NeuralNet
 from customer_genome.models.candidates.purchase_models import OwnForecast, PlainPurchaseModel
+from customer_genome.models.candidates.tuned import TunedLinearHurdle
 from customer_genome.models.candidates.tweedie import TweedieLinear, TweedieTrees
+from customer_genome.models.candidates.zero_inflated import ZeroInflatedLognormal
 
 MEMBERS: tuple[Candidate, ...] = (
     OwnForecast(),
     PlainPurchaseModel(),
     LinearHurdle(),
+    TunedLinearHurdle(),
     LightGBMHurdle(),
+    XGBoostHurdle(),
+    HistogramBoosting(),
+    RandomForest(),
+    NeuralNet(),
     TweedieTrees(),
     TweedieLinear(),
+    ZeroInflatedLognormal(),
     LastPeriod(),
     HistoricalRate(),
     RecencyRule(),
