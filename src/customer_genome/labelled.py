@@ -123,7 +123,7 @@ class LabelledResult:
         values, _ = read_values(table, self.columns)
         found: dict[str, Any] = {"customer_id": ids_of(table, self.id_column)}
         if "churn" in self.learned:
-            found["churn_probability"] = self.learned["churn"].model.predict(values)
+            found["churn_probability"] = significant(self.learned["churn"].model.predict(values))
         if "spend" in self.learned:
             model = self.learned["spend"].model
             found["predicted_spend"] = significant(model.predict(values))

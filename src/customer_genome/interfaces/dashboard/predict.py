@@ -45,11 +45,14 @@ def show() -> None:
         st.code(f"genome profiles train customers.csv --workspace {place.root}", language="bash")
         return
     st.markdown(aside(plain(_trained(result))))
-    row, name = _fields(place, result)
-    try:
-        _show_prediction(result, row, name)
-    except GenomeError as err:
-        st.error(plain(err))
+    name, known = _customer(place, result)
+    answer = st.container()
+    row = _fields(result, name, known)
+    with answer:
+        try:
+            _show_prediction(result, row, name)
+        except GenomeError as err:
+            st.error(plain(err))
     with st.expander("How good is this model?"):
         for task, one in result.learned.items():
             st.markdown(f"**{plain('Churn' if task == 'churn' else 'Next spend')} ({plain(one.model.label)})**")
@@ -67,30 +70,33 @@ def _trained(result: LabelledResult) -> str:
     return f"Model {result.version}. {'; '.join(parts)}. Reasons are what goes together with the outcome, not what causes it."
 
 
-def _fields(place: Workspace, result: LabelledResult) -> tuple[dict[str, Any], str]:
-    """Show a field for every column the model reads; return what is in them."""
+def _customer(place: Workspace, result: LabelledResult) -> tuple[str, dict[str, Any]]:
+    """Show who is asked about; return the id and what is known of them, both empty for nobody in particular."""
     ids = kept_ids(place)
-    way = st.segmented_control(
-        "Fields", [EXISTING, BY_HAND] if ids else [BY_HAND], default=EXISTING if ids else BY_HAND, key="predict_way"
+    ways = [EXISTING, BY_HAND] if ids else [BY_HAND]
+    if st.segmented_control("Fields", ways, default=ways[0], key="predict_way", label_visibility="collapsed") != EXISTING:
+        return "", {}
+    asked = st.selectbox(
+        "Customer", ids, accept_new_options=True, key="predict_customer", help="Type an id; the first thousand are listed."
     )
-    chosen, known = "", {}
-    if way == EXISTING:
-        asked = st.selectbox(
-            "Customer", ids, accept_new_options=True, key="predict_customer", help="Type an id; the first thousand are listed."
-        )
-        found = kept_customer(place, str(asked)) if asked is not None else None
-        if found is None:
-            st.warning(f"No customer {plain(asked)} in the table learned from. The fields show a typical customer.")
-        else:
-            chosen, known = str(asked), _values(result, found)
+    found = kept_customer(place, str(asked)) if asked is not None else None
+    if found is None:
+        st.warning(f"No customer {plain(asked)} in the table learned from. The fields show a typical customer.")
+        return "", {}
+    return str(asked), _values(result, found)
+
+
+def _fields(result: LabelledResult, name: str, known: dict[str, Any]) -> dict[str, Any]:
+    """Show a field for every column the model reads; return what is in them."""
+    st.header("Fields", anchor=False)
+    st.markdown(aside("Change one to see what the model would then say; that is what goes together, not what a change would do."))
+    grid = st.grid(_FIELDS, min_column_width=210, gap="small")
     row: dict[str, Any] = {}
-    places = st.columns(_FIELDS, gap="medium")
-    for number, column in enumerate(result.columns):
-        with places[number % _FIELDS]:
-            row[column.name] = _field(
-                column, known.get(column.name, _typical(column)) if known else _typical(column), f"{chosen}.{column.name}"
-            )
-    return row, chosen
+    for column in result.columns:
+        value = known[column.name] if known else _typical(column)
+        with grid.container():
+            row[column.name] = _field(column, value, f"{name}.{column.name}")
+    return row
 
 
 def _values(result: LabelledResult, found: pa.Table) -> dict[str, Any]:

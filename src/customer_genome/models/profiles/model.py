@@ -98,7 +98,9 @@ class LabelModel:
         """Return one reason: the column, its value, and what it adds."""
         column = self.columns[place]
         added = f"{100 * size:+.0f} points" if self.task == "churn" else f"{size:+,.{0 if abs(size) >= 100 else 2}f}"
-        return f"{column.name} {spoken(column, values[column.name][row])}: {added}"
+        value = values[column.name][row]
+        usual = f" (typical {spoken(column, column.typical)})" if column.kind == "number" and value == value else ""
+        return f"{column.name} {spoken(column, value)}{usual}: {added}"
 
     def to_arrays(self) -> Stored:
         """Return everything as plain arrays; texts and numbers of the schema as JSON bytes."""
