@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_genome.errors import ConvergenceError
+from customer_genome.models.descent import descend
 from customer_genome.models.estimator import Array
 from customer_genome.models.prior import NONE_FROM, Prior
 
@@ -172,17 +173,9 @@ def maximise(likelihood: Likelihood, penalty_sd: float | None = None) -> Optimum
 
 
 def _descend(loss: Loss, start: Array, likelihood: Likelihood) -> tuple[float, Array]:
-    from scipy.optimize import minimize
-
-    found = minimize(
-        loss,
-        np.clip(start, likelihood.lower, likelihood.upper),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.column_stack([likelihood.lower, likelihood.upper]),
-        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-9},
-    )
-    return float(found.fun), np.asarray(found.x, dtype=np.float64)
+    lower, upper = likelihood.lower, likelihood.upper
+    point, value = descend(loss, np.clip(start, lower, upper), lower, upper, maxiter=500, ftol=1e-13, gtol=1e-9)
+    return value, point
 
 
 def _approach(loss: Loss, curvature: Array, start: Array, likelihood: Likelihood) -> Array:

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from customer_genome.models.descent import descend
 from customer_genome.models.estimator import Array
 from customer_genome.models.season import AGE_EDGES, BLOCK_DAYS, EARLY_DAYS, WEEKS, Clock, week_of_year
 
@@ -264,23 +265,13 @@ class _Problem:
 
     def solve(self) -> Array | None:
         """Return the best vector, or None where the optimiser ends nowhere sensible."""
-        from scipy.optimize import minimize
-
         start = np.zeros(self.size)
         start[:4] = np.log([0.7, 0.4, 0.2, 3.0])
         reach = np.full(self.size, 3.0)
         reach[:4] = 12.0
-        found = minimize(
-            self,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=np.column_stack([-reach, reach]),
-            options={"maxiter": 600, "maxfun": 800, "ftol": 1e-11, "gtol": 1e-7, "maxcor": 20},
-        )
-        point = np.asarray(found.x, dtype=np.float64)
+        point, value = descend(self, start, -reach, reach, maxiter=600, maxfun=800, ftol=1e-11, gtol=1e-7, maxcor=20)
         learned = point[4:]
-        if not (np.isfinite(found.fun) and np.all(np.isfinite(point))) or float(np.abs(learned).max()) > 2.9:
+        if not (np.isfinite(value) and np.all(np.isfinite(point))) or float(np.abs(learned).max()) > 2.9:
             return None
         return point
 
