@@ -24,6 +24,7 @@ from customer_genome.interfaces.charts.look import DARK, LIGHT, Palette
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share
 from customer_genome.interfaces.pictures import pictures_of
 from customer_genome.interfaces.quality_section import quality_section
+from customer_genome.interfaces.segment_section import segment_section
 from customer_genome.interfaces.terminal import CLASS_WORDS
 from customer_genome.interfaces.totals_report import totals_page
 from customer_genome.interfaces.value_section import value_section
@@ -83,6 +84,7 @@ def render_report(genome: Genome) -> str:
     totals = overview.totals(genome)
     change_pictures, changed = change_section(genome)
     value_pictures, outlook = value_section(genome)
+    segment_pictures, chosen_segments = segment_section(genome)
     quality_pictures, quality = quality_section(genome)
     return template.render(
         **_look_of(genome),
@@ -90,9 +92,10 @@ def render_report(genome: Genome) -> str:
         head=_head(genome, totals),
         totals=totals,
         kpis=_kpis(genome, totals),
-        pictures=pictures_of(genome) | change_pictures | value_pictures | quality_pictures,
+        pictures=pictures_of(genome) | change_pictures | value_pictures | segment_pictures | quality_pictures,
         changed=changed,
         outlook=outlook,
+        chosen_segments=chosen_segments,
         quality=quality,
         actions=_actions(genome),
         customers=[row | {"returns": _returns(row, genome.currency)} for row in overview.act_now(genome, most=MOST_CUSTOMERS)],
