@@ -131,9 +131,9 @@ def _show_cells(seen: Visit, cells: pa.Table) -> None:
     table = pa.table(
         {
             "segment": [f"{row['clv_band'] or 'Unknown'} value / {row['churn_band'] or 'Unknown'} risk" for row in rows],
+            "loss": pa.array([row["value_at_risk"] for row in rows], pa.float64()),
             "customers": pa.array([row["customers"] for row in rows], pa.int64()),
             "clv": pa.array([row["clv"] for row in rows], pa.float64()),
-            "loss": pa.array([row["value_at_risk"] for row in rows], pa.float64()),
         }
     )
     number = st.column_config.NumberColumn
