@@ -58,6 +58,9 @@ FURTHER: tuple[Figure, ...] = (
     Figure("interval", "above", "Above the range", None, "Share of customers who spent more than their 80 % range; 0.1 would be exact."),
 )  # fmt: skip
 
+CURVES = ("reliability", "deciles", "roc", "pr", "thresholds")
+"""What is drawn of a forecast held against what came; rows as `evaluation.curves` makes them."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -137,11 +140,22 @@ class Evidence:
             if row["candidate"] in wanted
         ]
 
-    def curves(self, name: str, candidate: str | None = None) -> list[dict[str, Any]]:
-        """Return the rows of a curve ("reliability", "deciles", "roc", "pr", "thresholds", "months") of a candidate, none where it was not stored."""
+    def curves(self) -> dict[str, list[dict[str, Any]]]:
+        """Return every curve of the shipped forecast by name (see `CURVES`); none of a backtest that stored none."""
+        stored = (self.found.get("curves") or {}).get(self.shipped) or {}
+        return {name: [dict(row) for row in stored.get(name) or []] for name in CURVES}
+
+    def months(self) -> list[dict[str, Any]]:
+        """Return predicted over actual total spend by month: stored ones, or those of the judged cutoffs; month, bias, error."""
         held = self.found.get("curves") or {}
-        of_candidate = held.get(candidate or self.shipped) or {}
-        return [dict(row) for row in of_candidate.get(name) or []]
+        stored = next((found["months"] for name in (self.shipped, OWN) if (found := held.get(name) or {}).get("months")), None)
+        if stored:
+            return [{**row, "month": f"{dt.date.fromisoformat(row['as_of']):%b %Y}"} for row in stored]
+        bias = next(figure for figure in FURTHER if figure.name == "bias")
+        mine = [(as_of, row) for as_of in self.cutoffs for row in self.rows(bias, as_of) if row["is_shipped"]]
+        return [
+            {"month": f"{dt.date.fromisoformat(as_of):%b %Y}", "bias": row["value"], "error": row["error"]} for as_of, row in mine
+        ]
 
     def lead(self) -> str:
         """Return what was compared, over how many days and customers, in one sentence."""
@@ -176,6 +190,72 @@ def evidence(genome: Genome) -> Evidence | None:
     """Return the backtest of the workspace, None where none was run."""
     found = genome.backtest()
     return None if found is None else Evidence(found)
+
+
+def curves_of(genome: Genome, found: Evidence | None) -> tuple[dict[str, list[dict[str, Any]]], str]:
+    """Return the curves of the published forecast by name, and of which forecasts they are.
+
+    Those of the backtest; where none was run, or an older one stored none, those published with the version: held-out forecasts of
+    earlier cutoffs, by which the champion was chosen and calibrated.
+    """
+    stored = found.curves() if found else {}
+    if found is not None and stored.get("reliability"):
+        return stored, f"Forecasts of the backtest ({found.shipped}), all cutoffs together."
+    known = set(genome.tables())
+    published = {name: rows_in_order(genome, f"held_out_{name}") if f"held_out_{name}" in known else [] for name in CURVES}
+    return published, (
+        "Forecasts of earlier days made without their outcome, by which the champion was chosen and calibrated; so they look a little better than "
+        "those of a backtest."
+    )
+
+
+_ORDERS = {
+    "held_out_reliability": "chance",
+    "held_out_deciles": "decile",
+    "held_out_roc": "x, y",
+    "held_out_pr": "x, y desc",
+    "held_out_thresholds": "threshold",
+    "champion_importance": "mean_points desc, theme",
+    "champion_swarm": 'theme, points, "offset", percentile',
+    "reliability_grades": "case grade when 'high' then 1 when 'medium' then 2 else 3 end",
+}
+
+
+def rows_in_order(genome: Genome, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a small table of evidence, none where the version does not have it."""
+    if name not in genome.tables():
+        return []
+    found: list[dict[str, Any]] = genome.query(f"select * from {name} order by {_ORDERS[name]}").to_pylist()
+    return found
+
+
+def grade_rows(genome: Genome) -> list[dict[str, str]]:
+    """Return what each grade of reliability measured, in words."""
+    return [
+        {
+            "grade": row["grade"],
+            "customers": count(row["customers"]),
+            "left": share(row["left"]),
+            "off": share(row["off"]),
+            "inside": share(row["inside"]),
+            "brier": number(row["brier"]),
+        }
+        for row in rows_in_order(genome, "reliability_grades")
+    ]
+
+
+GRADE_WORDS = {
+    "grade": "Reliability",
+    "customers": "Held-out customers",
+    "left": "Error left",
+    "off": "Off by",
+    "inside": "In their 80 % range",
+    "brier": "Brier",
+}
+GRADE_NOTE = (
+    "Held-out customers of each grade, each half graded by what the other half taught. Error left: of the error of somebody who expects the mean of everybody "
+    "(high: at most half, medium: at most four fifths). Off by: mean error of spend over mean predicted spend."
+)
 
 
 def caution(evidence: Evidence, genome: Genome) -> str:

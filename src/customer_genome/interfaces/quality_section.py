@@ -10,14 +10,20 @@ from typing import Any
 
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import Look, quality
+from customer_genome.interfaces.charts.quality_reasons import beeswarm, importance
 from customer_genome.interfaces.figures import count, day, share
 from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
 from customer_genome.interfaces.quality_figures import (
     FIGURES,
+    GRADE_NOTE,
+    GRADE_WORDS,
     Evidence,
     caution,
+    curves_of,
     evidence,
+    grade_rows,
     number,
+    rows_in_order,
     side_by_side,
     table_of,
     tails_sentence,
@@ -32,13 +38,18 @@ _Wanted = tuple[str, Callable[[Look], Any], Sequence[dict[str, Any]], list[Colum
 def quality_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]:
     """Return the pictures of the section, those without data left out, and what its template asks for."""
     found = evidence(genome)
-    if found is None:
-        return {}, {"has_backtest": False, "missing": without_backtest(genome)}
     look = Look("page", genome.currency, PAGE_WIDTH, int(genome.manifest["horizon_days"]))
-    drawn = {
-        name: picture(name, draw, table_of(rows), columns, look) for name, draw, rows, columns in _wanted(found, look) if rows
+    wanted = [*(_compared(found) if found else []), *_held_against(genome, found, look)]
+    drawn = {name: picture(name, draw, table_of(rows), columns, look) for name, draw, rows, columns in wanted if rows}
+    behind = {
+        "grades": grade_rows(genome),
+        "grade_words": GRADE_WORDS,
+        "grade_note": GRADE_NOTE,
+        "of_which": curves_of(genome, found)[1],
     }
-    return drawn, {
+    if found is None:
+        return drawn, behind | {"has_backtest": False, "missing": without_backtest(genome)}
+    return drawn, behind | {
         "has_backtest": True,
         "lead": found.lead(),
         "caution": caution(found, genome),
@@ -53,8 +64,8 @@ def quality_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]
     }
 
 
-def _wanted(found: Evidence, look: Look) -> list[_Wanted]:
-    """Return the charts: name, how to draw it, its rows, and the columns of its table."""
+def _compared(found: Evidence) -> list[_Wanted]:
+    """Return the charts of candidates side by side: name, how to draw it, its rows, and the columns of its table."""
     wanted: list[_Wanted] = []
     for figure in (RANKED, CHANCE):
         rows, times = found.rows(figure), found.each_cutoff(figure)
@@ -63,12 +74,20 @@ def _wanted(found: Evidence, look: Look) -> list[_Wanted]:
             (f"candidates_{figure.name}", lambda at, r=rows, w=words, f=figure: quality.candidates(r, at, **w, higher_is_better=bool(f.higher_is_better)), rows, _candidate_columns()),  # type: ignore[misc]
             (f"cutoffs_{figure.name}", lambda at, r=times, w=words: quality.by_cutoff(r, at, **w), times, _cutoff_columns()),  # type: ignore[misc]
         ]  # fmt: skip
-    bins, tenths, months = found.curves("reliability"), found.curves("deciles"), found.curves("months")
+    months = found.months()
+    return [*wanted, ("level_by_month", lambda at: quality.level_by_month(months, at), months, _month_columns())]
+
+
+def _held_against(genome: Genome, found: Evidence | None, look: Look) -> list[_Wanted]:
+    """Return the charts of the published forecast against what came, and of what it rests on."""
+    curves, _ = curves_of(genome, found)
+    bins, tenths = curves["reliability"], curves["deciles"]
+    themes, swarm = rows_in_order(genome, "champion_importance"), rows_in_order(genome, "champion_swarm")
     return [
-        *wanted,
         ("reliability", lambda at: quality.reliability(bins, at), bins, _bin_columns()),
         ("deciles", lambda at: quality.deciles(tenths, at), tenths, _decile_columns(look)),
-        ("level_by_month", lambda at: quality.level_by_month(months, at), months, _month_columns()),
+        ("importance", lambda at: importance(table_of(themes), at), themes, _theme_columns()),
+        ("swarm", lambda at: beeswarm(table_of(swarm), at), swarm, []),
     ]
 
 
@@ -120,6 +139,16 @@ def _decile_columns(look: Look) -> list[Column]:
         ("Actual each", lambda row: look.estimate(row["actual"])),
         ("Customers", lambda row: count(row["customers"])),
     ]
+
+
+def _theme_columns() -> list[Column]:
+    """Return the columns of what moves the risk."""
+    return [
+        ("Theme", lambda row: row["theme"]),
+        ("Moves the risk by", lambda row: f"{row['mean_points']:.1f} points"),
+        ("AUC lost when shuffled", lambda row: "" if row["auc_lost"] is None else f"{row['auc_lost']:+.3f} ± {row['auc_lost_error']:.3f}"),
+        ("Facts", lambda row: row["facts"]),
+    ]  # fmt: skip
 
 
 def _month_columns() -> list[Column]:

@@ -240,7 +240,7 @@ def ranking_curve(rows: Rows, look: Look | None = None, *, kind: str, area: floa
     )
     if roc:
         half = next((row for row in shown if row["x"] >= 0.2), shown[-1])
-        title = f"Naming 20 % of those who stay away finds {half['up']} of the buyers"
+        title = f"With 20 % false alarms {half['up']} of the buyers are found"
         title += f"; AUC {area:.3f}" if area is not None else ""
     else:
         half = next((row for row in sorted(shown, key=lambda row: float(row["x"])) if row["x"] >= 0.5), shown[-1])
@@ -317,6 +317,60 @@ def level_by_month(rows: Rows, look: Look | None = None) -> Any:
     subtitle = "Total predicted spend over total actual spend, by month; dashed: right; whiskers: two standard errors"
     said = "; ".join(f"{row['month']}: {row['figure']}" for row in shown)
     return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, words=said + ".", height=220)
+
+
+def threshold_money(rows: Rows, look: Look | None = None, *, threshold: float, cost: float, won_back: float) -> Any:
+    """Draw what naming everybody above a risk would have brought, by threshold.
+
+    Parameters
+    ----------
+    rows : of `evaluation.curves.thresholds`
+    threshold : the one that is marked
+    cost : money of a contact
+    won_back : 0..1, of named customers who would have stayed away, how many come back and spend what an average buyer does
+    """
+    look = look or Look()
+    if not rows:
+        return nothing_to_draw(look, "No thresholds were stored.")
+    palette = look.palette
+    shown: list[dict[str, Any]] = []
+    for row in rows:
+        net = net_of(row, cost, won_back)
+        shown.append({**row, "net": net, "risk": share(row["threshold"]), "money": look.estimate(net)})
+    best = max(shown, key=lambda row: row["net"])
+    chosen = min(shown, key=lambda row: abs(row["threshold"] - threshold))
+    axis = alt.Axis(title=None, grid=True, tickCount=4, labelExpr=money_labels(look))
+    drawn = alt.Chart(values(shown)).encode(
+        x=alt.X("threshold:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", title="Named from this risk on", values=[0, 0.25, 0.5, 0.75, 1], labelFlush=True)),
+        tooltip=tips(("risk", "Risk of at least"), ("money", "Net")),
+    )  # fmt: skip
+    y = alt.Y("net:Q", axis=axis)
+    layers = (
+        alt.Chart(values([{"net": 0}])).mark_rule(color=palette.soft_ink, strokeDash=_DASH).encode(y=y),
+        drawn.mark_line(color=palette.main).encode(y=y),
+        drawn.transform_filter(f"datum.threshold == {chosen['threshold']}").mark_point(color=palette.second, shape="diamond", filled=True, size=130).encode(y=y),
+    )  # fmt: skip
+    title = (
+        f"Most would have been left from a risk of {best['risk']} on: {best['money']}"
+        if best["net"] > 0
+        else "At these figures no threshold pays"
+    )
+    subtitle = (
+        f"Money won back less contacts, by the risk from which customers are named, {look.money_unit}; diamond: the chosen one"
+    )
+    said = "; ".join(f"from {row['risk']}: {row['money']}" for row in shown[::3])
+    return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, words=said + ".", height=220)
+
+
+def net_of(row: Mapping[str, Any], cost: float, won_back: float) -> float:
+    """Return money won back less what contacts cost, for one threshold.
+
+    Examples
+    --------
+    >>> net_of({"named_gone": 100, "named_came": 50, "mean_spend": 80.0}, 1.0, 0.05)
+    250.0
+    """
+    return float(row["named_gone"] * won_back * row["mean_spend"] - (row["named_gone"] + row["named_came"]) * cost)
 
 
 def _three(value: float) -> str:

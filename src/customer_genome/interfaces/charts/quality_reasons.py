@@ -20,7 +20,12 @@ _LEAST = 0.05
 
 
 def waterfall(
-    points: Mapping[str, float], average_risk: float, risk: float, look: Look | None = None, *, said: Mapping[str, str] | None = None
+    points: Mapping[str, float],
+    average_risk: float,
+    risk: float,
+    look: Look | None = None,
+    *,
+    said: Mapping[str, str] | None = None,
 ) -> Any:
     """Draw how the risk of a customer comes about, theme by theme from that of the average customer.
 
@@ -32,7 +37,10 @@ def waterfall(
     """
     look = look or Look()
     ranked = sorted(((name, value) for name, value in points.items() if abs(value) >= _LEAST), key=lambda one: -abs(one[1]))
-    shown, rest = ranked[:MOST_THEMES], sum(value for name, value in points.items()) - sum(value for _, value in ranked[:MOST_THEMES])
+    shown, rest = (
+        ranked[:MOST_THEMES],
+        sum(value for name, value in points.items()) - sum(value for _, value in ranked[:MOST_THEMES]),
+    )
     parts = [*shown, *([("everything else", rest)] if abs(rest) >= _LEAST else [])]
     palette = look.palette
     rows: list[dict[str, Any]] = [_bar("Average customer", 0.0, 100 * average_risk, share(average_risk), "whole")]
@@ -45,7 +53,12 @@ def waterfall(
     for place, row in enumerate(rows):
         row["place"] = place
     scale = alt.Scale(domain=[0, 100], nice=False)
-    axis = alt.Axis(title=f"Risk of no order within {look.horizon_days} days, percent", values=[0, 25, 50, 75, 100], grid=True, labelFlush=True)
+    axis = alt.Axis(
+        title=f"Risk of no order within {look.horizon_days} days, percent",
+        values=[0, 25, 50, 75, 100],
+        grid=True,
+        labelFlush=True,
+    )
     y = alt.Y("place:O", axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.25))
     drawn = alt.Chart(values(rows)).encode(y=y, tooltip=tips(("name", "What"), ("label", "Points")))
     x, x2 = alt.X("low:Q", scale=scale, axis=axis), "high:Q"
@@ -85,7 +98,9 @@ def importance(table: pa.Table, look: Look | None = None) -> Any:
         lost = row["auc_lost"]
         row |= {"place": place, "name": row["theme"][:1].upper() + row["theme"][1:], "figure": f"{row['mean_points']:.1f} points"}
         row["lost"] = "–" if lost is None else f"{lost:+.3f} ± {row['auc_lost_error']:.3f}"
-        row["label"] = row["figure"] + (f" · AUC {-lost:+.3f}" if lost is not None else "")
+        row["label"] = row["figure"] + (
+            "" if lost is None else f" · AUC {-lost:+.3f}" if abs(lost) >= 0.0005 else " · AUC as before"
+        )
     drawn = alt.Chart(values(rows)).encode(
         y=alt.Y("place:O", axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.25)),
         tooltip=tips(("name", "Theme"), ("figure", "Moves the risk by"), ("lost", "AUC lost when shuffled"), ("facts", "Facts")),
@@ -111,9 +126,16 @@ def beeswarm(points: pa.Table, look: Look | None = None) -> Any:
     if not rows:
         return nothing_to_draw(look, "No customers to draw.")
     palette = look.palette
-    themes = list(dict.fromkeys(row["theme"] for row in rows))
+    sizes: dict[str, list[float]] = {}
     for row in rows:
-        row |= {"name": row["theme"][:1].upper() + row["theme"][1:], "label": _signed(row["points"]), "rank": share(row["percentile"])}
+        sizes.setdefault(row["theme"], []).append(abs(row["points"]))
+    themes = sorted(sizes, key=lambda theme: (-sum(sizes[theme]) / len(sizes[theme]), theme))
+    for row in rows:
+        row |= {
+            "name": row["theme"][:1].upper() + row["theme"][1:],
+            "label": _signed(row["points"]),
+            "rank": share(row["percentile"]),
+        }
     names = [theme[:1].upper() + theme[1:] for theme in themes]
     lowest, highest = min(row["points"] for row in rows), max(row["points"] for row in rows)
     room = max(1.0, 0.04 * (highest - lowest))
@@ -124,14 +146,14 @@ def beeswarm(points: pa.Table, look: Look | None = None) -> Any:
     )
     x = alt.X("points:Q", axis=axis, scale=alt.Scale(domain=[lowest - room, highest + room], nice=False))
     low, high = drawn.transform_filter("datum.percentile < 0.5"), drawn.transform_filter("datum.percentile >= 0.5")
-    height = len(names) * 46
+    height = len(names) * 54
     layers = (
         alt.Chart(values([{"points": 0}])).mark_rule(color=palette.soft_ink, strokeDash=[5, 3]).encode(x=x),
         low.mark_point(shape="circle", filled=False, stroke=palette.second, size=16, strokeWidth=1, opacity=0.7).encode(
-            x=x, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.9, 1]))
+            x=x, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-2.6, 1]))
         ),
         high.mark_point(shape="circle", filled=True, color=palette.main, size=16, opacity=0.6).encode(
-            x=x, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.9, 1]))
+            x=x, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-2.6, 1]))
         ),
         alt.Chart(values([{"name": name} for name in names]))
         .mark_text(align="left", baseline="top", color=palette.ink)

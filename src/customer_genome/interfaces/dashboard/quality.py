@@ -5,21 +5,30 @@ What a backtest of the workspace stored is shown as it is; without one the page 
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from customer_genome.interfaces.charts import quality
+from customer_genome.interfaces.charts.quality_reasons import beeswarm, importance
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
-from customer_genome.interfaces.dashboard.markup import aside, plain
+from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
-from customer_genome.interfaces.figures import count
+from customer_genome.interfaces.figures import count, share
 from customer_genome.interfaces.quality_figures import (
     FIGURES,
+    FURTHER,
+    GRADE_NOTE,
+    GRADE_WORDS,
     Evidence,
     Figure,
     caution,
+    curves_of,
     evidence,
+    grade_rows,
     number,
+    rows_in_order,
     side_by_side,
     table_of,
     tails_sentence,
@@ -37,7 +46,18 @@ def show() -> None:
     found = evidence(seen.genome)
     if found is None:
         _show_what_is_missing(seen)
-        return
+    else:
+        _show_comparison(seen, found)
+    _show_where_it_is_wrong(seen, found)
+    _show_what_moves_the_risk(seen)
+    _show_grades(seen)
+    if found is not None:
+        _show_ages(found)
+        _show_words(found)
+
+
+def _show_comparison(seen: Visit, found: Evidence) -> None:
+    """Show the verdict of the backtest, and candidates side by side."""
     st.markdown(aside(f"{found.lead()} The filters of other pages do not apply."))
     warning = caution(found, seen.genome)
     if warning:
@@ -45,9 +65,6 @@ def show() -> None:
     st.markdown(f"**{plain(found.verdict())}** {plain(tails_sentence(found))}")
     _show_cards(found)
     _show_candidates(seen, found)
-    _show_where_it_is_wrong(seen, found)
-    _show_ages(found)
-    _show_words(found)
 
 
 def _show_what_is_missing(seen: Visit) -> None:
@@ -125,25 +142,90 @@ def _show_candidates(seen: Visit, found: Evidence) -> None:
     )
 
 
-def _show_where_it_is_wrong(seen: Visit, found: Evidence) -> None:
-    """Show chances and money of the published forecast against what came, as far as the backtest stored them."""
-    bins, tenths, months = found.curves("reliability"), found.curves("deciles"), found.curves("months")
-    roc, pr = found.curves("roc"), found.curves("pr")
-    if not bins and not tenths and not months:
+def _show_where_it_is_wrong(seen: Visit, found: Evidence | None) -> None:
+    """Show chances and money of the published forecast against what came."""
+    curves, of_which = curves_of(seen.genome, found)
+    months = found.months() if found else []
+    if not any(curves.values()) and not months:
         return
     st.header("Where it is right and where it is wrong", anchor=False)
-    areas = {figure.name: next((r["value"] for r in found.rows(figure) if r["is_shipped"]), None) for figure in FIGURES}
+    st.markdown(aside(of_which))
+    is_of_backtest = found is not None and bool(found.curves()["reliability"])
+    areas = {figure.name: _published(found, figure) if is_of_backtest else None for figure in (*FIGURES, *FURTHER)}
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: quality.reliability(bins, look))
-        if roc:
-            draw(seen, lambda look: quality.ranking_curve(roc, look, kind="roc", area=areas.get("auc")))
+        if curves["reliability"]:
+            draw(seen, lambda look: quality.reliability(curves["reliability"], look))
+        if curves["roc"]:
+            draw(seen, lambda look: quality.ranking_curve(curves["roc"], look, kind="roc", area=areas["auc"]))
+        if months:
+            draw(seen, lambda look: quality.level_by_month(months, look))
     with right:
-        draw(seen, lambda look: quality.deciles(tenths, look))
-        if pr:
-            draw(seen, lambda look: quality.ranking_curve(pr, look, kind="pr"))
-    if months:
-        draw(seen, lambda look: quality.level_by_month(months, look))
+        if curves["deciles"]:
+            draw(seen, lambda look: quality.deciles(curves["deciles"], look))
+        if curves["pr"]:
+            draw(seen, lambda look: quality.ranking_curve(curves["pr"], look, kind="pr", area=areas["pr_auc"]))
+    if curves["thresholds"]:
+        _show_threshold(seen, curves["thresholds"])
+
+
+def _published(found: Evidence | None, figure: Figure) -> float | None:
+    """Return a figure of the published forecast, None without a backtest."""
+    return next((row["value"] for row in found.rows(figure) if row["is_shipped"]), None) if found else None
+
+
+@st.fragment
+def _show_threshold(seen: Visit, rows: list[dict[str, Any]]) -> None:
+    """Let the visitor choose from which risk on customers are named, and show who would have been hit and what it would have brought."""
+    st.subheader("From which risk on to act", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        threshold = st.slider("Name customers with a risk of at least, percent", 5, 95, 50, step=5, key="quality_threshold") / 100
+        cost = st.number_input("Money of a contact", min_value=0.0, value=1.0, step=0.5, key="quality_cost")
+        back = st.number_input(
+            "Of those who would stay away, percent won back", min_value=0.0, max_value=100.0, value=5.0, step=1.0, key="quality_back",
+            help="An assumption of yours: only a test with a control group tells. Who is won back spends what an average buyer does.",
+        )  # fmt: skip
+        row = min(rows, key=lambda one: abs(one["threshold"] - threshold))
+        named, gone = row["named_gone"] + row["named_came"], row["named_gone"] + row["missed_gone"]
+        st.table(
+            {
+                "": ["Named", "Not named"],
+                "No order came": [count(row["named_gone"]), count(row["missed_gone"])],
+                "Ordered": [count(row["named_came"]), count(row["left_came"])],
+            }
+        )
+        said = f"{share(row['named_gone'] / named if named else None)} of those named stayed away; {share(row['named_gone'] / gone if gone else None)} of all who stayed away were named."
+        money = seen.money(quality.net_of(row, cost, back / 100), short=True)
+        st.markdown(f"{plain(said)} Net: **{money_in_markdown(money)}**.")
+    with right:
+        draw(seen, lambda look: quality.threshold_money(rows, look, threshold=threshold, cost=cost, won_back=back / 100))
+
+
+def _show_what_moves_the_risk(seen: Visit) -> None:
+    """Show which themes move the risk, and of whom."""
+    themes, swarm = rows_in_order(seen.genome, "champion_importance"), rows_in_order(seen.genome, "champion_swarm")
+    if not themes:
+        return
+    st.header("What moves the risk", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw(seen, lambda look: importance(table_of(themes), look))
+    with right:
+        draw(seen, lambda look: beeswarm(table_of(swarm), look))
+    with st.expander("Themes and their facts"):
+        st.dataframe(table_of(themes), hide_index=True, height="content")
+
+
+def _show_grades(seen: Visit) -> None:
+    """Show what each grade of reliability measured."""
+    rows = grade_rows(seen.genome)
+    if not rows:
+        return
+    st.header("What each grade of reliability measured", anchor=False)
+    wide = dict(GRADE_WORDS)
+    st.dataframe(table_of(rows), hide_index=True, height="content", column_config=dict(wide))
+    st.markdown(aside(GRADE_NOTE))
 
 
 def _show_ages(found: Evidence) -> None:
