@@ -209,7 +209,7 @@ def cluster_counts(counts: pa.Table, figure: str, look: Look | None = None) -> A
     legend = alt.Legend(title=None, symbolType="stroke", symbolStrokeWidth=2, symbolSize=300) if len(drawn) > 1 else None
     scale = alt.Scale(domain=domain, range=[colours[method] for method in drawn])
     base = alt.Chart(values(rows)).encode(
-        x=alt.X("k:Q", axis=alt.Axis(title="Number of segments", values=sorted({row["k"] for row in rows}), format="d"), scale=alt.Scale(nice=False, padding=14)),
+        x=alt.X("k:Q", axis=alt.Axis(title="Number of segments", values=sorted({row["k"] for row in rows}), format="d"), scale=alt.Scale(zero=False, nice=False, padding=14)),
         y=alt.Y("value:Q", scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(title=None, tickCount=4, grid=True, format="~s" if max(row["value"] for row in rows) >= 1000 else ".2~f")),
         color=alt.Color("method_words:N", scale=scale, legend=legend),
         tooltip=tips(("method_words", "Method"), ("number", "Number"), ("text", name)),

@@ -192,7 +192,7 @@ def _show_migration(seen: Visit) -> None:
         st.markdown("There is no earlier version that can be read. Publish again and this shows who moved where.")
         return
     st.markdown(
-        aside(f"Named segments, {plain(found.before.version)} to {plain(found.after.version)}. More on the page Changes.")
+        aside(f"Named segments, {plain(found.before.version)} to {plain(found.after.version)}. More on the page Changes. The letters of this chart are its own.")
     )
     draw(seen, lambda look: charts.migration(changes.flow_table(found), look, group="segment"))
 
