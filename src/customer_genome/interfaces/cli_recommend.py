@@ -41,6 +41,9 @@ def recommend(
     ] = "",
     top: Annotated[int, typer.Option(help="How many items of each list, at most as many as were published.")] = 10,
     item: Annotated[str | None, typer.Option(help="A product's id or name: what is bought together with it.")] = None,
+    ratings: Annotated[
+        str | None, typer.Option(help="A folder with ratings and items, as MovieLens ships them: what the customer will like.")
+    ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     version: VersionOption = None,
     as_json: JsonOption = False,
@@ -55,6 +58,9 @@ def recommend(
         stop(f"--top {top} shows nothing. Wanted: 1 or more.", code=2)
     if (customer_id is None) == (item is None):
         stop("Wanted: either a customer's id (genome recommend 17850) or --item with a product's id or name.", code=2)
+    if ratings is not None:
+        _recommend_rated(ratings, customer_id or "", top, workspace, as_json)
+        return
     with Genome.open(workspace, version) as genome:
         if item is not None:
             found = together_with(genome, item, top)
@@ -66,6 +72,35 @@ def recommend(
         _show_together(found)
     else:
         _show_lists(found)
+
+
+def _recommend_rated(folder: str, customer_id: str, top: int, workspace: Path, as_json: bool) -> None:
+    """Fit ratings and print what a customer will like."""
+    from rich.table import Table
+
+    from customer_genome.interfaces.cli_options import settings_of
+    from customer_genome.rating import ratings_at, read_ratings, recommend_rated
+
+    settings = settings_of(workspace, {})
+    places = ratings_at(folder, settings)
+    if places is None:
+        stop(f"--ratings {folder} is no folder with a file called ratings (.csv, .parquet, .tsv, .xlsx).", code=2)
+    found = recommend_rated(read_ratings(settings, places), customer_id, top, settings.prediction.seed)
+    if as_json:
+        print_json(found)
+        return
+    console = _console()
+    console.print(f"Customer {customer_id} may like, on a scale of {found['scale'][0]:g} to {found['scale'][1]:g}")
+    table = Table(box=None, pad_edge=False)
+    for name, side in (("", "left"), ("title", "left"), ("genres", "left"), ("expected", "right"), ("why", "left")):
+        table.add_column(name, overflow="fold", justify=side)  # type: ignore[arg-type]
+    for row in found["items"]:
+        table.add_row(
+            str(row["rank"]), row["title"], row["genres"].replace("|", ", "), f"{row['expected_rating']:.1f}", row["reason"]
+        )
+    console.print(table)
+    for notice in found["notices"]:
+        console.print(f"· {notice}")
 
 
 def _console() -> Console:
@@ -137,9 +172,13 @@ def judge_recommendations(
 ) -> None:
     """Judge lists at past days, store what was found, and print it."""
     from customer_genome.interfaces import terminal
+    from customer_genome.rating import ratings_at
     from customer_genome.recommendation_backtest import backtest_lists
     from customer_genome.sources.catalog import describe_sources
 
+    if (places := ratings_at(data, settings)) is not None:
+        _judge_ratings(places, settings, as_json)
+        return
     try:
         with terminal.progress_of(progress) as tell:
             found = backtest_lists(
@@ -157,6 +196,38 @@ def judge_recommendations(
         print_json({**found.as_json(), "stored": str(path)})
     else:
         show_lists(found, path)
+
+
+def _judge_ratings(places: tuple[str, str | None], settings: Settings, as_json: bool) -> None:
+    """Judge lists and expected ratings, store what was found, and print it."""
+    from rich.table import Table
+
+    from customer_genome.rating import backtest_ratings, read_ratings
+
+    found = backtest_ratings(read_ratings(settings, places), settings.prediction.seed)
+    path = found.store(settings.workspace)
+    if as_json:
+        print_json({**found.as_json(), "stored": str(path)})
+        return
+    console = _console()
+    console.print(
+        f"Ratings of {found.label}: {found.n_ratings:,} by {found.n_customers:,} customers of {found.n_items:,} items; liked from {found.liked_from:g}"
+    )
+    for split in dict.fromkeys(row.as_of for row in found.rows):
+        rows = [row for row in found.rows if row.as_of == split]
+        console.print()
+        console.print(f"Lists of 10 never rated before, held back: {split}; {rows[0].n:,} customers")
+        _table(console, rows, rows[0].figures["ndcg"] / rows[0].lift_random if rows[0].lift_random else 0.0)
+    table = Table(box=None, pad_edge=False)
+    for header in ("expected rating", "split", "RMSE", "MAE", "settings"):
+        table.add_column(header, overflow="fold")
+    for row in found.errors:
+        table.add_row(row["model"], row["split"], f"{row['rmse']:.4f}", f"{row['mae']:.4f}", row["settings"])
+    console.print()
+    console.print(table)
+    for sentence in [*found.words, *found.notices]:
+        console.print(f"· {sentence}")
+    console.print(f"Stored in {path}")
 
 
 def show_lists(found: ListBacktest, path: Path) -> None:
