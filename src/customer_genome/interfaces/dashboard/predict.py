@@ -131,7 +131,7 @@ def _field(column: Any, value: Any, key: str) -> str | None:
             key=f"predict.{key}",
         )
         return day.isoformat() if isinstance(day, dt.date) else None
-    is_whole = all(float(one).is_integer() for one in (column.low, column.typical, column.high))
+    is_whole = all(float(one).is_integer() for one in (column.low, 2 * column.typical, column.high))
     number = st.number_input(
         label,
         value=None if value is None else float(value),

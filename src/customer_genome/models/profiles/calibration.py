@@ -60,21 +60,32 @@ class Calibration:
 
 
 def platt(score: Array, y: Array) -> Calibration:
-    """Return Platt's line: a logistic regression on the score alone, by Newton's method, its slope kept from turning negative."""
+    """Return Platt's line: a logistic regression on the score alone, by Newton's method with halved steps, its slope kept from turning negative."""
     if np.ptp(score) < 1e-12:
         rate = (float(y.sum()) + 0.5) / (len(y) + 1)
         return Calibration("Platt", 1.0, float(log_odds(np.array([rate]))[0] - score[0]))
-    x = np.column_stack([score, np.ones(len(y))])
-    beta = np.array([1.0, 0.0])
+    centre, spread = float(score.mean()), float(score.std())
+    x = np.column_stack([(score - centre) / spread, np.ones(len(y))])
+    beta, belief = np.array([spread, centre]), np.array([spread, 0.0])
+    weight_of_belief = np.array([1 / spread**2, 0.0])  # one customer's worth of belief in a slope of 1
+
+    def loss(at: Array) -> float:
+        line = x @ at
+        return float(np.sum(np.logaddexp(0, line) - y * line) + 0.5 * np.sum(weight_of_belief * (at - belief) ** 2))
+
     for _ in range(_NEWTON_STEPS):
         fitted = chance_of(x @ beta)
         weight = np.maximum(fitted * (1 - fitted), 1e-9)
-        penalty = np.array([1.0, 0.0])  # one customer's worth of belief in a slope of 1
-        step = np.linalg.solve((x * weight[:, None]).T @ x + np.diag(penalty + 1e-9), x.T @ (y - fitted) - penalty * (beta - 1))
-        beta = beta + np.clip(step, -3, 3)
+        curvature = (x * weight[:, None]).T @ x + np.diag(weight_of_belief + 1e-9)
+        step = np.linalg.solve(curvature, x.T @ (y - fitted) - weight_of_belief * (beta - belief))
+        before = loss(beta)
+        while np.abs(step).max() > 1e-10 and loss(beta + step) > before:
+            step = step / 2
+        beta = beta + step
         if np.abs(step).max() < 1e-9:
             break
-    return Calibration("Platt", max(float(beta[0]), 0.01), float(beta[1]))
+    slope = max(float(beta[0]) / spread, 0.01)
+    return Calibration("Platt", slope, float(beta[1]) - slope * centre)
 
 
 def isotonic(score: Array, y: Array) -> Calibration:

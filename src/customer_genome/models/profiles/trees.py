@@ -34,6 +34,7 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.preprocessing._label.LabelBinarizer",
+    "sklearn.tree._tree.Tree",
 )
 """The types, beside those skops trusts by itself, that a stored model may hold."""
 _NET_STEPS = 1000
