@@ -324,7 +324,9 @@ def _publish(
             "columns_known": sorted(known_columns(job.engine, "scored_customers")),
         }
         keep = job.settings.publish.keep_versions
-        version = publish_version(job.engine, job.workspace, tables, manifest, keep, large=TOTALS_LARGE, small=TOTALS_SMALL)
+        version = publish_version(
+            job.engine, job.workspace, tables, manifest, keep, large=TOTALS_LARGE, small=TOTALS_SMALL, keeps_warehouse=False
+        )
         make_champion(job.workspace.models, CLUSTERS, stored[CLUSTERS])
         prune_models(job.workspace.models, CLUSTERS, keep)
     job.clock.progress("publish", 1.0, f"published {version}")

@@ -27,8 +27,8 @@ from customer_genome.workspace import Workspace
 
 PUBLISHED_TABLES = ("customers", "orders", "daily", "products")
 COPIED_TABLES = ("ledger", "refund_effect")
-TOTALS_LARGE, TOTALS_SMALL = ("customers",), ("ledger",)
-"""The same of a run on totals, which knows no order, day or product."""
+TOTALS_LARGE, TOTALS_SMALL = ("customers",), ("ledger", "quarantine")
+"""The same of a run on totals, which knows no order, day or product, and keeps its refused rows in the version."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ def publish_version(
     *,
     large: Sequence[str] = PUBLISHED_TABLES,
     small: Sequence[str] = COPIED_TABLES,
+    keeps_warehouse: bool = True,
 ) -> str:
     """Write a version, switch readers over, put the new warehouse in place; return the version. The engine is closed.
 
@@ -127,6 +128,8 @@ def publish_version(
     tables : name -> small table, published beside the large ones
     manifest : from `manifest_of`
     large, small : names of the tables that the engine holds, drawn from the texts of sql/published or copied as they are
+    keeps_warehouse : bool
+        False leaves the warehouse of the workspace as it is: totals are read whole each time, and order lines stay for a refresh.
     """
     for name, rows in tables.items():
         engine.write(name, rows)
@@ -135,13 +138,16 @@ def publish_version(
 
     def write(folder: Path) -> None:
         engine.export(folder, copied, drawn)
-        if not engine.keeps_tables:
+        if keeps_warehouse and not engine.keeps_tables:
             refused = {"quarantine": "select * from quarantine order by row_number"}
             engine.export(workspace.building_tables, {}, refused)
         engine.close()
         write_neighbours(folder)
 
     version = publish(workspace, write, manifest, keep_versions).version
-    workspace.switch_warehouse()
+    if keeps_warehouse:
+        workspace.switch_warehouse()
+    else:
+        workspace.building.unlink(missing_ok=True)
     shutil.rmtree(workspace.tmp, ignore_errors=True)
     return version

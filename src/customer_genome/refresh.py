@@ -118,9 +118,10 @@ def refresh(
 def _require_warehouse(workspace: Workspace) -> None:
     """Refuse a workspace in which no run has built a warehouse of this machine."""
     if not workspace.warehouse.exists():
-        reason = "its tables were made on Spark" if workspace.tables.exists() else "no run has built one"
+        reason = "its tables were made on Spark" if workspace.tables.exists() else "no run on order lines has built one"
         raise WorkspaceError(
-            f"{workspace.root} has no warehouse to add rows to: {reason}. Read everything once with `genome run DATA --workspace {workspace.root}`."
+            f"{workspace.root} has no warehouse to add rows to: {reason}. Read everything once with `genome run DATA --workspace {workspace.root}`; "
+            "a table of customers with totals is read whole each time, with the same command."
         )
 
 

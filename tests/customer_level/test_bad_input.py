@@ -7,11 +7,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from customer_genome import Genome, run
+from customer_genome import Genome, run, simulate
+from customer_genome.erasure import forget
 from customer_genome.errors import ContractError, SourceError
+from customer_genome.exports import export_table
+from customer_genome.refresh import refresh
+from customer_genome.settings import read_settings
 from customer_genome.sources.customer_level import describe_data, own_results
 from customer_genome.warehouse.customer_totals import oddities, refuse_unusable, stage_totals
 from customer_genome.warehouse.duckdb import DuckDBEngine
+from customer_genome.workspace import Workspace
 from totals_tables import totals_of, without
 
 FEW = {"segments": {"k": 2}}
@@ -187,3 +192,24 @@ def test_a_file_of_the_wrong_kind_is_refused_whole(tmp_path):
     path.write_text("CustomerID,total_orders,total_spend\n")
     with pytest.raises(SourceError, match="no data lines"):
         describe_data(str(path), {}, tmp_path)
+
+
+def test_refused_rows_stand_in_the_version_and_order_lines_stay_for_a_refresh(totals, tmp_path):
+    lines = simulate(n_lines=1_500, seed=2).order_lines().read_all()
+    run(lines, tmp_path / "w", settings=FEW)
+    warehouse = Workspace(tmp_path / "w").warehouse
+    before = warehouse.stat()
+    run(pa.table(changed(totals, 7, total_spend=-5.0)), tmp_path / "w", settings=FEW)
+    assert warehouse.stat() == before
+    written = export_table(tmp_path / "w", tmp_path / "refused.csv", None, "quarantine")
+    assert written["rows"] == 1 and "negative" in (tmp_path / "refused.csv").read_text()
+    assert refresh(read_settings(tmp_path / "w")).level == "orders"
+
+
+def test_an_erased_customer_does_not_come_back(totals, tmp_path):
+    run(pa.table(totals), tmp_path, settings=FEW)
+    forget(Workspace(tmp_path), "C0003")
+    result = run(pa.table(totals), tmp_path, settings=FEW)
+    assert result.customers == 59 and result.ledger["forgotten"]["rows"] == 1
+    with Genome.open(tmp_path) as genome:
+        assert "C0003" not in genome.query("select customer_id from customers").column(0).to_pylist()
