@@ -1,6 +1,7 @@
 """Charts that report and dashboard share: small Arrow tables in (`interfaces.overview` makes them), finished Altair charts out."""
 
 from customer_genome.interfaces.charts.bars import (
+    hidden_potential,
     order_counts,
     revenue_by_category,
     revenue_by_country,
@@ -39,6 +40,7 @@ __all__ = [
     "customers_over_time",
     "frequency_fit",
     "heading_of",
+    "hidden_potential",
     "migration",
     "order_counts",
     "recency_frequency",

@@ -89,6 +89,22 @@ def segment_risk(segments: pa.Table, look: Look | None = None) -> Any:
     ])  # fmt: skip
 
 
+def hidden_potential(chances: pa.Table, look: Look | None = None) -> Any:
+    """Draw customers of low spend by their chance to order again; takes `overview.low_spend_chances`."""
+    look = look or Look()
+    rows = [row | {"label": count(row["customers"])} for row in rows_of(chances)]
+    total = sum(row["customers"] for row in rows)
+    if not total:
+        return nothing_to_draw(look, "No customer of low spend has a chance to return yet.")
+    likely = sum(row["customers"] for row in rows if row["is_likely"])
+    for row in rows:
+        row["is_rest"] = not row["is_likely"]
+    title = f"{count(likely)} of {count(total)} customers of low spend will more likely than not be back"
+    return _bars(rows, look, name="chance", value="customers", title=title, pale="is_rest", tip=[
+        ("chance", "Chance of another order"), ("label", "Customers of low spend"),
+    ], subtitle=f"The half that spent least, by chance of an order in {look.horizon_days} days")  # fmt: skip
+
+
 def revenue_by_country(countries: pa.Table, look: Look | None = None) -> Any:
     """Draw revenue by the customers' main country, largest first, the others in one bar; takes `overview.countries`."""
     look = look or Look()

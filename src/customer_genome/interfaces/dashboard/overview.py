@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
 import streamlit as st
 
 from customer_genome.interfaces import charts
+from customer_genome.interfaces.crowds import low_spend_chances
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
@@ -18,7 +20,7 @@ from customer_genome.interfaces.dashboard.readings import ask, findings, next_st
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, say_how_far_to_trust, say_no_dates, show_bands, shows_sizes
 from customer_genome.interfaces.figures import count, day, quantity, share
-from customer_genome.interfaces.overview import categories, countries, over_time, segments, totals
+from customer_genome.interfaces.overview import categories, concentration, countries, order_counts, over_time, segments, totals
 
 RAW_ROWS = 1000
 FINDINGS_SHOWN = ("revenue_top_10", "one_or_two_orders", "top_country", "hidden_potential", "top_segment_name", "revenue_gini")
@@ -230,6 +232,28 @@ def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
         half = -(-len(sentences) // 2)
         _say(left, sentences[:half])
         _say(right, sentences[half:])
+    _show_charts_behind(seen, selection, found)
+
+
+def _show_charts_behind(seen: Visit, selection: Selection, found: Mapping[str, Any]) -> None:
+    """Show the charts behind the sentences, of the same customers."""
+    drawn: list[Callable[[Any], Any]] = []
+    if "revenue_gini" in found:
+        curve = ask(seen, concentration, selection)
+        drawn.append(lambda look: charts.concentration(curve, look))
+    if "one_or_two_orders" in found:
+        counts = ask(seen, order_counts, selection)
+        drawn.append(lambda look: charts.order_counts(counts, look))
+    if "hidden_potential" in found:
+        chances = ask(seen, low_spend_chances, selection)
+        drawn.append(lambda look: charts.hidden_potential(chances, look))
+    if not drawn:
+        return
+    with st.expander("The charts behind these sentences"):
+        places = st.columns(len(drawn), gap="large")
+        for place, picture in zip(places, drawn, strict=True):
+            with place:
+                draw(seen, picture)
 
 
 def _say(place: Any, sentences: list[tuple[str, str]]) -> None:

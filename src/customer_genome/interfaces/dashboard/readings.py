@@ -11,22 +11,12 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from customer_genome.decisions.findings import findings as find
 from customer_genome.genome import Genome
+from customer_genome.interfaces.crowds import findings_among
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.overview import Choice, actions
 
 T = TypeVar("T")
-_FINDING_COLUMNS = (
-    "total_spend",
-    "n_orders",
-    "primary_country",
-    "churn_probability",
-    "horizon_days",
-    "segment_name",
-    "rfm_segment",
-    "playbook",
-)
 
 
 def ask(visit: Visit, question: Callable[[Genome, Choice], T], choice: Choice) -> T:
@@ -44,16 +34,12 @@ def _kept(name: str, key: str, choice: Choice, _question: Callable[[Genome, Choi
 def findings(genome: Genome, choice: Choice) -> dict[str, tuple[str, str]]:
     """Return what is true of the chosen customers by the finding's id: title and sentence; what they cannot give is left out.
 
-    Of everybody it is what was published; of a part it is computed by the same functions from that part alone.
+    Of everybody it is what was published; of a part it is computed by the same functions from that part alone, counted in SQL.
     """
-    where, parameters = choice.where()
-    if not parameters:
+    if not choice.where()[1]:
         rows = genome.query("select id, title, sentence from findings where value is not null").to_pylist()
         return {row["id"]: (row["title"], row["sentence"]) for row in rows}
-    published = genome.query("select * from customers limit 0").column_names
-    columns = ", ".join(name for name in _FINDING_COLUMNS if name in published)
-    chosen = genome.query(f"select {columns} from customers where {where} order by customer_id", parameters)
-    found = find(chosen, currency=genome.currency)
+    found = findings_among(genome, choice)
     return {finding.id: (finding.title, finding.sentence) for finding in found if finding.value is not None}
 
 
