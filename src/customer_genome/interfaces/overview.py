@@ -7,6 +7,7 @@ words a sentence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -301,6 +302,26 @@ def products(genome: Genome, most: int = 15) -> list[dict[str, Any]]:
         f"from products order by revenue desc, product_id limit {int(most)}"
     ).to_pylist()
     return found
+
+
+_NO_GOODS = re.compile(
+    r"\b(postage|post|manual|carriage|shipping|delivery|freight|bank charges|fees?|commission|adjust\w*|samples|bad debt)\b",
+    re.IGNORECASE,
+)
+
+
+def look_like_no_goods(products: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names among products that read like postage, fees or manual entries.
+
+    Examples
+    --------
+    >>> look_like_no_goods(
+    ...     [{"description": "POSTAGE", "product_id": "POST"}, {"description": "POSTAGE STAMP TIN", "product_id": "7"}]
+    ... )
+    ['POSTAGE']
+    """
+    names = [str(row["description"] or row["product_id"]) for row in products]
+    return [name for name in names if len(name.split()) <= 2 and _NO_GOODS.search(name)]
 
 
 def ledger(genome: Genome) -> pa.Table:

@@ -100,6 +100,7 @@ def render_report(genome: Genome) -> str:
         actions=_actions(genome),
         customers=[row | {"returns": _returns(row, genome.currency)} for row in overview.act_now(genome, most=MOST_CUSTOMERS)],
         products=overview.products(genome),
+        no_goods=overview.look_like_no_goods(overview.products(genome)),
         segments=_rows(genome, "segments", "total_spend desc, segment_name"),
         playbooks=_rows(genome, "playbooks", "priority, playbook"),
         findings=_rows(genome, "findings"),
