@@ -33,7 +33,7 @@ from published_shops import (
     publish_simulated,
 )
 
-PAGES = ("overview.py", "customers.py", "customer.py", "value.py", "quality.py", "changes.py", "about.py")
+PAGES = ("overview.py", "customers.py", "customer.py", "value.py", "targets.py", "quality.py", "changes.py", "about.py")
 
 
 @pytest.fixture(scope="module")
