@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from customer_genome.errors import ContractError, RegistryError
-from customer_genome.evaluation.profiles import label_figures
+from customer_genome.evaluation.profiles import label_figures, threshold_counts
 from customer_genome.models.profiles import Alarm, Column, Compared, LabelModel, alarms, compare
 from customer_genome.models.profiles.columns import Values, read_values, typed, without
 from customer_genome.models.profiles.explaining import part_of
@@ -389,7 +389,9 @@ def _figures(compared: Compared, seed: int) -> dict[str, Any]:
     chosen, y = compared.choice.name, compared.y
     rows = label_figures(compared.predicted, y, compared.task, compared.naive, compared.folds, chosen, seed)
     found: dict[str, Any] = {"n_customers": len(y), "mean": float(y.mean()), "chosen": chosen, "rows": rows}
-    if compared.task == "spend":
+    if compared.task == "churn":
+        found["thresholds"] = threshold_counts(y, compared.predicted[chosen])
+    else:
         lower, upper = held_out_ranges(compared.predicted[chosen], y, compared.folds)
         found["ranges"] = {
             "below": float(np.mean(y < lower)),

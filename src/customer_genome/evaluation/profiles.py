@@ -77,6 +77,29 @@ def label_figures(
     return found
 
 
+def threshold_counts(y: Array, chance: Array) -> list[dict[str, float]]:
+    """Return for thresholds of 1 to 99 % who would be called at risk: true_positives, false_positives, false_negatives, true_negatives.
+
+    Examples
+    --------
+    >>> threshold_counts(np.array([1.0, 0.0, 1.0]), np.array([0.9, 0.6, 0.2]))[49]
+    {'threshold': 0.5, 'true_positives': 1, 'false_positives': 1, 'false_negatives': 1, 'true_negatives': 0}
+    """
+    churned, rows = y > 0.5, []
+    for percent in range(1, 100):
+        called = chance >= percent / 100
+        rows.append(
+            {
+                "threshold": percent / 100,
+                "true_positives": int((called & churned).sum()),
+                "false_positives": int((called & ~churned).sum()),
+                "false_negatives": int((~called & churned).sum()),
+                "true_negatives": int((~called & ~churned).sum()),
+            }
+        )
+    return rows
+
+
 class MoneyRows:
     """A prediction of money and what came, ready for any number of draws."""
 

@@ -57,6 +57,8 @@ def show() -> None:
         for task, one in result.learned.items():
             st.markdown(f"**{plain('Churn' if task == 'churn' else 'Next spend')} ({plain(one.model.label)})**")
             st.dataframe(_table(one.comparison["rows"], task), hide_index=True)
+            if task == "churn":
+                _threshold(one.comparison["thresholds"])
             for sentence in one.words:
                 st.markdown(f"- {plain(sentence)}")
 
@@ -178,6 +180,25 @@ def _show_risk(chance: float, mean: float) -> None:
         st.badge("● Low risk: more likely to stay than to leave", color="green")
     beside = "as high as" if abs(chance - mean) < 0.005 else "above" if chance > mean else "below"
     st.markdown(f"{share(chance)} is {beside} the share of churn among all customers ({share(mean)}).")
+
+
+def _threshold(rows: list[dict[str, Any]]) -> None:
+    """Show who would be called at risk from a chance on, and how often that is right, for customers held back."""
+    percent = st.slider("Call at risk from a chance of", 1, 99, 50, format="%d %%", key="predict_threshold")
+    row = rows[percent - 1]
+    called, leaving = row["true_positives"] + row["false_positives"], row["true_positives"] + row["false_negatives"]
+    st.dataframe(
+        pa.table(
+            {
+                "customers held back": ["left", "stayed"],
+                "called at risk": [row["true_positives"], row["false_positives"]],
+                "not called": [row["false_negatives"], row["true_negatives"]],
+            }
+        ),
+        hide_index=True,
+    )
+    precision = f"{share(row['true_positives'] / called)} of those called leave" if called else "nobody is called"
+    st.markdown(f"{precision}; {share(row['true_positives'] / leaving)} of those who leave are called.")
 
 
 def _table(rows: list[dict[str, Any]], task: str) -> pa.Table:

@@ -123,7 +123,10 @@ def cells_of(table: pa.Table, name: str) -> Cells:
         return _numeric(np.asarray(pc.cast(column, pa.float64(), safe=False).fill_null(np.nan), dtype=np.float64))
     if pa.types.is_dictionary(kind):
         column = pc.cast(column, kind.value_type)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type)):
+    if not any(
+        is_text(column.type)
+        for is_text in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    ):
         raise ContractError(
             f'Column "{name}" holds {column.type}. Wanted: numbers, texts or days. Leave it out, or export it as text.'
         )
