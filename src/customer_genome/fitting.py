@@ -220,24 +220,27 @@ def fit_models(engine: Engine, settings: Settings, before: Clusters | None = Non
     return Models(found.purchases, found.spend, clusters, found.clock)
 
 
-def fit_value_models(engine: Engine, settings: Settings, sample: pa.Table | None = None) -> ValueModels:
+def fit_value_models(engine: Engine, settings: Settings, sample: pa.Table | None = None, *, compares: bool = True) -> ValueModels:
     """Fit how often customers buy and what they spend, as of the last cutoff.
 
     Parameters
     ----------
     sample : from `fit_sample`, optional
         By default it is drawn here.
+    compares : bool
+        Whether clock and purchase model are put to the test by earlier forecasts, which takes most of the time; without it the learned
+        clock and the simplest model are used.
     """
-    purchases, clock = _fit_purchases(engine)
+    purchases, clock = _fit_purchases(engine, compares)
     sample = fit_sample(engine, settings.prediction.fit_sample) if sample is None else sample
     n_days, mean_spend = numbers(sample, "n_purchase_days"), significant(numbers(sample, "mean_spend_per_day"))
     return ValueModels(purchases, GammaGamma().fit(n_days, mean_spend, numbers(sample, "weight")), clock)
 
 
-def _fit_purchases(engine: Engine) -> tuple[PurchaseModel, Clock]:
-    """Choose clock and purchase model by earlier forecasts, and fit the model to all customers."""
+def _fit_purchases(engine: Engine, compares: bool) -> tuple[PurchaseModel, Clock]:
+    """Choose clock and purchase model, and fit the model to all customers."""
     known, trials = known_purchases(engine)
-    choice = choose(known, trials)
+    choice = choose(known, trials if compares else ())
     clock = with_choice(choice)
     histories = purchase_histories(engine)
     frequency, recency_days, age_days = (numbers(histories, name) for name in PURCHASE_FEATURES)
