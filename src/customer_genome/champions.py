@@ -123,7 +123,7 @@ def remember(engine: Engine, settings: Settings, as_of: dt.date, horizon_days: i
         if not labels.num_rows:
             continue
         engine.write("cutoffs", cutoff_table([day], horizon_days, mark))
-        models = fit_value_models(engine, settings)
+        models = fit_value_models(engine, settings, compares=False)
         found.append(past_of(known_at(engine, models, settings, day, horizon_days, EVERYBODY), labels))
     return tuple(found)
 
