@@ -61,7 +61,7 @@ WORDS: Mapping[str, FactWords] = {
     "mean_gap_days": FactWords("rhythm", "day", "{} between purchases on average", unknown=_ONE_DAY),
     "gap_cv": FactWords("rhythm", SHARE, "gaps between purchases vary by {}", zero="equal gaps between purchases"),
     "last_gap_days": FactWords("rhythm", "day", "{} between the last two purchases", unknown=_ONE_DAY),
-    "second_last_gap_days": FactWords("rhythm", "day", "{} between the two purchases before"),
+    "second_last_gap_days": FactWords("rhythm", "day", "{} between the two purchases before the last"),
     "longest_gap_days": FactWords("rhythm", "day", "longest gap between purchases {}", unknown=_ONE_DAY),
     "spend_trend": FactWords("trend", NUMBER, "spend trend {}"),
     "discount_share": FactWords("promotion", SHARE, "{} of spend at a discount", zero="nothing bought at a discount"),

@@ -19,6 +19,7 @@ from customer_genome.interfaces.dashboard.alike import show_alike
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.recommended import show_recommended
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import (
     is_of_totals,
@@ -60,6 +61,7 @@ def show() -> None:
     _show_figures(seen, record)
     _show_action(record)
     show_why(seen, record)
+    show_recommended(seen, record)
     _show_timeline(seen, record)
     _show_months(seen, record)
     show_alike(seen, record)
@@ -140,8 +142,8 @@ def _show_figures(seen: Visit, record: dict[str, Any]) -> None:
         share(record["confidence_score"]),
         f"reliability {record['reliability']}" if record.get("reliability") else f"an order in {horizon} days",
         delta_color="off", delta_arrow="off", border=True, height="stretch",
-        help="1 minus the risk: how likely the customer orders again within the horizon. It says nothing about how well the "
-        "models fit; About does.",
+        help="1 minus the risk: how likely the customer orders again within the horizon. Reliability is another thing: by how much "
+        "forecasts of similar customers were off; Model quality says what each grade measured.",
     )  # fmt: skip
 
 
