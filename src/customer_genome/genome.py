@@ -42,6 +42,8 @@ _EXPORT_PREDICTIONS: Sequence[tuple[str, str]] = (
     ("p_alive", "p_alive"),
     ("predicted_orders", "predicted_orders"),
     ("predicted_value", "predicted_spend"),
+    ("spend_lower", "spend_lower"),
+    ("spend_upper", "spend_upper"),
     ("CLV_6m", "clv_180d"),
     ("clv_lower", "clv_lower"),
     ("clv_upper", "clv_upper"),

@@ -33,6 +33,8 @@ PREDICTED_COLUMNS: tuple[str, ...] = (
     "p_alive",
     "predicted_orders",
     "predicted_spend",
+    "spend_lower",
+    "spend_upper",
     "clv_180d",
     "clv_lower",
     "clv_upper",

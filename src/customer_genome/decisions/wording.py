@@ -34,6 +34,8 @@ MONEY: frozenset[str] = frozenset(
         "spend_last_90d",
         "spend_prior_90d",
         "predicted_spend",
+        "spend_lower",
+        "spend_upper",
         "clv",
         "clv_180d",
         "clv_lower",
