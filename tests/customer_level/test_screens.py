@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from customer_genome.interfaces.server import WORKSPACE_VARIABLE
 from repository import ROOT
 
 DASHBOARD = ROOT / "src" / "customer_genome" / "interfaces" / "dashboard" / "app.py"
-PAGES = ("overview.py", "customers.py", "customer.py", "value.py", "changes.py", "about.py")
+PAGES = tuple(re.findall(r'st\.Page\("(\w+\.py)"', DASHBOARD.read_text("utf-8")))
 
 
 @pytest.fixture
@@ -45,6 +46,11 @@ def test_every_page_opens(look, published, page):
     opened = look(published, page, **({"customer": "C0001"} if page == "customer.py" else {}))
     assert not opened.exception and not opened.error
     assert opened.title
+
+
+def test_model_quality_says_what_was_measured_elsewhere(look, published):
+    said = shown(look(published, "quality.py"))
+    assert "A backtest needs order lines" in said and "AUC of" in said
 
 
 def test_overview_says_that_risk_is_borrowed_and_shows_no_borrowed_sum(look, published):

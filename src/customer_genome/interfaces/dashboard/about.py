@@ -9,6 +9,7 @@ import streamlit as st
 from customer_genome.interfaces.dashboard.ledger_table import show_ledger
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.totals import is_of_totals, show_definitions
 from customer_genome.interfaces.figures import count, day
 
 
@@ -25,7 +26,10 @@ def show() -> None:
     left, right = st.columns([5, 7], gap="large")
     with left:
         st.header("How to read the numbers", anchor=False)
-        _show_definitions(seen)
+        if is_of_totals(seen):
+            show_definitions(seen)
+        else:
+            _show_definitions(seen)
     with right:
         st.header("Where every input row went", anchor=False)
         show_ledger(seen)

@@ -15,6 +15,7 @@ from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.totals import is_of_totals, show_what_was_measured
 from customer_genome.interfaces.figures import count, share
 from customer_genome.interfaces.quality_figures import (
     FIGURES,
@@ -43,6 +44,9 @@ def show() -> None:
     """Show the page."""
     seen = visit()
     st.title("Model quality", anchor=False)
+    if is_of_totals(seen):
+        show_what_was_measured(seen)
+        return
     found = evidence(seen.genome)
     if found is None:
         _show_what_is_missing(seen)

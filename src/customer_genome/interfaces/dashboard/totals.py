@@ -89,7 +89,8 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
         f"{quantity(record['n_orders'], 'orders')}, {seen.money(record['mean_order_value'], short=True)} each",
         "The totals of the table, and the average order.",
     )
-    card("Last order", quantity(record["recency_days"], "days"), "ago", "Days of silence, as the table says.")
+    ago = "Not known" if record["recency_days"] is None else f"{quantity(record['recency_days'], 'days')} ago"
+    card("Last order", ago, "as the table says", "Days of silence; the table holds no date.")
     card(
         "Different products",
         count(record["unique_products"]),
@@ -124,6 +125,48 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
             f"{said}; reliability {record['reliability']}",
             "What risk and value rest on; About says what was measured.",
         )
+
+
+def show_what_was_measured(seen: Visit) -> None:
+    """Show what is known of how good risk and value are: the sentences of the run, since a table of totals allows no backtest."""
+    st.info("A backtest needs order lines: totals say nothing about what came when. What was measured of risk and value instead:")
+    told = [
+        text for text in seen.manifest.get("notices", []) if not text.startswith(("Playbook ", "No ", "Customers are grouped"))
+    ]
+    st.markdown("\n".join(f"- {plain(text)}" for text in told))
+
+
+def show_definitions(seen: Visit) -> None:
+    """Show what each word means in a version made from totals."""
+    for word, meaning in (
+        (
+            "Totals",
+            "What one row of the table says of a customer. Of orders, spend and order value the third follows from the other two.",
+        ),
+        ("As of", "The day that was named with --as-of, else the day of the run. The table holds no date."),
+        (
+            "Risk",
+            f"How likely a customer is not to come back within {seen.horizon_days} days. ● Low, ◆ Medium and ▲ High are fixed bands of it. Where it was borrowed "
+            "from other shops, the band and the rank among your customers hold, the size does not.",
+        ),
+        (
+            "Value to come",
+            "What a customer may bring in 180 days, discounted, times the margin. High is the fifth with the most, Medium the next 30 %.",
+        ),
+        (
+            "Basis",
+            "What risk and value rest on: label (your own labels), champion (your own order lines, read earlier) or borrowed (public shops).",
+        ),
+        (
+            "Segments",
+            "Groups of customers who behave alike, named by what they do; your own grouping where the table holds a complete one.",
+        ),
+        (
+            "Playbook",
+            "What to do with one kind of customer, by rules in playbooks.toml. Those that need what totals do not say are off.",
+        ),
+    ):
+        st.markdown(f"**{word}**  \n{meaning}")
 
 
 def totals_of_customer(seen: Visit, record: dict[str, Any]) -> list[tuple[str, str]]:
