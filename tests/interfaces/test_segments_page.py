@@ -1,0 +1,179 @@
+"""Segments on screens: page and report equal what was published, for every method; versions without them say what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+from markupsafe import escape
+from streamlit.testing.v1 import AppTest
+
+from customer_genome.genome import Genome
+from customer_genome.interfaces.charts import NARROW, Look
+from customer_genome.interfaces.charts import segments as drawings
+from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.report import render_report
+from customer_genome.interfaces.segment_figures import (
+    METHOD_WORDS,
+    ByCluster,
+    by_recency,
+    by_value,
+    effects,
+    letters,
+    methods,
+    profiles,
+    samples,
+    sizes,
+    steadiness,
+    steady_sentence,
+    tried,
+)
+from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from published_shops import answer, hostile_customers, one_customer, publish, publish_rows, publish_simulated
+
+METHODS = tuple(METHOD_WORDS)
+COLUMN = {"kmeans": "cluster_kmeans", "hierarchical": "cluster_hierarchical", "gmm": "cluster_gmm"}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published simulated shop."""
+    workspace = tmp_path_factory.mktemp("segments")
+    publish_simulated(workspace)
+    return workspace
+
+
+def page_of(workspace: Path, monkeypatch: pytest.MonkeyPatch, **address: str) -> AppTest:
+    """The page Segments, as a new visitor sees it."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))
+    app = AppTest.from_file(APP, default_timeout=90).run()
+    for name, value in address.items():
+        app.query_params[name] = value
+    app = app.switch_page("segments.py").run()
+    assert not app.exception and not app.error
+    return app
+
+
+def said(app: AppTest) -> str:
+    """Return the text of a page without the signs that keep it from being Markdown."""
+    return "\n".join(mark.value for mark in app.markdown).replace("\\", "")
+
+
+def test_every_segment_has_a_card_with_its_published_figures(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for method, words in METHOD_WORDS.items():
+        text = said(page_of(shop, monkeypatch, found_by=words))
+        with Genome.open(shop) as genome:
+            rows = profiles(genome, method)
+        for row in rows:
+            assert f"#### {row['letter']} · {row['segment_name']}" in text
+            assert row["persona"] in text and row["strategy"] in text
+            n = answer(shop, f"select count(*) as n from customers where {COLUMN[method]} = ?", row["cluster"])
+            assert row["customers"] == n
+            assert f"{count(n)} customer" in text and f"({share(row['customer_share'])})" in text
+
+
+def test_the_naming_method_comes_first_and_its_names_are_those_of_the_customers(shop: Path) -> None:
+    with Genome.open(shop) as genome:
+        assert methods(genome)[0] == "kmeans" and set(methods(genome)) == set(METHODS)
+        named = {row["cluster"]: row["segment_name"] for row in profiles(genome, "kmeans")}
+        found = genome.query("select distinct cluster_kmeans as c, segment_name as n from customers").to_pylist()
+        assert {row["c"]: row["n"] for row in found} == named
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_figures_add_up_to_the_customers_chosen(shop: Path, method: str) -> None:
+    with Genome.open(shop) as genome:
+        everybody = ByCluster.of(method)
+        n = genome.manifest["customers"]
+        assert sum(sizes(genome, everybody)["customers"].to_pylist()) == n
+        for cells in (by_recency(genome, everybody), by_value(genome, everybody)):
+            assert sum(cells["customers"].to_pylist()) == n
+            assert all(0 < row["part"] <= 1 for row in cells.to_pylist())
+        some = ByCluster(COLUMN[method], "n_orders >= ?", (2,))
+        expected = answer(shop, "select count(*) as n from customers where n_orders >= 2")
+        assert sum(by_recency(genome, some)["customers"].to_pylist()) == expected
+        for row in profiles(genome, method):
+            found = samples(genome, method, row["cluster"])["customer_id"].to_pylist()
+            assert len(found) == min(10, row["customers"])
+            assert found == samples(genome, method, row["cluster"])["customer_id"].to_pylist()
+
+
+@pytest.mark.slow
+def test_a_second_version_keeps_numbers_and_names_and_shows_who_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = tmp_path / "shop"
+    publish_simulated(shop)
+    publish(shop, shop / "lines.parquet")
+    with Genome.open(shop, "v00001") as first, Genome.open(shop) as second:
+        for method in METHODS:
+            before, after = ({row["cluster"]: row["segment_name"] for row in profiles(one, method)} for one in (first, second))
+            assert before == after, method
+        kept = {row["method"]: row["kept_share"] for row in steadiness(second)}
+        assert all(value > 0.99 for value in kept.values()) and steadiness(first)[0]["kept_share"] is None
+    text = said(page_of(shop, monkeypatch))
+    assert "Named segments, v00001 to v00002" in text
+    assert "Since the run before" in text and "adjusted Rand index" in text
+
+
+def test_the_report_says_it_too(shop: Path) -> None:
+    with Genome.open(shop) as genome:
+        text = re.sub(r"\s+", " ", render_report(genome))
+        rows = profiles(genome, "kmeans")
+        sentences = [steady_sentence(row) for row in steadiness(genome)]
+    for name in ("segment_effects", "segment_silhouette", "segment_stability"):
+        assert f'<figure id="{name}"' in text
+    assert "Why so many segments, and how steady they are" in text
+    assert all(str(escape(row["persona"])) in text for row in rows)
+    assert all(str(escape(sentence)) in text for sentence in sentences)
+
+
+def test_charts_can_be_drawn_for_a_screen_and_a_phone(shop: Path) -> None:
+    import vl_convert
+
+    with Genome.open(shop) as genome:
+        apart, counts, everybody = effects(genome, "gmm"), tried(genome), ByCluster.of("gmm")
+        one = apart.filter(pa.compute.equal(apart["cluster"], apart["cluster"][0]))
+        for look in (Look("light", "GBP"), Look("dark", "GBP", NARROW)):
+            charts = [
+                drawings.segment_effects(apart, look),
+                drawings.segment_traits(one, look),
+                drawings.segments_by_recency(by_recency(genome, everybody), look),
+                drawings.segments_by_value(by_value(genome, everybody), look),
+                *(drawings.cluster_counts(counts, figure, look) for figure in ("wcss", "silhouette", "bic", "stability")),
+            ]
+            for chart in charts:
+                assert vl_convert.vegalite_to_svg(chart.to_dict()).startswith("<svg")
+                assert chart.description
+
+
+def test_nothing_to_draw_is_said() -> None:
+    empty = pa.table({"k": pa.array([], pa.int64())})
+    assert "one segment" in drawings.segment_effects(empty).title.text[0]
+    for chart in (drawings.segments_by_recency(empty), drawings.segments_by_value(empty), drawings.segment_traits(empty)):
+        assert chart.title.text[0]
+    assert "only one number" in " ".join(drawings.cluster_counts(empty, "wcss").title.text)
+
+
+def test_one_customer_and_hostile_texts_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, rows in (("one", one_customer()), ("hostile", hostile_customers())):
+        publish_rows(tmp_path / name, rows)
+        text = said(page_of(tmp_path / name, monkeypatch))
+        assert "one segment, so nothing can move" in text
+
+
+def test_a_version_of_an_older_product_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_rows(tmp_path, one_customer())
+    path = tmp_path / "published" / "v00001" / "snapshot.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("drop table segment_profiles")
+    app = page_of(tmp_path, monkeypatch)
+    assert "without segments of several methods" in app.info[0].value
+    assert any("genome run" in code.value for code in app.code)
+    with Genome.open(tmp_path) as genome:
+        assert "Why so many segments" not in render_report(genome)
+
+
+def test_letters_go_on_after_the_alphabet() -> None:
+    assert letters(28)[-3:] == ["Z", "AA", "AB"]
