@@ -38,6 +38,8 @@ TRUSTED = (
 )
 """The types, beside those skops trusts by itself, that a stored model may hold."""
 _NET_STEPS = 1000
+_MOST_PER_TREE = 5_000
+"""Customers each tree of a forest sees at most: more make it slower, and hardly better."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +261,7 @@ class Forest(Learner):
             "n_estimators": 100,
             "min_samples_leaf": 10 if len(rows) >= 1000 else 5,
             "max_features": 0.3,
+            "max_samples": min(len(rows), _MOST_PER_TREE),
             "random_state": seed,
         }
         x = rows.matrix("plain")
