@@ -71,8 +71,8 @@ class Trees(Learner):
         return np.exp(raw) * self.scale if self.is_log else raw
 
     def shares(self, columns: Array) -> tuple[Array, float]:
-        """Return the Shapley values of every column, and the base."""
-        found = np.asarray(self._booster().predict(columns, pred_contrib=True, num_threads=1), dtype=np.float64)
+        """Return the Shapley values of every column, and the base; rows are shared among processors, each is the same on any number."""
+        found = np.asarray(self._booster().predict(columns, pred_contrib=True, num_threads=0), dtype=np.float64)
         return found[:, :-1], float(found[0, -1]) if len(found) else 0.0
 
     def _booster(self) -> Any:
