@@ -90,7 +90,7 @@ def test_every_method_has_unique_names_personas_and_strategies(engine: Engine) -
             assert sum(row[column] for row in rows) == pytest.approx(table[column].to_numpy().sum(), rel=1e-11)
     assert {row["method"] for row in profiles if row["is_naming"]} == {"kmeans"}
     loyal = max((row for row in profiles if row["method"] == "kmeans"), key=lambda row: row["mean_spend"])
-    assert "order often" in loyal["persona"] and "bought lately" in loyal["persona"]
+    assert loyal["persona"].startswith("They order more often, ") and "bought more recently than the others: " in loyal["persona"]
     assert tables["cluster_counts"]["is_chosen"].to_pylist() == [True] * 3
     assert tables["cluster_stability"]["kept_share"].null_count == 3, "there was no run before"
 

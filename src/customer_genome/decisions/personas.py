@@ -18,15 +18,15 @@ SMALL_EFFECT, LARGE_EFFECT = 0.3, 0.8
 LARGEST_EFFECT = 9.9
 MOST_TRAITS = 3
 TRAITS: Mapping[str, tuple[str, str]] = {
-    "recency_days": ("have been quiet for long", "bought lately"),
-    "n_orders": ("order often", "order seldom"),
-    "total_spend": ("spend much", "spend little"),
-    "mean_order_value": ("place large orders", "place small orders"),
-    "tenure_days": ("came long ago", "came lately"),
-    "unique_products": ("buy many different products", "buy few different products"),
-    "total_quantity": ("buy many pieces", "buy few pieces"),
-    "discount_share": ("buy at a discount", "buy at the full price"),
-    "return_share": ("give much back", "give little back"),
+    "recency_days": ("have been quiet for longer", "bought more recently"),
+    "n_orders": ("order more often", "order less often"),
+    "total_spend": ("spend more", "spend less"),
+    "mean_order_value": ("place larger orders", "place smaller orders"),
+    "tenure_days": ("came earlier", "came later"),
+    "unique_products": ("buy more different products", "buy fewer different products"),
+    "total_quantity": ("buy more pieces", "buy fewer pieces"),
+    "discount_share": ("buy more at a discount", "buy more at the full price"),
+    "return_share": ("give more back", "give less back"),
 }
 FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({"n_orders", "unique_products", "total_quantity"}),
@@ -106,7 +106,7 @@ def persona(effects: Sequence[Effect], profile: Mapping[str, float], currency: s
     profile : `mean_orders`, `mean_spend`, `median_recency_days`, `churn_probability`; NaN = unknown
     """
     traits = [TRAITS[effect.fact][0 if effect.size > 0 else 1] for effect in strongest(effects)[:MOST_TRAITS]]
-    who = f"They {_listed(traits)}" if traits else "Nothing sets them far apart from all others"
+    who = f"They {_listed(traits)} than the others" if traits else "Nothing sets them far apart from all others"
     orders, spend, days = profile["mean_orders"], profile["mean_spend"], profile["median_recency_days"]
     figures = []
     if not np.isnan(orders):
