@@ -11,6 +11,7 @@ from typing import Any
 from customer_genome.errors import SnapshotError, did_you_mean
 from customer_genome.genome import Genome
 
+NAIVE = ("popularity", "popularity in the group", "same season last year")
 NO_LISTS = (
     "This version has no recommendations. They are made by `genome run` where [recommend] enabled is true and the order lines name "
     "products; what stood in the way is among the notices of the run."
@@ -63,6 +64,32 @@ def quality_words(genome: Genome) -> dict[str, str]:
             f"{row['candidate']}; NDCG@10 {row['ndcg']:.3f} against {usual:.3f} of popularity, {row['n_judged']:,} customers, "
             f"last {row['horizon_days']} days"
         )
+    return found
+
+
+def quality_rows(genome: Genome) -> dict[str, tuple[str, list[dict[str, Any]]]]:
+    """Return per view what it says, and the recommenders as charts take them: popularity is what is naive."""
+    rows = genome.query(
+        "select view, candidate, is_champion, ndcg, error, words from recommendation_quality order by ndcg desc nulls last, candidate"
+    ).to_pylist()
+    found: dict[str, tuple[str, list[dict[str, Any]]]] = {}
+    for view in ("again", "new", "all"):
+        mine = [row for row in rows if row["view"] == view]
+        if mine:
+            found[view] = (
+                mine[0]["words"],
+                [
+                    {
+                        "candidate": row["candidate"],
+                        "kind": "naive" if row["candidate"] in NAIVE else "model",
+                        "is_shipped": row["is_champion"],
+                        "value": row["ndcg"],
+                        "error": row["error"],
+                    }
+                    for row in mine
+                    if row["ndcg"] is not None
+                ],
+            )
     return found
 
 

@@ -24,6 +24,7 @@ from customer_genome.interfaces.charts.look import DARK, LIGHT, Palette
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share
 from customer_genome.interfaces.pictures import pictures_of
 from customer_genome.interfaces.quality_section import quality_section
+from customer_genome.interfaces.recommendation_section import recommendation_section
 from customer_genome.interfaces.segment_section import segment_section
 from customer_genome.interfaces.terminal import CLASS_WORDS
 from customer_genome.interfaces.totals_report import totals_page
@@ -86,17 +87,19 @@ def render_report(genome: Genome) -> str:
     value_pictures, outlook = value_section(genome)
     segment_pictures, chosen_segments = segment_section(genome)
     quality_pictures, quality = quality_section(genome)
+    list_pictures, recommended = recommendation_section(genome)
     return template.render(
         **_look_of(genome),
         is_totals=False,
         head=_head(genome, totals),
         totals=totals,
         kpis=_kpis(genome, totals),
-        pictures=pictures_of(genome) | change_pictures | value_pictures | segment_pictures | quality_pictures,
+        pictures=pictures_of(genome) | change_pictures | value_pictures | segment_pictures | quality_pictures | list_pictures,
         changed=changed,
         outlook=outlook,
         chosen_segments=chosen_segments,
         quality=quality,
+        recommended=recommended,
         actions=_actions(genome),
         customers=[row | {"returns": _returns(row, genome.currency)} for row in overview.act_now(genome, most=MOST_CUSTOMERS)],
         products=overview.products(genome),

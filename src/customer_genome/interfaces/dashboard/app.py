@@ -27,6 +27,7 @@ page = st.navigation(
         st.Page("segments.py", title="Segments", url_path="segments"),
         st.Page("value.py", title="Value", url_path="value"),
         st.Page("targets.py", title="Value at risk", url_path="targets"),
+        st.Page("recommendations.py", title="Recommendations", url_path="recommendations"),
         st.Page("quality.py", title="Model quality", url_path="quality"),
         st.Page("changes.py", title="Changes", url_path="changes"),
         st.Page("predict.py", title="Predict", url_path="predict"),

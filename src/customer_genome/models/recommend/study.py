@@ -50,10 +50,11 @@ LIGHT = Effort(1500, (1000.0,), (180.0,), 0, 1000, False)
 
 @dataclass(frozen=True)
 class Tried:
-    """One candidate on the earlier window: mean NDCG@10, and its paired difference to popularity with the 95 % interval."""
+    """One candidate on the earlier window: mean NDCG@10 with its standard error, and its paired difference to popularity (95 %)."""
 
     name: str
     ndcg: float
+    error: float
     difference: float
     lower: float
     upper: float
@@ -254,7 +255,16 @@ class Study:
             difference = each - values[POPULARITY]
             means = draws @ difference / len(difference)
             lower, upper = np.quantile(means, [0.025, 0.975])
-            tried.append(Tried(name, float(each.mean()), float(difference.mean()), float(lower), float(upper)))
+            tried.append(
+                Tried(
+                    name,
+                    float(each.mean()),
+                    float((draws @ each / len(each)).std(ddof=1)),
+                    float(difference.mean()),
+                    float(lower),
+                    float(upper),
+                )
+            )
         tried.sort(key=lambda one: (-one.ndcg, one.name))
         best = next((one for one in tried if one.lower > 0), None)
         n = len(values[POPULARITY])

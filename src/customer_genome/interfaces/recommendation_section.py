@@ -1,0 +1,57 @@
+"""The section of the report on recommendations: what is bought together, and how good the lists are against popularity.
+
+Comes in: an open `Genome`. Goes out: pictures and rows for the template; nothing where the version has no lists.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from customer_genome.genome import Genome
+from customer_genome.interfaces.charts import Look
+from customer_genome.interfaces.charts.quality import candidates
+from customer_genome.interfaces.lists import has_lists, quality_rows
+from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
+
+TITLES = {"again": "Buy again", "new": "Try next", "all": "All items"}
+MEANING = "1 where the ten listed items are what was bought, first things first; 0 where none was"
+MOST_PAIRS = 10
+
+
+def recommendation_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]:
+    """Return the pictures of the section and what its template asks for."""
+    if not has_lists(genome):
+        return {}, {"has_lists": False}
+    look = Look("page", genome.currency, PAGE_WIDTH, int(genome.manifest["horizon_days"]))
+    found = quality_rows(genome)
+    drawn = {}
+    for view, (_, rows) in found.items():
+        if rows and view != "all":
+            name = f"lists_{view}"
+            chart = partial(candidates, rows, label="NDCG@10", meaning=MEANING, higher_is_better=True)
+            drawn[name] = picture(name, chart, pa.Table.from_pylist(rows), _columns(), look)
+    pairs = genome.query(
+        "select description, with_description, baskets, share, lift from bought_together where product_id < with_product_id "
+        "order by baskets desc, product_id, with_product_id limit ?",
+        [MOST_PAIRS],
+    ).to_pylist()
+    return drawn, {
+        "has_lists": True,
+        "words": [(TITLES[view], words) for view, (words, _) in found.items()],
+        "meaning": MEANING,
+        "pairs": pairs,
+        "pictures": list(drawn),
+    }
+
+
+def _columns() -> list[Column]:
+    """Return the columns behind a chart."""
+    return [
+        ("Recommender", lambda row: row["candidate"]),
+        ("Published", lambda row: "yes" if row["is_shipped"] else "no"),
+        ("NDCG@10", lambda row: f"{row['value']:.3f}"),
+        ("Standard error", lambda row: f"{row['error']:.3f}"),
+    ]
