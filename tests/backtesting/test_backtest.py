@@ -17,9 +17,10 @@ from customer_genome.backtesting import FILE, Backtest, backtest
 from customer_genome.errors import SettingsError
 from customer_genome.features.past import training_cutoffs
 from customer_genome.interfaces.cli import app
-from customer_genome.models.candidates import CANDIDATES, OWN, Candidate, Fitted, Known, Past
+from customer_genome.models.candidates import CANDIDATES, CHAMPION, OWN, Candidate, Fitted, Known, Past, choose_champion
 from customer_genome.models.candidates.formulas import MeanOfEverybody
 from customer_genome.models.candidates.learned import LearnedHurdle
+from customer_genome.models.candidates.tweedie import LearnedMoney
 from customer_genome.settings import read_settings
 from customer_genome.sources.catalog import describe_sources
 from future_shops import TODAY, day_at, parted, shuffled_future, simulated_lines, written
@@ -73,7 +74,25 @@ def test_every_candidate_stands_in_the_table(judged: tuple[Backtest, Noted, list
     assert [one.name for one in found.candidates] == [one.name for one in CANDIDATES] + ["noted"]
     names = {row.candidate for row in found.scorecard.select()}
     assert names == {one.name for one in found.candidates}
-    assert any("own forecast" in sentence for sentence in found.words)
+    assert any(CHAMPION in sentence for sentence in found.words)
+    assert {"noted", CHAMPION} <= found.curves.keys() and {"reliability", "deciles", "months"} <= found.curves[CHAMPION].keys()
+    assert {one["name"] for one in found.as_json()["candidates"]} == names
+
+
+def test_the_published_forecast_is_explained_and_judged_by_segment(judged: tuple[Backtest, Noted, list[dt.date]]) -> None:
+    found, _, _ = judged
+    assert all(one.choice for one in found.cutoffs)
+    groups = {row.group for row in found.scorecard.rows if row.candidate == CHAMPION} - {"all", "new", "old"}
+    assert groups and not any(row.group in groups for row in found.scorecard.rows if row.candidate != CHAMPION)
+
+
+def test_the_row_of_the_champion_is_what_a_run_would_choose(judged: tuple[Backtest, Noted, list[dt.date]]) -> None:
+    found, noted, _ = judged
+    known, past = noted.seen[-1]
+    expected = choose_champion(known, past).forecast(known)
+    assert found.cutoffs[-1].choice == choose_champion(known, past).words
+    assert expected.lower is not None and expected.spend is not None and expected.upper is not None
+    assert (expected.lower <= expected.spend).all() and (expected.spend <= expected.upper).all()
 
 
 def test_learned_from_ended_before_the_cutoff(judged: tuple[Backtest, Noted, list[dt.date]]) -> None:
@@ -110,6 +129,9 @@ def test_the_future_reaches_no_forecast(lines: pa.Table, judged: tuple[Backtest,
     np.testing.assert_allclose(other_known.own.chance, known.own.chance, rtol=1e-9)
     for one, another in zip(past, other_past, strict=True):
         np.testing.assert_allclose(another.spend, one.spend, rtol=1e-12)
+    mine, others = (choose_champion(now, before).forecast(now) for now, before in ((known, past), (other_known, other_past)))
+    for name in ("spend", "chance", "lower", "upper"):
+        np.testing.assert_allclose(getattr(others, name), getattr(mine, name), rtol=1e-6, err_msg=name)
     assert not np.array_equal(noted.seen[1][0].facts["total_spend"], again.seen[1][0].facts["total_spend"])
 
 
@@ -124,7 +146,7 @@ def test_candidates_forecast_in_range(judged: tuple[Backtest, Noted, list[dt.dat
         if expected.chance is not None:
             assert expected.chance.max() <= 1
     for candidate in CANDIDATES:
-        if isinstance(candidate, LearnedHurdle):
+        if isinstance(candidate, LearnedHurdle | LearnedMoney):
             assert candidate.forecast(known, []) is None
             lazy = [replace(one, ordered=np.zeros(len(one.ordered))) for one in past]
             assert candidate.forecast(known, lazy) is None
@@ -173,9 +195,32 @@ def test_the_command_shows_tables_and_stores_them(lines: pa.Table, tmp_path: Pat
     arguments = ["backtest", str(data), "--cutoffs", str(day), "--horizon-days", str(HORIZON), "--workspace", str(tmp_path / "w")]
     ended = CliRunner().invoke(app, [*arguments, "--progress", "none"], env={"COLUMNS": "200"})
     assert ended.exit_code == 0, ended.output
-    for said in ("own forecast", "last period", "Gini - best naive", "New customers", "Stored in"):
+    for said in ("champion", "last period", "Gini - best naive", "New customers", "RFM segment", "Why the champion", "Stored in"):
         assert said in ended.output
     assert (tmp_path / "w" / FILE).exists()
+
+
+def test_several_horizons_stand_in_one_backtest(lines: pa.Table, tmp_path: Path) -> None:
+    data, settings = written(lines, tmp_path / "lines.parquet"), read_settings(tmp_path)
+    few = [one for one in CANDIDATES if one.name in (OWN, "last period")]
+    found = backtest(
+        settings,
+        lambda tmp: describe_sources(str(data), settings, tmp),
+        cutoffs=[day_at(lines, 0.6)],
+        horizon_days=[60, 30],
+        candidates=few,
+        today=TODAY,
+        n_draws=2,
+    )
+    assert [found.horizon_days, *(one.horizon_days for one in found.further)] == [60, 30]
+    assert [one["horizon_days"] for one in found.as_json()["further"]] == [30]
+    spends = [one.cutoffs[0].spend for one in (found, *found.further)]
+    assert spends[0] > spends[1] > 0
+
+
+def test_a_horizon_that_is_no_number_is_a_usage_error(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(app, ["backtest", "x.csv", "--horizon-days", "soon", "--workspace", str(tmp_path)])
+    assert ended.exit_code == 2 and "soon" in ended.output
 
 
 def test_days_that_are_none_are_a_usage_error(tmp_path: Path) -> None:

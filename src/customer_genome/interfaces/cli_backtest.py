@@ -75,7 +75,10 @@ def backtest(
         str | None, typer.Option(help="Exclusive cutoffs, YYYY-MM-DD,YYYY-MM-DD,...; by default up to four that the data allow.")
     ] = None,
     horizon_days: Annotated[
-        int | None, typer.Option(help="Days to forecast from each cutoff; by default 180, 90 or 30 as the data allow.")
+        list[str] | None,
+        typer.Option(
+            help="Days to forecast from each cutoff; by default 180, 90 or 30 as the data allow. Give it several times, or all: 30, 90, 180 and 365 as the data allow."
+        ),
     ] = None,
     each: Annotated[bool, typer.Option("--each", help="Show every cutoff too, not only the means over them.")] = False,
     recommendations: Annotated[
@@ -96,9 +99,12 @@ def backtest(
     from customer_genome.sources.catalog import describe_sources
 
     days = days_of(cutoffs) if cutoffs is not None else None
+    horizons = horizons_of(horizon_days) if horizon_days else None
     settings = settings_of(workspace, {"cleaning": {"refunds": refunds}, "engine": {"memory_limit": memory_limit}})
     if recommendations:
-        judge_recommendations(data, settings, progress, cutoffs=days, horizon_days=horizon_days, item=item, as_json=as_json)
+        judge_recommendations(
+            data, settings, progress, cutoffs=days, horizon_days=horizons[0] if horizons else None, item=item, as_json=as_json
+        )
         return
     try:
         with terminal.progress_of(progress) as tell:
@@ -106,7 +112,7 @@ def backtest(
                 settings,
                 lambda tmp: describe_sources(data, settings, tmp),
                 cutoffs=days,
-                horizon_days=horizon_days,
+                horizon_days=horizons,
                 progress=tell,
             )
     except SourceError as err:
@@ -117,7 +123,28 @@ def backtest(
     if as_json:
         print_json({**found.as_json(), "stored": str(path)})
     else:
-        show(found, path, each)
+        for one in (found, *found.further):
+            show(one, each)
+        print_stored(path)
+
+
+def horizons_of(texts: list[str]) -> list[int]:
+    """Return horizons in days, none for "all"; a usage error that names what is no number.
+
+    Examples
+    --------
+    >>> horizons_of(["30", "90"]), horizons_of(["all"])
+    ([30, 90], [])
+    """
+    if "all" in (text.strip().lower() for text in texts):
+        return []
+    wrong = [text for text in texts if not text.strip().lstrip("-").isdigit()]
+    if wrong:
+        stop(
+            f"--horizon-days {', '.join(wrong)}: no number of days. Wanted: a whole number such as 90, several times, or all.",
+            code=2,
+        )
+    return [int(text) for text in texts]
 
 
 def days_of(text: str) -> list[dt.date]:
@@ -137,8 +164,15 @@ def days_of(text: str) -> list[dt.date]:
     return days
 
 
-def show(found: Backtest, path: Path, each: bool) -> None:
-    """Print what was compared, a table for each target, new and old customers, and what it says."""
+def print_stored(path: Path) -> None:
+    """Say where everything stands."""
+    from rich.console import Console
+
+    Console(highlight=False, markup=False).print(f"Stored in {path}")
+
+
+def show(found: Backtest, each: bool) -> None:
+    """Print what was compared, a table for each target, new and old customers and segments, and what it says."""
     from rich.console import Console
 
     from customer_genome.evaluation.judging import MEAN, TARGETS
@@ -167,10 +201,17 @@ def show(found: Backtest, path: Path, each: bool) -> None:
                 target,
             )
     _ages(console, found)
+    _segments(console, found)
+    _months(console, found)
     console.print()
     for sentence in [*found.words, *found.notices]:
         console.print(f"· {sentence}")
-    console.print(f"Stored in {path}")
+    last = found.cutoffs[-1]
+    if last.choice:
+        console.print()
+        console.print(f"Why the champion as of {day(last.as_of)} is what it is")
+        for sentence in last.choice:
+            console.print(f"· {sentence}")
 
 
 def _table(console: Console, title: str, rows: Sequence[Row], target: Target) -> None:
@@ -222,6 +263,47 @@ def _ages(console: Console, found: Backtest) -> None:
     console.print()
     console.print(f"New customers (first order in the last {found.horizon_days} days) and old ones, mean over the cutoffs")
     console.print(table)
+
+
+def _segments(console: Console, found: Backtest) -> None:
+    """Print how the published forecast did in every RFM segment."""
+    from rich.table import Table
+
+    from customer_genome.evaluation.judging import GROUPS, MEAN
+
+    rows = [row for row in found.scorecard.rows if row.as_of == MEAN and row.group not in GROUPS]
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("segment", overflow="fold")
+    for header in ("customers", "predicted / actual", "Gini", "chance / share", "Brier", "below", "above"):
+        table.add_column(header, justify="right", overflow="fold")
+    wanted = (
+        ("spend", "bias"),
+        ("spend", "gini"),
+        ("orders", "bias"),
+        ("orders", "brier"),
+        ("interval", "below"),
+        ("interval", "above"),
+    )
+    for group in dict.fromkeys(row.group for row in rows):
+        here = {row.target: row for row in rows if row.group == group}
+        cells = [_figure(here[target], name) if target in here else "" for target, name in wanted]
+        table.add_row(group, f"{max(row.n_customers for row in here.values()):,}", *cells)
+    console.print()
+    console.print(f"The {rows[0].candidate} by RFM segment, mean over the cutoffs (customers of all cutoffs together)")
+    console.print(table)
+
+
+def _months(console: Console, found: Backtest) -> None:
+    """Print predicted over actual totals by the month of the cutoff."""
+    from customer_genome.models.candidates import OWN
+
+    rows = found.curves.get(OWN, {}).get("months", [])
+    if rows:
+        said = ", ".join(f"{row['month']} {row['bias']:.2f} (buyers {row['buyers_bias']:.2f})" for row in rows)
+        console.print()
+        console.print(f"Level by month of the cutoff, total predicted / actual by the {OWN}: {said}")
 
 
 def _figure(row: Row, name: str) -> str:

@@ -5,7 +5,7 @@ is seen.
 
 The rules
 ---------
-1. Members are the candidates that ship. Their weights fit held-out forecasts of earlier cutoffs (`held_out`), drawn towards equal ones.
+1. Members are the candidates that ship; those that cannot say what each fact contributes have a say in spend only. Weights fit held-out forecasts of earlier cutoffs (`held_out`), drawn towards equal ones.
 2. A naive formula that was clearly better than the blend, by more than two standard errors over customers, takes its place for this
    target, and that is said. (A single member that was better has nearly all of the weight already.)
 3. The total of spend is that of the own forecast, which knows season and level. The mean chance is the own one too, moved by what the
@@ -61,7 +61,7 @@ def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Ca
     fitted = {one.name: found for one in candidates if (found := one.fit(now, usable)) is not None}
     tried = held_out(usable, [one for one in candidates if one.name in fitted]) if len(fitted) > 1 else []
     formulas = held_out(usable, NAIVE) if tried else []
-    chosen = choose(tried, formulas, list(fitted))
+    chosen = choose(tried, formulas, list(fitted), [one.name for one in candidates if one.name in fitted and one.explains])
     for name in {*chosen.odds, *chosen.spend} - fitted.keys():
         formula = next(one for one in NAIVE if one.name == name).fit(now, usable)
         if formula is None:
@@ -189,8 +189,8 @@ def _kept(rehearsed: Sequence[_Rehearsed], bend: Bend, stretch: Stretch, spend_n
         for name, values in {
             "chance": chance_of(bend(one.odds)),
             "spend": one.spend,
-            "lower": lower / max(scale, 1e-300),
-            "upper": upper / max(scale, 1e-300),
+            "lower": np.minimum(lower / max(scale, 1e-300), one.spend),
+            "upper": np.maximum(upper / max(scale, 1e-300), one.spend),
             "spend_true": one.held.spend,
             "ordered": one.held.ordered,
             "n_purchase_days": facts["n_purchase_days"],

@@ -73,7 +73,7 @@ class Chosen:
     n_held_out: int = 0
 
 
-def choose(tried: Sequence[HeldOut], formulas: Sequence[HeldOut], members: Sequence[str]) -> Chosen:
+def choose(tried: Sequence[HeldOut], formulas: Sequence[HeldOut], members: Sequence[str], explaining: Sequence[str]) -> Chosen:
     """Return the weights of the members; the own forecast alone where nothing was held out.
 
     Parameters
@@ -81,8 +81,9 @@ def choose(tried: Sequence[HeldOut], formulas: Sequence[HeldOut], members: Seque
     tried : what members said
     formulas : what naive formulas said at the same cutoffs
     members : names of those that are fitted now
+    explaining : names of those that may have a say in the chance
     """
-    odds_names = [name for name in members if tried and all(_says(one, name, "chance") for one in tried)]
+    odds_names = [name for name in explaining if tried and all(_says(one, name, "chance") for one in tried)]
     spend_names = [name for name in members if tried and all(_says(one, name, "spend") for one in tried)]
     if len(odds_names) < 2 and len(spend_names) < 2:
         return Chosen({OWN: 1.0}, {OWN: 1.0})

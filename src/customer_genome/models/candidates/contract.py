@@ -132,6 +132,7 @@ class Candidate(ABC):
     ----------
     form : the class of what `fit` returns, so that it can be read back
     ships : whether it may become part of the champion of a run
+    explains : whether it tells what each fact contributes to the chance; only such ones have a say in the champion's chance
     """
 
     name: ClassVar[str]
@@ -139,6 +140,7 @@ class Candidate(ABC):
     about: ClassVar[str]
     form: ClassVar[type[Fitted]]
     ships: ClassVar[bool] = False
+    explains: ClassVar[bool] = True
 
     @abstractmethod
     def fit(self, now: Known, past: Sequence[Past]) -> Fitted | None:

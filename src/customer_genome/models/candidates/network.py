@@ -21,11 +21,11 @@ from customer_genome.models.candidates.linear import Scaling
 from customer_genome.models.estimator import Array, Arrays
 
 N_HIDDEN = 12
+MOST_AT_ONCE = 500
 _MOST_SCALED = 5.0
 _SETTINGS: dict[str, Any] = {
     "hidden_layer_sizes": (N_HIDDEN,),
     "alpha": 3.0,
-    "batch_size": 500,
     "learning_rate_init": 0.01,
     "max_iter": 25,
     "random_state": SEED,
@@ -85,6 +85,7 @@ class NeuralNet(LearnedHurdle):
     """A small net for both halves."""
 
     name, form = "neural net", NetForm
+    ships, explains = True, False
     about = "a net of one hidden layer (12 units) for the order and one for log money, learned from earlier cutoffs"
 
     def teach_chance(self, lesson: Lesson) -> Learner:
@@ -113,6 +114,7 @@ def _fitted(model: Any, scaled: Array, wanted: Array) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        model.set_params(batch_size=min(MOST_AT_ONCE, len(wanted)))
         return model.fit(np.clip(scaled, -_MOST_SCALED, _MOST_SCALED), wanted)
 
 
