@@ -206,7 +206,7 @@ def targets(genome: Genome, request: TargetRequest) -> TargetList:
         strata=_strata(table, chosen),
         expected_rate=rate,
         smallest_effect=smallest_visible_effect(rate, n_contact, n_held),
-        notices=_notices(terms, chosen, measures, n_contact, n_held),
+        notices=(*_borrowed(genome), *_notices(terms, chosen, measures, n_contact, n_held)),
     )
     return found
 
@@ -361,6 +361,15 @@ def _strata(table: pa.Table, chosen: Chosen) -> tuple[tuple[str, str, int, int],
         counts.setdefault((value or "Unknown", risk or "Unknown"), [0, 0])[int(is_control)] += 1
     ordered = sorted(counts.items(), key=lambda item: (-sum(item[1]), item[0]))
     return tuple((value, risk, found[0], found[1]) for (value, risk), found in ordered)
+
+
+def _borrowed(genome: Genome) -> tuple[str, ...]:
+    """Return what to know where risk and value were learned from other shops."""
+    if not genome.is_borrowed:
+        return ()
+    return (
+        "Risk and value are borrowed from public shops: they say who comes before whom, and their money is no forecast for this shop.",
+    )
 
 
 def _notices(terms: Terms, chosen: Chosen, measures: Sequence[Balance], n_contact: int, n_held: int) -> tuple[str, ...]:
