@@ -59,11 +59,6 @@ class Champion(Fitted):
         """Return what the log-odds of the purchase model directly count for in the blend, before any bend."""
         return self.blended.odds_weights.get(OWN, 0.0)
 
-    @property
-    def odds_line(self) -> tuple[float, float]:
-        """Return intercept and slope that turn the blended log-odds into those before any bend."""
-        return self.intercept, 1.0
-
     def forecast(self, known: Known) -> Expected:
         """Return spend, chance and an 80 % range of every customer, with lower <= spend <= upper, row by row.
 
