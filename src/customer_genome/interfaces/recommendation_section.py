@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import Look
-from customer_genome.interfaces.charts.quality import candidates
+from customer_genome.interfaces.charts.lists import list_quality
 from customer_genome.interfaces.lists import has_lists, quality_rows
 from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
 
 TITLES = {"again": "Buy again", "new": "Try next", "all": "All items"}
-MEANING = "1 where the ten listed items are what was bought, first things first; 0 where none was"
 MOST_PAIRS = 10
 
 
@@ -31,7 +30,7 @@ def recommendation_section(genome: Genome) -> tuple[dict[str, Picture], dict[str
     for view, (_, rows) in found.items():
         if rows and view != "all":
             name = f"lists_{view}"
-            chart = partial(candidates, rows, label="NDCG@10", meaning=MEANING, higher_is_better=True)
+            chart = partial(list_quality, rows, title=TITLES[view])
             drawn[name] = picture(name, chart, pa.Table.from_pylist(rows), _columns(), look)
     pairs = genome.query(
         "select description, with_description, baskets, share, lift from bought_together where product_id < with_product_id "
@@ -41,7 +40,6 @@ def recommendation_section(genome: Genome) -> tuple[dict[str, Picture], dict[str
     return drawn, {
         "has_lists": True,
         "words": [(TITLES[view], words) for view, (words, _) in found.items()],
-        "meaning": MEANING,
         "pairs": pairs,
         "pictures": list(drawn),
     }

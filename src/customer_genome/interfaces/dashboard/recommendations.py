@@ -9,7 +9,7 @@ import streamlit as st
 
 from customer_genome.errors import UnknownCustomerError
 from customer_genome.genome import Genome
-from customer_genome.interfaces.charts.quality import candidates
+from customer_genome.interfaces.charts.lists import LABEL, MEANING, list_quality
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.recommended import TITLES, sentence, show_recommended
@@ -17,7 +17,6 @@ from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.figures import count, share
 from customer_genome.interfaces.lists import NO_LISTS, has_lists, quality_rows, together_with
 
-LABEL, MEANING = "NDCG@10", "1 where the ten listed items are what was bought, first things first; 0 where none was"
 MOST_PRODUCTS = 2_000
 
 
@@ -98,13 +97,10 @@ def _show_quality(seen: Visit) -> None:
     places = st.columns(max(1, len(found)), gap="large")
     for place, (view, (words, rows)) in zip(places, found.items(), strict=True):
         with place:
-            st.markdown(f"**{TITLES[view]}**")
             if rows:
-                draw(seen, partial(candidates, rows, label=LABEL, meaning=MEANING, higher_is_better=True))
+                draw(seen, partial(list_quality, rows, title=TITLES[view]))
             st.markdown(aside(plain(words)))
-    st.markdown(
-        aside(f"{LABEL}: {MEANING}. Measured on what customers bought in the last days, from what was known before them.")
-    )
+    st.markdown(aside(f"{LABEL}. {MEANING} Measured on what customers bought in the last days, from what was known before them."))
 
 
 show()

@@ -13,10 +13,6 @@ from customer_genome.interfaces.lists import has_lists, lists_of
 
 TITLES = {"again": "Buy again", "new": "Try next", "all": "All items"}
 MOST_LISTED = 10
-COLUMNS = {
-    "Product": st.column_config.TextColumn("Product", width="medium"),
-    "Why": st.column_config.TextColumn("Why", width="medium"),
-}
 
 
 def show_recommended(seen: Visit, record: dict[str, Any]) -> None:
@@ -46,7 +42,7 @@ def show_list(rows: list[dict[str, Any]]) -> None:
     table = pa.table(
         {"Product": [sentence(row["description"]) for row in rows], "Why": [sentence_of_reason(row) for row in rows]}
     )
-    st.dataframe(table, hide_index=True, height="content", width="stretch", column_config=COLUMNS)
+    st.table(table, border="horizontal")  # its text wraps, so that no reason is cut off on a phone
 
 
 def sentence_of_reason(row: dict[str, Any]) -> str:
