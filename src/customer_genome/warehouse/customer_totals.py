@@ -95,7 +95,7 @@ def _attributes(engine: Engine, source: SourceTable, leave_out: Sequence[str]) -
         for place, header in enumerate(texts):
             text = f"clean_text({quoted(header)})"
             number = f"try_cast({text} as double)"
-            coded = f"{text} like '0_%' and not {text} like '0.%'"
+            coded = f"length({text}) > 1 and left({text}, 1) = '0' and left({text}, 2) not in ('0.', '0,')"
             parts.append(f"count({text}) as n{place}, count(case when not ({coded}) then {number} end) as k{place}")
         counts = engine.fetch(f"select {', '.join(parts)} from raw_customer_totals").to_pylist()[0]
     numeric = {header for place, header in enumerate(texts) if 0 < counts[f"n{place}"] == counts[f"k{place}"]}
@@ -261,39 +261,54 @@ def given_groups(engine: Engine, source: SourceTable) -> GivenGroups | None:
 
 
 def oddities(engine: Engine, source: SourceTable) -> list[str]:
-    """Return what looks wrong in usable rows, in words: totals that disagree, columns that may be swapped, fractions of orders."""
-    notices = []
-    kept = "from totals where row_class = 'kept'"
+    """Return what looks wrong in usable rows, in words: columns that may be swapped, totals that disagree, parts of orders."""
     header = {name: raws[0] for name, raws in source.mapping.items()}
-    if all(name in source.mapping for name in SUMS):
-        off = f"abs(given_spend - given_orders * given_value) > {_CENT} * given_orders + {_CENT} * given_spend"
-        row = engine.fetch(
-            f"select count(*) as n, sum(case when {off} then 1 else 0 end) as n_off, sum(case when given_spend < given_value then 1 else 0 end) as n_swapped "
-            f"{kept} and given_orders is not null and given_spend is not null and given_value is not null"
-        ).to_pylist()[0]
-        if row["n_off"]:
-            example = engine.fetch(
-                f"select line_id + 1 as row_number, given_orders, given_spend, given_value {kept} and {off} order by line_id limit 1"
-            ).to_pylist()[0]
-            notices.append(
-                f"In {row['n_off']:,} of {row['n']:,} rows {header['total_spend']} is not {header['total_orders']} x {header['avg_order_value']} (first: row {example['row_number']:,}, "
-                f"{example['given_spend']:,.2f} against {example['given_orders']:g} x {example['given_value']:,.2f}). Orders and spend hold, and the order value follows from them."
-            )
-    if {"total_spend", "avg_order_value"} <= set(source.mapping):
-        row = engine.fetch(
-            f"select count(*) as n, sum(case when given_spend < 0.99e0 * given_value then 1 else 0 end) as n_below {kept} and given_spend is not null and given_value is not null"
-        ).to_pylist()[0]
-        if row["n"] and row["n_below"] > row["n"] / 2:
-            notices.append(
-                f"{header['total_spend']} is below {header['avg_order_value']} for {row['n_below']:,} of {row['n']:,} customers, which cannot be: the two columns look swapped. "
-                f'If so, write total_spend = "{header["avg_order_value"]}" and avg_order_value = "{header["total_spend"]}" under [tables.customer_totals.columns] in genome.toml.'
-            )
-    if "total_orders" in source.mapping:
-        row = engine.fetch(
-            f"select count(*) as n, sum(case when given_orders <> floor(given_orders) then 1 else 0 end) as n_parts {kept} and given_orders is not null"
-        ).to_pylist()[0]
-        if row["n_parts"]:
-            notices.append(
-                f"{header['total_orders']} is no whole number in {row['n_parts']:,} of {row['n']:,} rows; it is rounded. Check that the column counts orders."
-            )
-    return notices
+    pair = {"total_spend", "avg_order_value"} <= set(header)
+    swapped = _swapped(engine, header) if pair else []
+    disagreeing = _disagreeing(engine, header) if not swapped and all(name in header for name in SUMS) else []
+    return [*swapped, *disagreeing, *(_parts_of_orders(engine, header) if "total_orders" in header else [])]
+
+
+def _counted(engine: Engine, condition: str, known: Sequence[str]) -> tuple[int, int, int]:
+    """Return among usable rows with the given columns known: how many, how many of them meet a condition, and the first of these."""
+    row = engine.fetch(
+        f"select count(*) as n, coalesce(sum(case when {condition} then 1 else 0 end), 0) as n_met, min(case when {condition} then line_id end) as first_met "
+        f"from totals where row_class = 'kept' and {' and '.join(f'{name} is not null' for name in known)}"
+    ).to_pylist()[0]
+    return int(row["n"]), int(row["n_met"]), int(row["first_met"] or 0)
+
+
+def _swapped(engine: Engine, header: Mapping[str, str]) -> list[str]:
+    """Say where spend is below the order value for most customers."""
+    n, below, _ = _counted(engine, "given_spend < 0.99e0 * given_value", ("given_spend", "given_value"))
+    if 2 * below <= n:
+        return []
+    spend, value = header["total_spend"], header["avg_order_value"]
+    return [
+        f"{spend} is below {value} for {below:,} of {n:,} customers, which cannot be: the two columns look swapped. "
+        f'If so, write total_spend = "{value}" and avg_order_value = "{spend}" under [tables.customer_totals.columns] in genome.toml.'
+    ]
+
+
+def _disagreeing(engine: Engine, header: Mapping[str, str]) -> list[str]:
+    """Say where spend is not orders times order value, beyond rounding."""
+    off = f"abs(given_spend - given_orders * given_value) > {_CENT} * given_orders + {_CENT} * given_spend"
+    n, n_off, first = _counted(engine, off, ("given_orders", "given_spend", "given_value"))
+    if not n_off:
+        return []
+    example = engine.fetch(f"select given_orders, given_spend, given_value from totals where line_id = {first}").to_pylist()[0]
+    return [
+        f"In {n_off:,} of {n:,} rows {header['total_spend']} is not {header['total_orders']} x {header['avg_order_value']} (first: row {first + 1:,}, "
+        f"{example['given_spend']:,.2f} against {example['given_orders']:g} x {example['given_value']:,.2f}). Orders and spend hold, and the order value follows "
+        "from them."
+    ]
+
+
+def _parts_of_orders(engine: Engine, header: Mapping[str, str]) -> list[str]:
+    """Say where orders are no whole numbers."""
+    n, n_parts, first = _counted(engine, "given_orders <> floor(given_orders)", ("given_orders",))
+    if not n_parts:
+        return []
+    return [
+        f"{header['total_orders']} is no whole number in {n_parts:,} of {n:,} rows (first: row {first + 1:,}); it is rounded. Check that the column counts orders."
+    ]
