@@ -33,7 +33,17 @@ from published_shops import (
     publish_simulated,
 )
 
-PAGES = ("overview.py", "customers.py", "customer.py", "value.py", "targets.py", "quality.py", "changes.py", "about.py")
+PAGES = (
+    "overview.py",
+    "customers.py",
+    "customer.py",
+    "segments.py",
+    "value.py",
+    "targets.py",
+    "quality.py",
+    "changes.py",
+    "about.py",
+)
 
 
 @pytest.fixture(scope="module")
