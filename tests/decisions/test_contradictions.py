@@ -42,6 +42,8 @@ def rules(*texts: str) -> list:
         (("clv_180d > mean", "clv_180d < mean"), "can never both hold"),
         (("clv_180d > mean", "clv_180d < median"), ""),
         (("clv_180d > 3", "clv_180d < p10"), ""),
+        (("recency_days < 2 * mean_gap_days", "recency_days = 1 * mean_gap_days"), ""),
+        (("total_spend >= p90", "total_spend <= p30", "total_spend < p60"), "can never both hold"),
     ],
 )
 def test_what_can_never_hold_is_said_and_nothing_else(texts: tuple[str, ...], says: str) -> None:
@@ -62,6 +64,7 @@ def test_with_the_figures_of_today_marks_and_numbers_are_one_scale() -> None:
         (("n_orders in [1, 2, 3]",), ("n_orders in [2, 3]",), True),
         (("recency_days <= p60",), ("recency_days <= p30",), True),
         (("recency_days < p60",), ("recency_days <= p30",), False),
+        (("recency_days < p40",), ("recency_days <= p30", "recency_days < p60"), False),
         (("churn_band != Low",), ("churn_band = High",), True),
         (("churn_band != Low",), ("churn_band != High",), False),
         (("churn_probability <= 1",), ("churn_probability >= 50 %",), True),
@@ -83,7 +86,7 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=400)
 @given(st.lists(texts, min_size=1, max_size=3), st.lists(texts, min_size=1, max_size=3), st.integers(0, 10**6))
 def test_no_customer_ever_proves_it_wrong(first: list[str], second: list[str], seed: int) -> None:
     chance = np.random.default_rng(seed)

@@ -45,14 +45,11 @@ class Span:
     is_tied: bool = False
 
     def both(self, other: Span) -> Span:
-        """Return what both allow."""
+        """Return what both allow; of a tied scale perhaps more: an open end further out is forgotten."""
         low = max((self.low, self.low_open), (other.low, other.low_open))
         high = min((self.high, not self.high_open), (other.high, not other.high_open))
         only = other.only if self.only is None else self.only if other.only is None else self.only & other.only
-        # Of tied scales an open end stays open wherever it lies: below p30 is also below p60, and not p60 where both are equal.
-        low_open = self.low_open or other.low_open if self.is_tied and low[0] > -math.inf else low[1]
-        high_open = self.high_open or other.high_open if self.is_tied and high[0] < math.inf else not high[1]
-        return Span(low[0], high[0], low_open, high_open, only, self.never | other.never, self.is_tied)
+        return Span(low[0], high[0], low[1], not high[1], only, self.never | other.never, self.is_tied)
 
     @property
     def is_empty(self) -> bool:

@@ -99,7 +99,7 @@ def hidden_potential(chances: pa.Table, look: Look | None = None) -> Any:
     likely = sum(row["customers"] for row in rows if row["is_likely"])
     for row in rows:
         row["is_rest"] = not row["is_likely"]
-    title = f"{count(likely)} of {count(total)} customers of low spend will more likely than not be back"
+    title = f"{count(likely)} of {count(total)} customers of low spend are likely to be back: a chance of 60 % or more"
     return _bars(rows, look, name="chance", value="customers", title=title, pale="is_rest", tip=[
         ("chance", "Chance of another order"), ("label", "Customers of low spend"),
     ], subtitle=f"The half that spent least, by chance of an order in {look.horizon_days} days")  # fmt: skip
