@@ -25,6 +25,7 @@ from customer_genome.models.profiles.columns import Values, read_values, typed, 
 from customer_genome.models.profiles.explaining import part_of
 from customer_genome.models.profiles.importance import importance
 from customer_genome.models.profiles.labels import is_named_like_a_label
+from customer_genome.models.profiles.leaks import MOST_IN_A_RULE
 from customer_genome.models.profiles.learners import Task, components
 from customer_genome.models.profiles.listed import FEW, QUICK, learners_for
 from customer_genome.models.profiles.model import typical_of
@@ -344,15 +345,7 @@ def _learned(
     rows, words = usable(task, label, answer, seed)
     y, seen = answer[rows], {name: column[rows] for name, column in values.items()}
     columns = differing(seen, columns)
-    found: list[Alarm] = []
-    kept = columns
-    while kept:
-        new = [alarm for alarm in alarms(seen, kept, y, task, seed) if not set(alarm.columns) <= keep]
-        if not new:
-            break
-        found += [alarm for alarm in new if alarm.columns not in [one.columns for one in found]]
-        strongest = next(name for alarm in new for name in alarm.columns if name not in keep)
-        kept = without(kept, [strongest])
+    kept, found, doubts = _without_leaks(seen, columns, y, task, keep, seed)
     if not kept:
         raise ContractError(
             f'Every column gives the label "{label}" away: {" ".join(alarm.sentence(label) for alarm in found)} Wanted: columns known before the label was. '
@@ -377,11 +370,33 @@ def _learned(
         explained = components(compared.encoder.matrix(seen, "plain"), n_components)[3]
         comparison["explained_variance"] = [float(share) for share in explained]
         words.append(components_words(label, comparison["explained_variance"]))
-    words += [*lacking, *alarm_words(label, found, columns, kept)]
+    words += [*lacking, *alarm_words(label, found, doubts, columns, kept)]
     if small:
         words.append(f"{label}: few customers, so only formulas and a linear model are compared.")
     words += choice_words(label, compared, comparison["rows"], with_alarms)
     return Learned(model, comparison, tuple(found), with_alarms, tuple(importance(model, compared, seen, seed)), tuple(words))
+
+
+def _without_leaks(
+    values: Values, columns: tuple[Column, ...], y: npt.NDArray[np.float64], task: Task, keep: frozenset[str], seed: int
+) -> tuple[tuple[Column, ...], list[Alarm], list[Alarm]]:
+    """Return the columns that are left once none gives the label away, the alarms that took one out, and those that did not.
+
+    The strongest column of an alarm leaves and the rest is looked at again. A rule with a column the user keeps, or of more columns than
+    can be told in words, is said and takes none out.
+    """
+    kept = columns
+    found: list[Alarm] = []
+    doubts: list[Alarm] = []
+    while kept:
+        rules = alarms(values, kept, y, task, seed)
+        telling = [alarm for alarm in rules if len(alarm.columns) <= MOST_IN_A_RULE and not keep & set(alarm.columns)]
+        doubts = [alarm for alarm in rules if alarm not in telling]
+        if not telling:
+            break
+        found += [alarm for alarm in telling if alarm.columns not in [one.columns for one in found]]
+        kept = without(kept, telling[0].columns[:1])
+    return kept, found, doubts
 
 
 def _figures(compared: Compared, seed: int) -> dict[str, Any]:

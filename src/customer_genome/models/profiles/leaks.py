@@ -155,7 +155,7 @@ def best_split(x: Array, y: Array) -> tuple[float, bool, float]:
 def _rule_of_several(
     values: Values, columns: Sequence[Column], y: Array, task: Task, folds: npt.NDArray[np.int64]
 ) -> Alarm | None:
-    """Return the shortest sum of columns that tells the label almost perfectly, None where even all of them do not."""
+    """Return the shortest sum of columns that tells the label almost perfectly, of all of them where three do not; None where even all do not."""
     limit = RULE_AUC if task == "churn" else RULE_R2
     if not columns or _sum_of(values, columns, y, task, folds) < limit:
         return None
@@ -169,9 +169,8 @@ def _rule_of_several(
         strength, best = max(tried, key=lambda pair: (pair[0], pair[1].name))
         chosen = (*chosen, best)
     if strength < limit:
-        return Alarm(
-            tuple(one.name for one in columns), "a weighted sum of all columns", strength, None if task == "spend" else 1.0
-        )
+        chosen = (*chosen, *without(columns, [one.name for one in chosen]))
+        strength = _sum_of(values, chosen, y, task, folds)
     return _said(values, chosen, y, task, strength)
 
 
@@ -200,6 +199,8 @@ def _said(values: Values, columns: Sequence[Column], y: Array, task: Task, stren
     names = tuple(column.name for column in columns)
     score = x @ weights + intercept
     right = float(np.mean((score > 0) == (y > 0.5))) if task == "churn" else None
+    if len(columns) > MOST_IN_A_RULE:
+        return Alarm(names, f"a weighted sum of all columns, led by {', '.join(names[:MOST_IN_A_RULE])}", strength, right)
     if any(column.kind in ("category", "date") for column in columns):
         return Alarm(names, f"a weighted sum of {', '.join(names)}", strength, right)
     slopes = [float(weights[encoder.labels("plain").index(part.name)]) / part.spread for part in encoder.parts]

@@ -24,12 +24,19 @@ def left_out_words(left_out: Mapping[str, str]) -> list[str]:
     return [f"Left out: {', '.join(names)}: {reason}." for reason, names in by_reason.items()]
 
 
-def alarm_words(label: str, found: Sequence[Alarm], columns: Sequence[Column], kept: Sequence[Column]) -> list[str]:
-    """Return the alarms, and what was done about them."""
+def alarm_words(
+    label: str, found: Sequence[Alarm], doubts: Sequence[Alarm], columns: Sequence[Column], kept: Sequence[Column]
+) -> list[str]:
+    """Return the alarms, and what was done about them; doubts took no column out."""
+    said = [
+        f"ALARM: {alarm.sentence(label)} No column was left out for it: make sure they are known before {label} is."
+        for alarm in doubts
+    ]
     if not found:
-        return []
+        return said
     gone = [column.name for column in columns if column not in kept]
     return [
+        *said,
         *(f"ALARM: {alarm.sentence(label)}" for alarm in found),
         f"A real prediction is never that good: either {label} was computed from these columns, or they were written after the fact. The model below is "
         f"learned without {' and '.join(gone)}. If it is known before {label} is, keep it with --keep {gone[0]!r}.",
