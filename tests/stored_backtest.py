@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from customer_genome.evaluation.curves import curves
 from customer_genome.evaluation.judging import Fold, judge
 from customer_genome.models.candidates import Expected
 
@@ -28,7 +29,8 @@ def stored(workspace: Path, data: str = "lines.parquet", horizon_days: int = 90,
             "blend": Expected(guess * 55, 1 - np.exp(-guess)),
             "last period": Expected(guess**2 * 40, (guess > 1).astype(float), guess * 0, guess * 300),
         }
-        folds.append(Fold(as_of, np.arange(400), draw.random(400) < 0.3, spend, ordered, forecasts))
+        parts = {"Champions": rate > 1.5, "At risk": rate < 0.3}
+        folds.append(Fold(as_of, np.arange(400), draw.random(400) < 0.3, spend, ordered, forecasts, parts))
     found = {
         "format": 1,
         "data": data,
@@ -41,10 +43,11 @@ def stored(workspace: Path, data: str = "lines.parquet", horizon_days: int = 90,
         "candidates": [
             {"name": name, "kind": "naive" if name == "last period" else "model", "about": f"what {name} says"} for name in forecasts
         ],
-        "rows": [row.as_json() for row in judge(folds, ["last period"], n_draws=20).rows],
+        "rows": [row.as_json() for row in judge(folds, ["last period"], leading=["champion"], n_draws=20).rows],
         "words": ["A sentence <b>of</b> the backtest."],
         "notices": [],
         "seconds": {},
+        "curves": {"champion": curves([f.spend for f in folds], [f.ordered for f in folds], [f.forecasts["champion"] for f in folds])},
         **more,
     }  # fmt: skip
     (workspace / "backtest.json").write_text(json.dumps(found), "utf-8")

@@ -11,7 +11,18 @@ from streamlit.testing.v1 import AppTest
 from customer_genome import backtesting
 from customer_genome.errors import SnapshotError
 from customer_genome.genome import BACKTEST_FORMATS, Genome
-from customer_genome.interfaces.quality_figures import FIGURES, Evidence, evidence, number, with_error
+from customer_genome.interfaces.figures import count
+from customer_genome.interfaces.quality_figures import (
+    CURVES,
+    FIGURES,
+    Evidence,
+    age_rows,
+    curves_of,
+    evidence,
+    number,
+    segment_rows,
+    with_error,
+)
 from customer_genome.interfaces.report import render_report
 from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
 from customer_genome.workspace import Workspace
@@ -61,6 +72,8 @@ def test_without_a_backtest_page_and_report_say_which_command_makes_one(without,
     app = page_of(without, monkeypatch)
     assert any("genome backtest" in code.value and str(without) in code.value for code in app.code)
     assert "No backtest was run" in app.info[0].value and not app.metric
+    said = " ".join(mark.value for mark in app.markdown)
+    assert "Forecasts of earlier days made without their outcome" in said and "What moves the risk" in [one.value for one in app.header]
     with Genome.open(without) as genome:
         assert evidence(genome) is None
         text = render_report(genome)
@@ -88,7 +101,15 @@ def test_the_report_holds_every_deciding_figure_of_every_candidate(without):
     for figure in FIGURES:
         for row in held.rows(figure):
             assert f">{with_error(row)}</td>" in section, (figure.name, row["candidate"])
-    for name in ("candidates_gini", "candidates_brier", "cutoffs_gini", "cutoffs_brier"):
+    for name in (
+        "candidates_gini",
+        "candidates_brier",
+        "cutoffs_gini",
+        "cutoffs_brier",
+        "level_by_month",
+        "reliability",
+        "deciles",
+    ):
         assert f'<figure id="{name}"' in text
     assert "A sentence &lt;b&gt;of&lt;/b&gt; the backtest." in text
 
@@ -109,6 +130,43 @@ def test_a_backtest_of_other_data_or_another_horizon_is_marked(without, monkeypa
     stored(without, data="elsewhere.csv", horizon_days=17)
     said = page_of(without, monkeypatch).warning[0].value
     assert "elsewhere" in said and "17 days" in said
+
+
+def test_curves_are_those_of_the_backtest_where_it_stored_some(without):
+    found = stored(without)
+    with Genome.open(without) as genome:
+        held = evidence(genome)
+        curves, of_which = curves_of(genome, held)
+        assert held is not None and curves == {name: found["curves"]["champion"][name] for name in CURVES}
+        assert "backtest" in of_which
+        old, of_which = curves_of(genome, Evidence({**found, "curves": {}}))
+        assert "backtest" not in of_which.split(";")[0] and old.keys() == curves.keys()
+    assert [row["month"] for row in held.months()] == ["Mar 2024", "Jun 2024"]
+
+
+def test_errors_stand_for_every_segment_and_for_new_and_old_customers(without, monkeypatch):
+    found = stored(without)
+    held = Evidence(found)
+    assert [row["segment"] for row in segment_rows(held)] == ["At risk", "Champions"]
+    (row,) = [
+        row
+        for row in found["rows"]
+        if (row["as_of"], row["group"], row["candidate"], row["target"]) == ("mean", "Champions", "champion", "orders")
+    ]
+    assert segment_rows(held)[1]["auc"].startswith(number(row["figures"]["auc"]))
+    assert {row["figure"] for row in age_rows(held)} == {figure.label for figure in FIGURES}
+    assert "Errors by segment" in [one.value for one in page_of(without, monkeypatch).header]
+
+
+def test_the_threshold_says_who_would_have_been_named_and_what_it_brings(without, monkeypatch):
+    found = stored(without)
+    app = page_of(without, monkeypatch)
+    app.slider(key="quality_threshold").set_value(75).run()
+    assert not app.exception
+    (row,) = [row for row in found["curves"]["champion"]["thresholds"] if row["threshold"] == 0.75]
+    (table,) = [table.value for table in app.table if "No order came" in table.value.columns]
+    assert list(table["No order came"]) == [count(row["named_gone"]), count(row["missed_gone"])]
+    assert list(table["Ordered"]) == [count(row["named_came"]), count(row["left_came"])]
 
 
 @pytest.mark.parametrize("text", ["{", '{"format": 999}', "[]"])

@@ -304,6 +304,70 @@ def with_error(row: Mapping[str, Any]) -> str:
     return number(row["value"]) + (f" ± {number(row['error'])}" if row.get("error") is not None else "")
 
 
+AGE_WORDS = {
+    "figure": "Figure",
+    "new": "New, published",
+    "new_formula": "New, best formula",
+    "old": "Old, published",
+    "old_formula": "Old, best formula",
+}
+
+
+def age_rows(evidence: Evidence) -> list[dict[str, str]]:
+    """Return a row per figure: the published forecast and the best naive formula for new and for old customers, in words."""
+    rows = []
+    for figure in FIGURES:
+        found = evidence.by_age(figure)
+        cells = {f"{row['group']}{'' if row['is_shipped'] else '_formula'}": with_error(row) for row in found}
+        if cells:
+            rows.append(dict.fromkeys(AGE_WORDS, "") | {"figure": figure.label} | cells)
+    return rows
+
+
+def age_note(evidence: Evidence) -> str:
+    """Return who is new and who is old, and how many they are."""
+    counted = {row["group"]: row["customers"] for figure in FIGURES for row in evidence.by_age(figure)}
+    return (
+        f"New: first order within the last horizon before the cutoff ({count(counted.get('new'))} of {count(sum(counted.values()))} customers and cutoffs). "
+        "Mean over the cutoffs ± standard error; the best formula is the best on average over everybody."
+    )
+
+
+SEGMENT_WORDS = {
+    "segment": "RFM segment at the cutoff",
+    "customers": "Customers and cutoffs",
+    "bias": "Predicted / actual spend",
+    "mae_over_mean": "Error of spend",
+    "auc": "AUC",
+    "brier": "Brier",
+    "outside": "Outside the range",
+}
+SEGMENT_NOTE = "The published forecast, mean over the cutoffs ± standard error. Outside the range: spent less or more than their 80 % range; 20 % would be exact."
+
+
+def segment_rows(evidence: Evidence) -> list[dict[str, str]]:
+    """Return a row per segment with the errors of the published forecast, in words; none of a backtest that did not part customers."""
+    figures = {figure.name: figure for figure in (*FIGURES, *FURTHER)}
+    groups = sorted({row["group"] for row in evidence.found["rows"]} - {"all", "new", "old"})
+    rows = []
+    for group in groups:
+        mine = {
+            name: next((row for row in evidence.rows(figure, group=group) if row["is_shipped"]), None)
+            for name, figure in figures.items()
+        }
+        known = {name: row for name, row in mine.items() if row is not None}
+        if not known:
+            continue
+        cells: dict[str, str] = {
+            name: with_error(known[name]) for name in ("bias", "mae_over_mean", "auc", "brier") if name in known
+        }
+        if "below" in known and "above" in known:
+            cells["outside"] = share(known["below"]["value"] + known["above"]["value"])
+        people = count(max(row["customers"] for row in known.values()))
+        rows.append(dict.fromkeys(SEGMENT_WORDS, "") | {"segment": group, "customers": people} | cells)
+    return rows
+
+
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return rows as a table; an empty one where there are none."""
     return pa.Table.from_pylist([dict(row) for row in rows]) if rows else pa.table({})

@@ -6,6 +6,7 @@ Comes in: an open `Genome`. Goes out: pictures and sentences for the template; e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any
 
 from customer_genome.genome import Genome
@@ -14,16 +15,22 @@ from customer_genome.interfaces.charts.quality_reasons import beeswarm, importan
 from customer_genome.interfaces.figures import count, day, share
 from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
 from customer_genome.interfaces.quality_figures import (
+    AGE_WORDS,
     FIGURES,
     GRADE_NOTE,
     GRADE_WORDS,
+    SEGMENT_NOTE,
+    SEGMENT_WORDS,
     Evidence,
+    age_note,
+    age_rows,
     caution,
     curves_of,
     evidence,
     grade_rows,
     number,
     rows_in_order,
+    segment_rows,
     side_by_side,
     table_of,
     tails_sentence,
@@ -60,7 +67,12 @@ def quality_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]
         "figures": FIGURES,
         "rows": side_by_side(found),
         "shipped": found.shipped,
-        "ages": _ages(found),
+        "ages": age_rows(found),
+        "age_words": AGE_WORDS,
+        "age_note": age_note(found),
+        "segments": segment_rows(found),
+        "segment_words": SEGMENT_WORDS,
+        "segment_note": SEGMENT_NOTE,
     }
 
 
@@ -87,17 +99,27 @@ def _held_against(genome: Genome, found: Evidence | None, look: Look) -> list[_W
         ("reliability", lambda at: quality.reliability(bins, at), bins, _bin_columns()),
         ("deciles", lambda at: quality.deciles(tenths, at), tenths, _decile_columns(look)),
         ("importance", lambda at: importance(table_of(themes), at), themes, _theme_columns()),
-        ("swarm", lambda at: beeswarm(table_of(swarm), at), swarm, []),
+        ("swarm", lambda at: beeswarm(table_of(swarm), at), _spread_of(swarm), _spread_columns()),
     ]
 
 
-def _ages(found: Evidence) -> list[dict[str, str]]:
-    """Return the figures of the published forecast and of the best naive formula for new and old customers, in words."""
+def _spread_of(swarm: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return between which points the drawn customers of each theme lie."""
+    themes: dict[str, list[float]] = {}
+    for row in swarm:
+        themes.setdefault(row["theme"], []).append(row["points"])
     return [
-        {"group": f"{row['group'].capitalize()} customers ({count(row['customers'])})", "figure": figure.label}
-        | {"candidate": row["candidate"], "value": with_error(row)}
-        for figure in FIGURES
-        for row in found.by_age(figure)
+        {"theme": theme, "lowest": min(found), "middle": median(found), "highest": max(found)} for theme, found in themes.items()
+    ]
+
+
+def _spread_columns() -> list[Column]:
+    """Return the columns of the spread of themes."""
+    return [
+        ("Theme", lambda row: row["theme"]),
+        ("Lowest", lambda row: f"{row['lowest']:+.1f} points"),
+        ("Middle", lambda row: f"{row['middle']:+.1f} points"),
+        ("Highest", lambda row: f"{row['highest']:+.1f} points"),
     ]
 
 

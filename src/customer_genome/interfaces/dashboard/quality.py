@@ -18,22 +18,27 @@ from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, show_what_was_measured
 from customer_genome.interfaces.figures import count, share
 from customer_genome.interfaces.quality_figures import (
+    AGE_WORDS,
     FIGURES,
     FURTHER,
     GRADE_NOTE,
     GRADE_WORDS,
+    SEGMENT_NOTE,
+    SEGMENT_WORDS,
     Evidence,
     Figure,
+    age_note,
+    age_rows,
     caution,
     curves_of,
     evidence,
     grade_rows,
     number,
     rows_in_order,
+    segment_rows,
     side_by_side,
     table_of,
     tails_sentence,
-    with_error,
     without_backtest,
 )
 
@@ -227,26 +232,23 @@ def _show_grades(seen: Visit) -> None:
     if not rows:
         return
     st.header("What each grade of reliability measured", anchor=False)
-    wide = dict(GRADE_WORDS)
-    st.dataframe(table_of(rows), hide_index=True, height="content", column_config=dict(wide))
+    st.dataframe(table_of(rows), hide_index=True, height="content", column_config=dict(GRADE_WORDS))
     st.markdown(aside(GRADE_NOTE))
 
 
 def _show_ages(found: Evidence) -> None:
     """Show new against old customers."""
-    rows = [
-        {"customers": f"{row['group'].capitalize()} ({count(row['customers'])})", "figure": figure.label, "candidate": row["candidate"], "value": with_error(row)}
-        for figure in FIGURES
-        for row in found.by_age(figure)
-    ]  # fmt: skip
+    rows = age_rows(found)
     if not rows:
         return
     st.header("New and old customers", anchor=False)
-    st.markdown(
-        aside("New: first order within the last horizon before the cutoff. The published forecast and the best naive formula.")
-    )
-    wide = {"customers": "Customers", "figure": "Figure", "candidate": "Candidate", "value": "Value ± error"}
-    st.dataframe(table_of(rows), hide_index=True, height="content", column_config=dict(wide))
+    st.dataframe(table_of(rows), hide_index=True, height="content", column_config=dict(AGE_WORDS))
+    st.markdown(aside(age_note(found)))
+    parts = segment_rows(found)
+    if parts:
+        st.header("Errors by segment", anchor=False)
+        st.dataframe(table_of(parts), hide_index=True, height="content", column_config=dict(SEGMENT_WORDS))
+        st.markdown(aside(SEGMENT_NOTE))
 
 
 def _show_words(found: Evidence) -> None:
