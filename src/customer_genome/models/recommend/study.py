@@ -29,7 +29,8 @@ FEWEST_JUDGED = 30
 """Customers who must have bought in the earlier window before anything is chosen by it."""
 LENGTH = 10
 N_DRAWS = 500
-BLENDED = (Ease.name, Als.name)
+BLENDED = {Ease.name: 2.0, Als.name: 1.0}
+"""Weights of standardised scores: EASE is the better of the two on every shop tried, at earlier days too."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class Study:
         by_name = {one.name: one for one in self.recommenders()}
         if name == BLEND:
             parts = [self.part(by_name[part], day) for part in BLENDED]
-            return FittedBlend(parts, np.ones(len(parts)))
+            return FittedBlend(parts, np.array(list(BLENDED.values())))
         return self.part(by_name[name], day)
 
     def _ranker(self, view: View, day: int) -> FittedRanker | None:
@@ -295,7 +296,7 @@ class Study:
     def about(self) -> Mapping[str, str]:
         """Return what each candidate does, in words."""
         return {one.name: one.about for one in self.recommenders()} | {
-            BLEND: "standardised scores of EASE and ALS, added up",
+            BLEND: "standardised scores of EASE and ALS, EASE counting twice",
             RANKER: "boosted trees that order what the others propose, learned from earlier windows",
         }
 
