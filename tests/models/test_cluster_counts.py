@@ -128,6 +128,7 @@ def test_the_number_of_the_run_before_stays_while_it_is_as_good() -> None:
 def test_small_and_unsteady_numbers_are_passed_over() -> None:
     k, reason = choose_count([count(3, 0.2), count(4, 0.5, share=0.001), count(5, 0.4, stability=0.3)], "kmeans")
     assert k == 3
+    assert reason.startswith("3 clusters part the customers most clearly of those that are steady and large enough (silhouette")
     assert "under 1% of the customers: 4." in reason and "part otherwise (adjusted Rand index): 5 (0.30)." in reason
 
 

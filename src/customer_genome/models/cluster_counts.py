@@ -218,7 +218,8 @@ def choose_count(tried: Sequence[ClusterCount], method: Method, before: int = 0)
     kept = next((count for count in big if count.k == before and _is_good_enough(count, clearest, steadiest)), None)
     best = kept or max(near, key=lambda count: count.k)
     if best.silhouette == clearest:
-        how = "most clearly"
+        is_first = best.silhouette >= max(count.silhouette for count in own)
+        how = "most clearly" if is_first else "most clearly of those that are steady and large enough"
     elif kept:
         how = f"about as clearly as any (within {2 * NEAR_TIE:.0%}), and are as many as in the run before"
     else:
