@@ -86,7 +86,7 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.lists(texts, min_size=1, max_size=3), st.lists(texts, min_size=1, max_size=3), st.integers(0, 10**6))
 def test_no_customer_ever_proves_it_wrong(first: list[str], second: list[str], seed: int) -> None:
     chance = np.random.default_rng(seed)

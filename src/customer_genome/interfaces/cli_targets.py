@@ -7,7 +7,7 @@ it came about. What is asked wrongly ends with code 2 before anything is written
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +23,6 @@ from customer_genome.interfaces.cli_options import (
 )
 
 if TYPE_CHECKING:
-    from customer_genome.genome import Genome
     from customer_genome.targeting import TargetList
 
 ENDINGS = (".csv", ".parquet")
@@ -61,7 +60,7 @@ def targets(
     """List whom to contact within a budget, the highest expected gain first, with a control group."""
     from customer_genome.genome import Genome
     from customer_genome.interfaces.cli_forecast import write_table
-    from customer_genome.targeting import TargetRequest, read_contacts, terms_for
+    from customer_genome.targeting import TargetRequest, playbook_of, read_contacts, terms_for
     from customer_genome.targeting import targets as find
 
     if output.suffix.lower() not in ENDINGS:
@@ -70,18 +69,10 @@ def targets(
     last = read_contacts(contacted) if contacted else {}
     with Genome.open(workspace, version) as genome:
         try:
-            name = _named(genome, playbook)
-            terms = terms_for(
-                genome,
-                name,
-                _books(workspace),
-                cost=cost,
-                response=response,
-                budget=budget,
-                max_contacts=max_contacts,
-                control_share=control_share,
-                campaign=campaign,
-            )
+            name = playbook_of(genome, playbook)
+            said: dict[str, Any] = {"cost": cost, "response": response, "budget": budget, "max_contacts": max_contacts}
+            said |= {"control_share": control_share, "campaign": campaign}
+            terms = terms_for(genome, name, _books(workspace), **said)
             found = find(genome, TargetRequest(terms, name, last, quiet_days, day))
         except SettingsError as err:
             stop(str(err), code=2)
@@ -101,13 +92,6 @@ def _books(workspace: Path) -> tuple[object, ...]:
 
     path = read_settings(workspace.expanduser().resolve()).segments.playbooks
     return parse_playbooks(read_playbooks(path), path or "playbooks.toml")
-
-
-def _named(genome: Genome, playbook: str) -> str:
-    """Return a playbook by its published name."""
-    from customer_genome.targeting import playbook_of
-
-    return playbook_of(genome, playbook)
 
 
 def _show(found: TargetList, output: Path, currency: str) -> None:

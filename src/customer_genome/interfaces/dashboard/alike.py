@@ -5,6 +5,7 @@ Comes in: a visit and a customer's record. Goes out: a table. Not a page of its 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard.markup import aside
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.neighbours import Neighbours
+from customer_genome.neighbours import Neighbour, Neighbours
 
 MOST_SHOWN = 8
 
@@ -53,43 +54,50 @@ def show_alike(seen: Visit, record: dict[str, Any]) -> None:
     ).to_pylist()
     known = {row["customer_id"]: row for row in rows}
     listed = [(one, known[one.customer_id]) for one in found if one.customer_id in known]
-    unit = f", {seen.genome.currency}" if seen.genome.currency else ""
-    number = st.column_config.NumberColumn
     picked = st.dataframe(
-        pa.table(
-            {
-                "customer": [one.customer_id for one, _ in listed],
-                "similarity": [one.similarity for one, _ in listed],
-                "shared": [one.words for one, _ in listed],
-                **{
-                    name: pa.array([row[name] for _, row in listed], type_)
-                    for name, type_ in (
-                        ("segment_name", pa.string()),
-                        ("n_orders", pa.float64()),
-                        ("total_spend", pa.float64()),
-                        ("clv_180d", pa.float64()),
-                        ("playbook", pa.string()),
-                    )
-                },
-            }
-        ),
+        _table(listed),
         hide_index=True,
         height="content",
         placeholder="–",
         on_select="rerun",
         selection_mode="single-row",
         key=f"alike_{record['customer_id']}",
-        column_config={
-            "customer": st.column_config.TextColumn("Customer", pinned=True, help="Select the row to open this customer."),
-            "similarity": number("Alike", format="%.2f"),
-            "shared": st.column_config.TextColumn("In common", width="medium", help="What brings both together most."),
-            "segment_name": "Segment",
-            "n_orders": number("Orders", format="%,d"),
-            "total_spend": number(f"Spent{unit}", format="%,.0f"),
-            "clv_180d": number(f"Value, 180 d{unit}", format="%,.0f"),
-            "playbook": "Playbook",
-        },
+        column_config=_columns(f", {seen.genome.currency}" if seen.genome.currency else ""),
         alt="Customers most like this one; select a row to open a customer.",
     )
     if picked["selection"]["rows"]:
         st.switch_page("customer.py", query_params={"customer": listed[picked["selection"]["rows"][0]][0].customer_id})
+
+
+def _table(listed: Sequence[tuple[Neighbour, Mapping[str, Any]]]) -> pa.Table:
+    """Return similar customers with what was published about them, a row each."""
+    published = (
+        ("segment_name", pa.string()),
+        ("n_orders", pa.float64()),
+        ("total_spend", pa.float64()),
+        ("clv_180d", pa.float64()),
+        ("playbook", pa.string()),
+    )
+    return pa.table(
+        {
+            "customer": [one.customer_id for one, _ in listed],
+            "similarity": [one.similarity for one, _ in listed],
+            "shared": [one.words for one, _ in listed],
+            **{name: pa.array([row[name] for _, row in listed], type_) for name, type_ in published},
+        }
+    )
+
+
+def _columns(unit: str) -> dict[str, Any]:
+    """Return names, formats and help of the table's columns."""
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    return {
+        "customer": text("Customer", pinned=True, help="Select the row to open this customer."),
+        "similarity": number("Alike", format="%.2f"),
+        "shared": text("In common", width="medium", help="What brings both together most."),
+        "segment_name": "Segment",
+        "n_orders": number("Orders", format="%,d"),
+        "total_spend": number(f"Spent{unit}", format="%,.0f"),
+        "clv_180d": number(f"Value, 180 d{unit}", format="%,.0f"),
+        "playbook": "Playbook",
+    }
