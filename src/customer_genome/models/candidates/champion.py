@@ -32,6 +32,7 @@ from customer_genome.models.candidates.inputs import chance_of, log_odds
 from customer_genome.models.candidates.learned import SEED
 from customer_genome.models.candidates.listed import MEMBERS, NAIVE, OWN
 from customer_genome.models.candidates.listed import SHIPPED as SHIPPED
+from customer_genome.models.candidates.purchase_models import OwnForecast, OwnForm
 from customer_genome.models.candidates.saying import words_of
 from customer_genome.models.conformal import Stretch, based
 from customer_genome.models.estimator import Array
@@ -57,8 +58,9 @@ def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Ca
         raise RegistryError("Champion: the own forecast is missing. Wanted: Known(own=...) with spend, chance and range.")
     usable = [one for one in past if one.known.own is not None and len(one.ordered)]
     absent = [f"{one.name} is left out. {why}" for one in candidates if (why := one.unavailable())]
-    candidates = [one for one in candidates if one.unavailable() is None]
-    fitted = {one.name: found for one in candidates if (found := one.fit(now, usable)) is not None}
+    candidates = [OwnForecast(), *(one for one in candidates if one.name != OWN and one.unavailable() is None)]
+    fitted: dict[str, Fitted] = {OWN: OwnForm()}
+    fitted |= {one.name: found for one in candidates if (found := one.fit(now, usable)) is not None}
     tried = held_out(usable, [one for one in candidates if one.name in fitted]) if len(fitted) > 1 else []
     formulas = held_out(usable, NAIVE) if tried else []
     chosen = choose(tried, formulas, list(fitted), [one.name for one in candidates if one.name in fitted and one.explains])
