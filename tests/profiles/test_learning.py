@@ -147,6 +147,19 @@ def test_a_rule_of_two_columns_is_found_and_said():
     assert "above" in alarm.rule
 
 
+def test_a_rule_with_a_kept_column_is_said_and_takes_nothing_out():
+    def label(columns, rng):
+        return [
+            "1" if float(usage) + 2 * float(age) > 150 else "0"
+            for usage, age in zip(columns["usage"], columns["age"], strict=True)
+        ]
+
+    table = labelled_customers(n=190, left=label).drop_columns(["Churn", "next_month_spend"])
+    one = learn(table, id_column="customer_id", label_columns=["left"], keep=["age"]).learned["churn"]
+    assert not one.alarms and {"age", "usage"} <= {column.name for column in one.model.columns}
+    assert any(word.startswith("ALARM") and "No column was left out for it" in word for word in one.words)
+
+
 def test_columns_called_like_a_label_are_left_out_unless_kept():
     table = labelled_customers(**{"Churn Score": lambda columns, rng: rng.normal(size=len(columns["Churn"]))})
     result = learn(table, id_column="customer_id", label_columns=["Churn"])

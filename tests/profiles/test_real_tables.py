@@ -25,6 +25,7 @@ def trained(path: Path, tmp: Path) -> LabelledResult:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_telco_reaches_its_targets(genome_data, tmp_path):
     result = trained(genome_data / "telco_churn.csv", tmp_path)
     rows = {row["candidate"]: row["figures"] for row in result.comparison["churn"]["rows"]}
@@ -37,6 +38,7 @@ def test_telco_reaches_its_targets(genome_data, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_smart_sales_is_found_out(genome_data, tmp_path):
     result = trained(genome_data / "smart_sales_customers.csv", tmp_path)
     churn, spend = result.learned["churn"], result.learned["spend"]
