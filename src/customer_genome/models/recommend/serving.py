@@ -79,12 +79,13 @@ class Clerk:
 
     def _batch(self, customers: IntArray, n: int) -> Listed:
         scored: dict[int, npt.NDArray[np.float32]] = {}
-        popular = self.popular.scores(customers)
         cold = self.is_cold[customers]
         places, values, views = [], [], list(self.champions)
         for view, fitted in self.champions.items():
             if id(fitted) not in scored:
-                scored[id(fitted)] = np.where(cold[:, None], popular, fitted.scores(customers))
+                scored[id(fitted)] = fitted.scores(customers)
+                if cold.any():
+                    scored[id(fitted)][cold] = self.popular.scores(customers[cold])
             found = masked(scored[id(fitted)], self.known, customers, view, self.offered)
             best, score = best_of(found, n)
             places.append(best)

@@ -46,7 +46,7 @@ class Effort:
 
 
 FULL = Effort(6000, (300.0, 1000.0), (60.0, 180.0, 365.0), 2, 50_000, True)
-LIGHT = Effort(1500, (1000.0,), (180.0,), 0, 1000, False)
+LIGHT = Effort(1500, (1000.0,), (180.0,), 0, 600, False)
 
 
 @dataclass(frozen=True)
