@@ -61,14 +61,14 @@ def _target(target: str, replaced: str | None, compared: list[Compared]) -> str:
             f"{used.loss:.4f} against {blend.loss:.4f}, by more than {CLEARLY:.0f} standard errors), and is used."
         )
     alone = min((one for one in compared if not one.is_naive and one.name != BLEND), key=lambda one: one.loss, default=None)
-    said = f"To say {_TARGETS[target]}, the blend did well on held-out customers ({what} {blend.loss:.4f}"
-    said += f"; best alone: {alone.name}, {alone.loss:.4f})" if alone is not None else ")"
+    said = f"To say {_TARGETS[target]}, the blend had a {what} of {blend.loss:.4f} on held-out customers"
+    said += f" (best alone: {alone.name}, {alone.loss:.4f})" if alone is not None else ""
     if naive is None:
         return said + "."
-    standing = (
-        "beaten clearly" if naive.difference > CLEARLY * naive.error else "beaten" if naive.difference > 0 else "not beaten"
-    )
-    return f"{said}; the best naive formula, {naive.name} ({naive.loss:.4f}), is {standing}."
+    standing = "is beaten clearly" if naive.difference > CLEARLY * naive.error else "is beaten, within the noise"
+    if naive.difference <= 0:
+        standing = f"was no worse, though not by {CLEARLY:.0f} standard errors: do not take the blend for better than it here"
+    return f"{said}; the best naive formula, {naive.name} ({naive.loss:.4f}), {standing}."
 
 
 def _level(shift: float) -> str:
