@@ -42,7 +42,7 @@ class FactWords:
     is_spoken: bool = True
 
 
-_ONE_DAY = "only one purchase day so far"
+_NO_RHYTHM = "no rhythm of purchases to go by yet"
 WORDS: Mapping[str, FactWords] = {
     "recency_days": FactWords("recency", "day", "last order {} ago"),
     "n_orders": FactWords("frequency", "order", "{} so far"),
@@ -57,12 +57,12 @@ WORDS: Mapping[str, FactWords] = {
     "largest_order_value": FactWords("spend", MONEY, "largest order {}"),
     "spend_last_day": FactWords("spend", MONEY, "{} on the last purchase day"),
     "tenure_days": FactWords("tenure", "day", "first order {} ago"),
-    "activity_days": FactWords("tenure", "day", "{} between first and last order", zero=_ONE_DAY),
-    "mean_gap_days": FactWords("rhythm", "day", "{} between purchases on average", unknown=_ONE_DAY),
+    "activity_days": FactWords("tenure", "day", "{} between first and last order", zero="first and last order on one day"),
+    "mean_gap_days": FactWords("rhythm", "day", "{} between purchases on average", unknown=_NO_RHYTHM),
     "gap_cv": FactWords("rhythm", SHARE, "gaps between purchases vary by {}", zero="equal gaps between purchases"),
-    "last_gap_days": FactWords("rhythm", "day", "{} between the last two purchases", unknown=_ONE_DAY),
+    "last_gap_days": FactWords("rhythm", "day", "{} between the last two purchases", unknown=_NO_RHYTHM),
     "second_last_gap_days": FactWords("rhythm", "day", "{} between the two purchases before the last"),
-    "longest_gap_days": FactWords("rhythm", "day", "longest gap between purchases {}", unknown=_ONE_DAY),
+    "longest_gap_days": FactWords("rhythm", "day", "longest gap between purchases {}", unknown=_NO_RHYTHM),
     "spend_trend": FactWords("trend", NUMBER, "spend trend {}"),
     "discount_share": FactWords("promotion", SHARE, "{} of spend at a discount", zero="nothing bought at a discount"),
     "n_returned_lines": FactWords("returns", "line", "{} returned", zero="nothing returned"),
