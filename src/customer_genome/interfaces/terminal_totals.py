@@ -45,8 +45,12 @@ def facts_of_totals(record: Mapping[str, Any], currency: str) -> list[tuple[str,
     def said(name: str, text: str) -> str:
         return UNKNOWN if record.get(name) is None else text
 
-    orders = said("n_orders", quantity(record["n_orders"], "orders"))
-    spent = f"{money(record['total_spend'], currency)} in {orders}, {money(record['mean_order_value'], currency)} an order"
+    parts = [
+        None if record["total_spend"] is None else money(record["total_spend"], currency),
+        None if record["n_orders"] is None else quantity(record["n_orders"], "orders"),
+        None if record["mean_order_value"] is None else f"{money(record['mean_order_value'], currency)} an order",
+    ]
+    spent = ", ".join(part for part in parts if part is not None) or UNKNOWN
     rows = [
         ("Bought so far", spent),
         ("Last order", said("recency_days", f"{quantity(record['recency_days'], 'days')} ago")),
@@ -57,6 +61,10 @@ def facts_of_totals(record: Mapping[str, Any], currency: str) -> list[tuple[str,
         return [*rows, (f"Risk{borrowed}", rank_words(record, "risk")), (f"Value to come{borrowed}", rank_words(record, "value"))]
     risk = said("churn_probability", f"{share(record['churn_probability'])} ({record['churn_band']})")
     worth = said("clv_180d", f"{money(record['clv_180d'], currency)} ({record['clv_band']})")
+    if record.get("predicted_spend") is not None:
+        lower, upper = record.get("spend_lower"), record.get("spend_upper")
+        within = "" if lower is None else f", 80 % between {money(lower, currency)} and {money(upper, currency)}"
+        rows.append((f"Spend expected in {record['horizon_days']} days", f"{money(record['predicted_spend'], currency)}{within}"))
     return [
         *rows,
         ("Risk", risk),

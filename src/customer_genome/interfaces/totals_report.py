@@ -39,6 +39,8 @@ def totals_page(genome: Genome) -> dict[str, Any]:
         "changed": changed,
         "steps": _steps(genome, playbooks),
         "first_customers": _first_customers(genome),
+        "known": _known(genome),
+        "first_by": _first_by(_known(genome)),
         "segments": genome.query('select * from "segments" order by total_spend desc, segment_name').to_pylist(),
         "playbooks": playbooks,
         "findings": genome.query("select * from findings where value is not null").to_pylist(),
@@ -80,37 +82,49 @@ def _head(genome: Genome) -> dict[str, str]:
 
 
 def _kpis(genome: Genome, totals: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the key figures that totals can give."""
-    currency, n = genome.currency, totals["customers"] or 1
+    """Return the key figures that the table can give."""
+    currency, n, known = genome.currency, totals["customers"] or 1, _known(genome)
     high = genome.query(
-        "select count(*) filter (where churn_band = 'High') as risk, count(*) filter (where churn_band = 'High' and clv_band = 'High') as both, "
-        "count(churn_band) as known from customers"
+        "select count(*) filter (where churn_band = 'High') as risk, count(*) filter (where churn_band = 'High' and clv_band = 'High') as both from customers"
     ).to_pylist()[0]
+    both = f", {count(high['both'])} of high value" if "clv_180d" in known else ""
+    order_value = f"{money(totals['mean_order_value'], currency)} an order" if "total_spend" in known else "as the table says"
     found = [
-        ("Customers", count(totals["customers"]), f"{count(totals['n_segments'])} segments", "Everybody whose row of totals could be used."),
         (
+            "customer_id",
+            "Customers",
+            count(totals["customers"]),
+            f"{count(totals['n_segments'])} segments",
+            "Everybody whose row could be used.",
+        ),
+        (
+            "total_spend",
             "Average spend per customer",
             money(totals["mean_spend"], currency),
             f"{money(totals['revenue'], currency, short=True)} in all",
             "Spend so far divided by customers. A few large customers pull it up: see who brings the money.",
         ),
         (
+            "n_orders",
             "Average orders per customer",
             quantity(totals["mean_orders"], "orders"),
-            f"{money(totals['mean_order_value'], currency)} an order",
+            order_value,
             "Orders so far divided by customers.",
         ),
-    ]  # fmt: skip
-    if high["known"]:
-        found.append(
-            (
-                "Customers at high risk",
-                count(high["risk"]),
-                f"{share(high['risk'] / n)} of customers, {count(high['both'])} of high value",
-                "By the bands of risk. " + (CAUTION if genome.is_borrowed else "Risk is the probability of leaving."),
-            )
-        )
-    return [dict(zip(("name", "figure", "detail", "meaning"), one, strict=True)) for one in found]
+        (
+            "churn_probability",
+            "Customers at high risk",
+            count(high["risk"]),
+            f"{share(high['risk'] / n)} of customers{both}",
+            "By the bands of risk. " + (CAUTION if genome.is_borrowed else "Risk is the probability of leaving."),
+        ),
+    ]
+    return [dict(zip(("name", "figure", "detail", "meaning"), rest, strict=True)) for column, *rest in found if column in known]
+
+
+def _known(genome: Genome) -> frozenset[str]:
+    """Return the columns that say something about at least one customer."""
+    return frozenset(genome.manifest.get("columns_known", ()))
 
 
 def _steps(genome: Genome, playbooks: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -124,10 +138,20 @@ def _steps(genome: Genome, playbooks: list[dict[str, Any]]) -> list[dict[str, An
 def _first_customers(genome: Genome) -> list[dict[str, Any]]:
     """Return the customers to speak to first, with band and rank of risk and value."""
     rows = genome.query(
-        "select * from customers where not is_suppressed order by expected_value_loss desc nulls last, total_spend desc nulls last, customer_id "
+        "select * from customers where not is_suppressed order by expected_value_loss desc nulls last, "
+        "churn_probability * coalesce(total_spend, 1) desc nulls last, total_spend desc nulls last, customer_id "
         f"limit {MOST_CUSTOMERS}"
     ).to_pylist()
     return [row | {"risk_words": _words(row, "risk", genome), "value_words": _words(row, "value", genome)} for row in rows]
+
+
+def _first_by(known: frozenset[str]) -> str:
+    """Return by what the customers to speak to first are ordered."""
+    if "expected_value_loss" in known:
+        return "Value times risk, the largest first"
+    if "churn_probability" in known:
+        return "Risk times spend so far, the largest first" if "total_spend" in known else "The highest risk first"
+    return "Most spend so far first"
 
 
 def _words(row: Mapping[str, Any], what: Any, genome: Genome) -> str:

@@ -119,7 +119,7 @@ def segments_by_recency(cells: pa.Table, look: Look | None = None) -> Any:
     rows = rows_of(cells)
     if not rows:
         return nothing_to_draw(look, "No customers to place.")
-    words = {1: "1", 2: "2", 3: "3", 4: "4–5", 6: "6–10", 11: "11–20", 21: "21–50", 51: "over 50"}
+    words = {0: "0", 1: "1", 2: "2", 3: "3", 4: "4–5", 6: "6–10", 11: "11–20", 21: "21–50", 51: "over 50"}
     for row in rows:
         row["x_to"] = row["x"] + row["step"]
         row["place"], row["y_words"] = row["y"], words[int(row["y"])]

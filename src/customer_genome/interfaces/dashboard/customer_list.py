@@ -16,6 +16,7 @@ import pyarrow.csv as pa_csv
 
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.session import Visit
+from customer_genome.interfaces.dashboard.totals import shows_sizes
 
 PAGE_ROWS = 25
 MOST_CSV_ROWS = 200_000
@@ -89,7 +90,7 @@ def page_of_customers(visit: Visit, request: ListRequest, page: int, rows: int =
         recency_days, and nothing that needs a date or the size of a borrowed figure.
     """
     where, parameters = request.where()
-    if visit.genome.level == "customers":
+    if not shows_sizes(visit):
         return visit.genome.query(
             f"""
             select customer_id, {_MARKED_RISK} as risk, risk_rank, clv_band, value_rank, {request.selection.segment_sql} as segment,

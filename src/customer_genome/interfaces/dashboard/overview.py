@@ -18,7 +18,13 @@ from customer_genome.interfaces.dashboard.ledger_table import show_ledger
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.readings import ask, findings, next_steps
 from customer_genome.interfaces.dashboard.session import Visit, visit
-from customer_genome.interfaces.dashboard.totals import is_of_totals, say_how_far_to_trust, say_no_dates, show_bands, shows_sizes
+from customer_genome.interfaces.dashboard.totals import (
+    is_of_totals,
+    say_how_far_to_trust,
+    say_no_dates,
+    show_cards_of_totals,
+    shows_sizes,
+)
 from customer_genome.interfaces.figures import count, day, quantity, share
 from customer_genome.interfaces.overview import categories, concentration, countries, order_counts, over_time, segments, totals
 
@@ -36,9 +42,10 @@ def show() -> None:
         st.info("No customer fits these filters. Take one off in the side bar, or show all customers.")
         return
     say_how_far_to_trust(seen)
-    _show_cards(seen, sums)
-    if not shows_sizes(seen):
-        show_bands(seen, selection)
+    if is_of_totals(seen):
+        show_cards_of_totals(seen, selection, sums)
+    else:
+        _show_cards(seen, sums)
     _show_next_steps(seen, selection)
     _show_time(seen, selection)
     _show_segments(seen, selection)
@@ -101,8 +108,6 @@ def _show_cards(seen: Visit, sums: dict[str, Any]) -> None:
         f"{sums['mean_orders']:.1f} per customer",
         "Orders so far; one order = one customer and order id.",
     )
-    if not shows_sizes(seen):
-        return
     card(
         "Average CLV",
         seen.money(sums["mean_clv"]),

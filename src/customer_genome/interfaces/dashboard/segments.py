@@ -22,6 +22,7 @@ from customer_genome.interfaces.dashboard.filters import Selection, chosen
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.readings import ask
 from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.totals import knows
 from customer_genome.interfaces.figures import count, quantity, share
 from customer_genome.interfaces.segment_figures import (
     METHOD_MEANING,
@@ -124,11 +125,13 @@ def _show_money(seen: Visit, method: str, selection: Selection) -> None:
     with left:
         draw(seen, lambda look: charts.segment_sizes(parts, look))
         draw(seen, lambda look: charts.segment_value(parts, look))
-        draw(seen, lambda look: drawings.segments_by_recency(ask(seen, by_recency, choice), look))
+        if knows(seen, "n_orders", "recency_days"):
+            draw(seen, lambda look: drawings.segments_by_recency(ask(seen, by_recency, choice), look))
     with right:
         draw(seen, lambda look: charts.segment_spend(parts, look))
         draw(seen, lambda look: charts.segment_risk(parts, look))
-        draw(seen, lambda look: drawings.segments_by_value(ask(seen, by_value, choice), look))
+        if knows(seen, "total_spend", "clv_180d"):
+            draw(seen, lambda look: drawings.segments_by_value(ask(seen, by_value, choice), look))
     with st.expander("The segments in figures"):
         _show_table(seen, parts)
 
@@ -192,7 +195,9 @@ def _show_migration(seen: Visit) -> None:
         st.markdown("There is no earlier version that can be read. Publish again and this shows who moved where.")
         return
     st.markdown(
-        aside(f"Named segments, {plain(found.before.version)} to {plain(found.after.version)}. More on the page Changes. The letters of this chart are its own.")
+        aside(
+            f"Named segments, {plain(found.before.version)} to {plain(found.after.version)}. More on the page Changes. The letters of this chart are its own."
+        )
     )
     draw(seen, lambda look: charts.migration(changes.flow_table(found), look, group="segment"))
 

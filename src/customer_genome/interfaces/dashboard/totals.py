@@ -21,9 +21,19 @@ def is_of_totals(seen: Visit) -> bool:
     return seen.genome.level == "customers"
 
 
+def knows(seen: Visit, *columns: str) -> bool:
+    """Return whether each column says something about at least one customer; a run on order lines always gives all."""
+    return not is_of_totals(seen) or set(columns) <= set(seen.manifest.get("columns_known", ()))
+
+
+def knows_risk(seen: Visit) -> bool:
+    """Return whether risk is known in size: not where it was borrowed, nor where there is none."""
+    return knows(seen, "churn_probability") and not seen.genome.is_borrowed
+
+
 def shows_sizes(seen: Visit) -> bool:
-    """Return whether risk and value are known in size: not where they were borrowed, nor where there are none."""
-    return not is_of_totals(seen) or (not seen.genome.is_borrowed and not no_risk_reason(seen.manifest))
+    """Return whether both risk and value are known in size."""
+    return knows_risk(seen) and knows(seen, "clv_180d")
 
 
 def say_how_far_to_trust(seen: Visit) -> None:
@@ -46,16 +56,19 @@ def show_bands(seen: Visit, selection: Selection) -> None:
     """Show how many of the chosen customers stand in the high bands, and what they spent so far."""
     where, parameters = selection.where()
     row = seen.genome.query(
-        "select count(*) as n, count(churn_band) as known, count(*) filter (where churn_band = 'High') as risk, "
-        "count(*) filter (where clv_band = 'High') as worth, count(*) filter (where churn_band = 'High' and clv_band = 'High') as both, "
+        "select count(*) as n, count(*) filter (where churn_band = 'High') as risk, count(*) filter (where clv_band = 'High') as worth, "
+        "count(*) filter (where churn_band = 'High' and clv_band = 'High') as both, "
         f"sum(total_spend) filter (where churn_band = 'High' and clv_band = 'High') as spend from customers where {where}",
         parameters,
     ).to_pylist()[0]
-    if not row["known"]:
+    if not row["n"] or not knows(seen, "churn_probability"):
         return
-    cards = st.grid(3, min_column_width=148, gap="small")
-    spent = money_in_markdown(seen.money(row["spend"], short=True))
-    for label, value, note, meaning in (
+    spent = (
+        f"spent {money_in_markdown(seen.money(row['spend'], short=True))} so far"
+        if knows(seen, "total_spend")
+        else "to speak to first"
+    )
+    figures = [
         (
             "High risk",
             count(row["risk"]),
@@ -68,9 +81,72 @@ def show_bands(seen: Visit, selection: Selection) -> None:
             f"{share(row['worth'] / row['n'])} of customers",
             "Customers in the highest band of value to come.",
         ),
-        ("High value, high risk", count(row["both"]), f"spent {spent} so far", "Whom to speak to first."),
-    ):
+        ("High value, high risk", count(row["both"]), spent, "Whom to speak to first."),
+    ]
+    cards = st.grid(3, min_column_width=148, gap="small")
+    for label, value, note, meaning in figures if knows(seen, "clv_180d") else figures[:1]:
         cards.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch", help=meaning)
+
+
+def show_cards_of_totals(seen: Visit, selection: Selection, sums: dict[str, Any]) -> None:
+    """Show the key figures that a table of totals gives, and none of what it does not."""
+    cards = st.grid(3, min_column_width=148, gap="small")
+    figures = [
+        ("Customers", "customer_id", count(sums["customers"]), "one row each", "Everybody whose row of totals could be used."),
+        (
+            "Revenue",
+            "total_spend",
+            seen.money(sums["revenue"], short=True),
+            f"{seen.money(sums['mean_spend'])} per customer",
+            "Spend so far, as the table says.",
+        ),
+        (
+            "Orders",
+            "n_orders",
+            count(sums["orders"]),
+            f"{quantity(sums['mean_orders'], 'orders')} per customer",
+            "Orders so far, as the table says.",
+        ),
+    ]
+    if knows_risk(seen):
+        lost = sums["customers"] - sums["expected_active"]
+        figures += [
+            (
+                "Average value",
+                "clv_180d",
+                seen.money(sums["mean_clv"]),
+                "over 180 days",
+                "What a customer may bring in 180 days, discounted, times the margin.",
+            ),
+            (
+                "Expected churn",
+                "churn_probability",
+                share(lost / sums["customers"]) if sums["customers"] else "–",
+                f"{count(lost)} in {seen.horizon_days} days",
+                "Customers expected to leave: the sum of their probabilities.",
+            ),
+            (
+                "Value at risk",
+                "expected_value_loss",
+                seen.money(sums["value_at_risk"], short=True),
+                "value times risk",
+                "It ranks where retention pays first.",
+            ),
+        ]
+    for label, column, value, note, meaning in figures:
+        if knows(seen, column):
+            cards.metric(
+                label,
+                money_in_markdown(value),
+                money_in_markdown(note),
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                height="stretch",
+                help=meaning,
+            )
+    if not shows_sizes(seen):
+        show_bands(seen, selection)
 
 
 def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
@@ -83,20 +159,22 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
             border=True, height="stretch", help=meaning,
         )  # fmt: skip
 
-    card(
-        "Spent so far",
-        seen.money(record["total_spend"], short=True),
-        f"{quantity(record['n_orders'], 'orders')}, {seen.money(record['mean_order_value'], short=True)} each",
-        "The totals of the table, and the average order.",
-    )
+    parts = [
+        None if record["n_orders"] is None else quantity(record["n_orders"], "orders"),
+        None if record["mean_order_value"] is None else f"{seen.money(record['mean_order_value'], short=True)} each",
+    ]
+    if record["total_spend"] is not None:
+        note = ", ".join(part for part in parts if part is not None) or "as the table says"
+        card(
+            "Spent so far", seen.money(record["total_spend"], short=True), note, "The totals of the table, and the average order."
+        )
+    elif record["n_orders"] is not None:
+        card("Orders so far", count(record["n_orders"]), "as the table says", "The totals of the table.")
     ago = "Not known" if record["recency_days"] is None else f"{quantity(record['recency_days'], 'days')} ago"
     card("Last order", ago, "as the table says", "Days of silence; the table holds no date.")
-    card(
-        "Different products",
-        count(record["unique_products"]),
-        f"{count(record['total_quantity'])} pieces",
-        "The totals of the table.",
-    )
+    if record["unique_products"] is not None:
+        pieces = "as the table says" if record["total_quantity"] is None else f"{count(record['total_quantity'])} pieces"
+        card("Different products", count(record["unique_products"]), pieces, "The totals of the table.")
     for label, band, rank, marks, meaning in (
         ("Risk", "churn_band", "risk_rank", RISK_MARKS, "Band of risk, and how many of your customers stand lower."),
         (
@@ -111,7 +189,17 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
             card(label, "Not known", "the table lacks what it needs", meaning)
             continue
         note = "" if record[rank] is None else standing(record[rank])
+        if knows_risk(seen):
+            note = share(record["churn_probability"]) if label == "Risk" else f"{seen.money(record['clv_180d'])} in 180 days"
         card(label, f"{marks[record[band]][0]} {record[band]}", note, meaning)
+    if shows_sizes(seen) and record.get("predicted_spend") is not None:
+        lower, upper = (seen.money(record.get(name), short=True) for name in ("spend_lower", "spend_upper"))
+        card(
+            f"Spend in {seen.horizon_days} days",
+            seen.money(record["predicted_spend"]),
+            f"80 %: {lower} to {upper}" if record.get("spend_lower") is not None else "expected",
+            "What the labels of the table teach of the period they speak of.",
+        )
     basis = record.get("risk_basis")
     if basis:
         said = {
