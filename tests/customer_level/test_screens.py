@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from customer_genome import Genome
+from customer_genome import Genome, run
 from customer_genome.interfaces.cli import app
 from customer_genome.interfaces.report import render_report
 from customer_genome.interfaces.server import WORKSPACE_VARIABLE
@@ -94,3 +95,32 @@ def test_commands_work_without_dates(published, tmp_path):
     header = (tmp_path / "out.csv").read_text().splitlines()[0]
     assert "risk_rank" in header and "risk_basis" in header
     assert "next_order_on" not in header and "p_alive" not in header, "columns nobody can know are left out"
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory) -> Path:
+    """Publish a profile of 30 customers whose label teaches nothing: neither totals, nor risk, nor value."""
+    workspace = tmp_path_factory.mktemp("bare")
+    rows = {
+        "CustomerID": [f"P{number:02d}" for number in range(30)],
+        "tenure": [float(number % 7) for number in range(30)],
+        "Plan": ["gold", "silver", "bronze"] * 10,
+        "Churn": ["Yes"] * 3 + ["No"] * 27,
+    }
+    run(pa.table(rows), workspace, settings={"segments": {"k": 2}})
+    return workspace
+
+
+@pytest.mark.parametrize("page", ["overview.py", "customers.py", "customer.py", "segments.py", "targets.py"])
+def test_a_profile_that_knows_next_to_nothing_breaks_no_page(look, bare, page):
+    opened = look(bare, page, **({"customer": "P03"} if page == "customer.py" else {}))
+    assert not opened.exception and not opened.error
+    assert "Risk and value to come are empty" in shown(opened) or page == "segments.py"
+
+
+def test_a_profile_that_knows_next_to_nothing_has_a_report_and_a_card(bare):
+    with Genome.open(bare) as genome:
+        page = render_report(genome)
+    assert "Risk and value to come are empty" in page and "spent 0.00" not in page
+    said = CliRunner().invoke(app, ["show", "P03", "--workspace", str(bare)])
+    assert said.exit_code == 0 and "not known" in said.output
