@@ -70,7 +70,11 @@ def test_the_sentences_people_read():
     said_of = [[column[row].as_py() for column in found.texts] for row in range(2)]
     assert said_of == [
         ["last order 143 days ago: +30 points", "12 orders so far: -15 points", "£12.00 spent so far: -5 points"],
-        ["last order 3 days ago: -29 points", "no rhythm of purchases to go by yet: +12 points", "loyalty points at 12: -0.2 points"],
+        [
+            "last order 3 days ago: -29 points",
+            "no rhythm of purchases to go by yet: +12 points",
+            "loyalty points at 12: -0.2 points",
+        ],
     ]
 
 

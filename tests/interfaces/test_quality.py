@@ -73,7 +73,9 @@ def test_without_a_backtest_page_and_report_say_which_command_makes_one(without,
     assert any("genome backtest" in code.value and str(without) in code.value for code in app.code)
     assert "No backtest was run" in app.info[0].value and not app.metric
     said = " ".join(mark.value for mark in app.markdown)
-    assert "Forecasts of earlier days made without their outcome" in said and "What moves the risk" in [one.value for one in app.header]
+    assert "Forecasts of earlier days made without their outcome" in said and "What moves the risk" in [
+        one.value for one in app.header
+    ]
     with Genome.open(without) as genome:
         assert evidence(genome) is None
         text = render_report(genome)
