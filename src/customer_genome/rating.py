@@ -313,7 +313,7 @@ def backtest_ratings(data: RatingData, seed: int, n_draws: int = 1000) -> Rating
             errors += _errors(ratings, name, folds, seed)
     words = [
         f"{name}: {best.candidate} leads with NDCG@{LENGTH} {best.figures['ndcg']:.3f}, {best.lift:.1f} times popularity."
-        for name, best in {row.as_of: row for row in reversed(rows)}.items()
+        for name, best in reversed({row.as_of: row for row in reversed(rows)}.items())
     ]
     return RatingBacktest(
         data.label,

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from customer_genome.settings import Settings
 
 VIEWS = ("all", "new", "again")
+WIDEST = 110
+"""Letters a line may take: narrower, columns of figures would be folded."""
 TITLES = {"again": "Buy again", "new": "New to the customer", "all": "All items"}
 
 
@@ -106,7 +108,8 @@ def _recommend_rated(folder: str, customer_id: str, top: int, workspace: Path, a
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False)
+    return console if console.width >= WIDEST else Console(highlight=False, markup=False, width=WIDEST)
 
 
 def _show_lists(found: dict[str, Any]) -> None:
@@ -245,6 +248,9 @@ def show_lists(found: ListBacktest, path: Path) -> None:
                 _table(console, rows, day.random[view]["ndcg"])
     _segments(console, found.segments)
     console.print()
+    console.print(
+        "- popular: NDCG less that of popularity; hits: lists with a bought item; bits: surprise of the items; all lists of 10"
+    )
     for sentence in [*found.words, *found.notices]:
         console.print(f"· {sentence}")
     console.print(f"Stored in {path}")
@@ -256,33 +262,22 @@ def _table(console: Console, rows: Sequence[Row], random: float) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("recommender", overflow="fold")
-    for header in (
-        "NDCG@10",
-        "95 %",
-        "recall@10",
-        "MAP@10",
-        "hit rate",
-        "coverage",
-        "novelty",
-        "- popularity",
-        "x popular",
-        "x random",
-    ):
-        table.add_column(header, justify="right", overflow="fold")
+    for header in ("NDCG@10", "95 %", "- popular", "x popular", "x random", "recall", "MAP", "hits", "coverage", "bits"):
+        table.add_column(header, justify="right", no_wrap=True)
     for row in rows:
         versus, figures = row.versus["ndcg"], row.figures
         table.add_row(
             row.candidate,
             f"{figures['ndcg']:.3f}",
-            f"{row.lower['ndcg']:.3f} to {row.upper['ndcg']:.3f}",
+            f"{row.lower['ndcg']:.3f}-{row.upper['ndcg']:.3f}",
+            f"{versus.mean:+.3f}",
+            f"{row.lift:.1f}",
+            f"{row.lift_random:.0f}",
             f"{figures['recall']:.3f}",
             f"{figures['map']:.3f}",
             f"{figures['hit_rate']:.0%}",
             f"{figures['coverage']:.1%}",
-            f"{figures['novelty']:.1f} bits",
-            f"{versus.mean:+.3f} ± {versus.error:.3f}",
-            f"{row.lift:.1f}",
-            f"{row.lift_random:.0f}",
+            f"{figures['novelty']:.1f}",
         )
     table.add_row("at random", f"{random:.3f}")
     console.print(table)
