@@ -15,7 +15,7 @@ from typing import Any
 
 from pyspark.sql.classic.dataframe import DataFrame
 
-from customer_genome.features import trials
+from customer_genome.features import past, trials
 from customer_genome.pipeline import run
 from customer_genome.settings import Settings, merged
 from customer_genome.sources.catalog import describe_sources
@@ -65,7 +65,7 @@ def _children() -> list[int]:
 
 
 def main(lines: str, workspace: str, fit_sample: str, most_in_trials: str) -> None:
-    for drawn in (trials.known_purchases, trials.known_before):
+    for drawn in (trials.known_purchases, trials.known_before, past.mark_before):
         drawn.__defaults__ = (int(most_in_trials),)
     for way in WAYS:
         watch(way)
