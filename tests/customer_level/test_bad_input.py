@@ -194,6 +194,7 @@ def test_a_file_of_the_wrong_kind_is_refused_whole(tmp_path):
         describe_data(str(path), {}, tmp_path)
 
 
+@pytest.mark.slow
 def test_refused_rows_stand_in_the_version_and_order_lines_stay_for_a_refresh(totals, tmp_path):
     lines = simulate(n_lines=1_500, seed=2).order_lines().read_all()
     run(lines, tmp_path / "w", settings=FEW)

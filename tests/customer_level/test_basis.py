@@ -38,6 +38,7 @@ def test_a_fit_finds_what_made_the_data():
     assert found.orders[1] > 0.5
 
 
+@pytest.mark.slow
 def test_every_shop_weighs_alike_however_large():
     small, large = shop(500, 1, slope=-2.0), shop(50_000, 2, slope=-0.2)
     both = TotalsForecast.fit([small, large], 180).chance[2]
@@ -92,6 +93,7 @@ def taught(tmp_path_factory):
     return workspace, result
 
 
+@pytest.mark.slow
 def test_own_order_lines_come_before_other_shops(taught):
     workspace, result = taught
     with Genome.open(workspace) as genome:
@@ -101,6 +103,7 @@ def test_own_order_lines_come_before_other_shops(taught):
     assert any("this workspace's own order lines taught about totals" in notice for notice in result.notices)
 
 
+@pytest.mark.slow
 def test_labels_come_first_and_are_no_facts(tmp_path):
     rows = totals_of(240)
     chance = np.array(rows["recency_days"]) / 400

@@ -42,6 +42,7 @@ def agreement(one, other, column) -> float:
     return float(spearmanr([row[column] for row in one], [row[column] for row in other])[0])
 
 
+@pytest.mark.slow
 def test_facts_and_segments_of_a_small_shop_come_back(tmp_path):
     lines = simulate(n_lines=5_000, seed=11).order_lines().read_all()
     one, other = round_trip(lines, tmp_path, {"segments": {**SETTINGS["segments"], "k": 3}})
