@@ -31,6 +31,8 @@ from customer_genome.errors import SettingsError
 DEFAULT_RESPONSE = 0.05
 """Share of the value at risk that a contact is assumed to keep, where neither the playbook nor the user says."""
 DEFAULT_CONTROL_SHARE = 0.1
+MORE_THAN_ANYBODY_HAS = 1e12
+"""Customers: a budget that pays for as many sets no limit."""
 MOST_RETURNED = 0.4
 """Returned money over bought and returned money from which value is not worth acting on; all came back at one half."""
 BALANCED = 0.1
@@ -95,7 +97,8 @@ class Terms:
     @property
     def most_contacts(self) -> int | None:
         """Return how many contacts budget and limit allow; None = any number."""
-        paid = None if self.budget is None or self.cost == 0 else math.floor(self.budget / self.cost * (1 + 1e-12))
+        affordable = math.inf if self.budget is None or self.cost == 0 else self.budget / self.cost * (1 + 1e-12)
+        paid = math.floor(affordable) if affordable < MORE_THAN_ANYBODY_HAS else None
         limits = [limit for limit in (paid, self.max_contacts) if limit is not None]
         return min(limits) if limits else None
 
@@ -148,8 +151,15 @@ class Reachable:
 
     def at(self, rows: IntArray) -> Reachable:
         """Return the customers at these places."""
-        texts = [[column[row] for row in rows] for column in (self.ids, self.clv_bands, self.churn_bands)]
-        return Reachable(texts[0], self.value_loss[rows], self.value[rows], self.risk[rows], texts[1], texts[2])  # type: ignore[arg-type]
+        places = rows.tolist()
+        return Reachable(
+            [self.ids[place] for place in places],
+            self.value_loss[rows],
+            self.value[rows],
+            self.risk[rows],
+            [self.clv_bands[place] for place in places],
+            [self.churn_bands[place] for place in places],
+        )
 
 
 def choose(customers: Reachable, terms: Terms) -> Chosen:
@@ -157,7 +167,7 @@ def choose(customers: Reachable, terms: Terms) -> Chosen:
     ids, value_loss = customers.ids, customers.value_loss
     gain = expected_gain(value_loss, terms)
     worthwhile = np.flatnonzero(gain > 0)
-    names = np.array([ids[row] for row in worthwhile], dtype=object)
+    names = np.asarray([ids[place] for place in worthwhile.tolist()], dtype=np.str_)
     order = worthwhile[np.lexsort((names, -gain[worthwhile]))] if len(worthwhile) else worthwhile
     rows = order[: _list_length(len(order), terms)]
     rows = rows.astype(np.int64)

@@ -154,7 +154,7 @@ class MixtureGrouping(Grouping):
 
     def places(self, points: FloatArray) -> IntArray:
         """Return the likeliest group of each customer; the first of equally likely ones."""
-        return np.argmax(self._log_likely(points), axis=1).astype(np.int64)
+        return np.asarray(np.argmax(self._log_likely(points), axis=1), dtype=np.int64)
 
     def memberships(self, points: FloatArray) -> FloatArray:
         """Return how likely each customer belongs to each group, shape (n_customers, k); rows add up to 1."""

@@ -149,6 +149,12 @@ def show_cards_of_totals(seen: Visit, selection: Selection, sums: dict[str, Any]
         show_bands(seen, selection)
 
 
+_STANDINGS = (
+    ("Risk", "churn_band", "risk_rank", RISK_MARKS, "Band of risk, and how many of your customers stand lower."),
+    ("Value to come", "clv_band", "value_rank", VALUE_MARKS, "Band of value over 180 days, and how many stand lower."),
+)
+
+
 def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
     """Show the figures of one customer known by totals: what they did, and where they stand in risk and value."""
     cards = st.grid(3, min_column_width=160, gap="small")
@@ -175,16 +181,7 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
     if record["unique_products"] is not None:
         pieces = "as the table says" if record["total_quantity"] is None else f"{count(record['total_quantity'])} pieces"
         card("Different products", count(record["unique_products"]), pieces, "The totals of the table.")
-    for label, band, rank, marks, meaning in (
-        ("Risk", "churn_band", "risk_rank", RISK_MARKS, "Band of risk, and how many of your customers stand lower."),
-        (
-            "Value to come",
-            "clv_band",
-            "value_rank",
-            VALUE_MARKS,
-            "Band of value over 180 days, and how many of your customers stand lower.",
-        ),
-    ):
+    for label, band, rank, marks, meaning in _STANDINGS:
         if record[band] is None:
             card(label, "Not known", "the table lacks what it needs", meaning)
             continue
