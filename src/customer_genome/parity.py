@@ -346,7 +346,9 @@ def _compare_table(engine_a: Tables, engine_b: Tables, name: str, key: tuple[str
 def _sorted(table: pa.Table, key: Sequence[str]) -> pa.Table:
     """Return a table in the order of its key, with one type for each kind of value."""
     plain = pa.table({name: _plain(table[name]) for name in table.column_names})
-    return plain.sort_by([(name, "ascending") for name in key or plain.column_names]) if plain.num_rows > 1 else plain
+    names = list(key or plain.column_names)  # rows that share a key of a small table are told apart by their doubles
+    names += [one.name for one in plain.schema if one.name not in names and pa.types.is_floating(one.type)]
+    return plain.sort_by([(name, "ascending") for name in names]) if plain.num_rows > 1 else plain
 
 
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
