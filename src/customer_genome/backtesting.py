@@ -303,7 +303,7 @@ def _forecasts(
     for place, day in enumerate(planned):
         job.clock.progress("score", 0.6 + 0.3 * place / len(planned), f"forecasting as of {day}")
         bare = Known(day_number(day), horizon, facts_of(tables[day], names))
-        own, fit = _own_forecast(job, bare, day, horizon)
+        own, fit = _own_forecast(job, bare, day, horizon, compares=day in judged)
         outcome = pasts[day] = past_of(replace(bare, own=own), labels_at(engine, day, mark))
         if day not in judged:
             continue
@@ -358,8 +358,11 @@ def _month(day: dt.date, one: Past) -> dict[str, Any] | None:
     }
 
 
-def _own_forecast(job: Job, known: Known, as_of: dt.date, horizon: int) -> tuple[Expected, tuple[str, ...]]:
-    """Return what purchase and spend models say of these customers, and how they were fitted: to everybody, as of the cutoff."""
+def _own_forecast(job: Job, known: Known, as_of: dt.date, horizon: int, *, compares: bool) -> tuple[Expected, tuple[str, ...]]:
+    """Return what purchase and spend models say of these customers, and how they were fitted: to everybody, as of the cutoff.
+
+    Cutoffs that are only learned from are fitted as a run fits them, without comparing models at each.
+    """
     job.engine.write("cutoffs", cutoff_table([as_of], horizon))
-    models = fit_value_models(job.engine, job.settings)
+    models = fit_value_models(job.engine, job.settings, compares=compares)
     return own_forecast(models, job.settings, known.facts, as_of, horizon), models.sentences()
