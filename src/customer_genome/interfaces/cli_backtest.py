@@ -68,6 +68,9 @@ TITLES = {
     "interval": "80 % ranges of spend",
 }
 
+WIDE = 132
+"""Columns of a table that nobody's terminal limits."""
+
 
 def backtest(
     data: DataArgument = None,
@@ -179,6 +182,8 @@ def show(found: Backtest, each: bool) -> None:
     from customer_genome.interfaces.figures import day, quantity, share
 
     console = Console(highlight=False, markup=False)
+    if not console.is_terminal and console.width < WIDE:  # into a file or a pipe: rows stay whole
+        console = Console(highlight=False, markup=False, width=WIDE)
     console.print(
         f"Backtest of {found.label}: {quantity(len(found.cutoffs), 'cutoffs')}, {found.horizon_days} days ahead of each"
     )
