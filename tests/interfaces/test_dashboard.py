@@ -218,7 +218,7 @@ def test_one_customer_shows_what_was_published(look, shop):
     assert figures["Value over 180 days"] == money(record["clv_180d"], "GBP", short=True)
     assert figures["Value at risk"] == money(record["expected_value_loss"], "GBP", short=True)
     assert plain(record["recommended_action"]) in shown(app) and plain(record["playbook"]) in shown(app)
-    months, _, orders = (table.value for table in app.dataframe)
+    months, *_, orders = (table.value for table in app.dataframe)
     assert len(months) == 12 and "Next order, 80 %: " in shown(app)
     assert len(orders) == record["n_orders"]
 

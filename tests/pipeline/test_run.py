@@ -243,7 +243,7 @@ def test_stored_models_score_without_a_fit(small_shop, tmp_path):
     first = genome("run", small_shop, "--workspace", str(workspace), "--progress", "none")
     again = genome("run", small_shop, "--workspace", str(workspace), "--no-refit", "--progress", "none")
     assert again["version"] == "v00002"
-    assert again["models"] == first["models"] == dict.fromkeys(("purchases", "spend", "clusters"), "v00001")
+    assert again["models"] == first["models"] == dict.fromkeys(("purchases", "spend", "clusters", "champion_forecast"), "v00001")
     assert "purchases v00001" in " ".join(again["notices"])
     assert again["fit"] == first["fit"]
     assert sorted(path.name for path in (workspace / "models" / "spend").iterdir()) == ["aliases.json", "v00001"]

@@ -229,7 +229,7 @@ def test_another_refund_policy_publishes_although_nothing_came(shop, another):
 def test_refit_fits_and_publishes(shop):
     result = shop.refresh(refit=True)
     assert result.is_new
-    assert result.models == {"purchases": "v00002", "spend": "v00002", "clusters": "v00002"}
+    assert result.models == dict.fromkeys(("purchases", "spend", "clusters", "champion_forecast"), "v00002")
 
 
 def test_side_tables_are_read_anew_where_given_and_kept_where_not(shop):

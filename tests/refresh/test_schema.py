@@ -111,7 +111,7 @@ def test_settings_that_rows_were_read_under(shop):
 def test_a_workspace_without_a_warehouse_or_memory(shop, another):
     import duckdb
 
-    with pytest.raises(WorkspaceError, match="no run has built one"):
+    with pytest.raises(WorkspaceError, match="no run on order lines has built one"):
         another("empty").refresh(shop.data)
     with duckdb.connect(str(shop.workspace / "warehouse" / "warehouse.duckdb")) as connection:
         connection.execute("drop table staging")

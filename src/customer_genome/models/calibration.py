@@ -96,8 +96,8 @@ def intercept_for(odds: Array, wanted: float) -> float:
 
     Examples
     --------
-    >>> round(intercept_for(np.array([0.0, 0.0]), 0.5), 6)
-    0.0
+    >>> round(intercept_for(np.array([0.0, 0.0]), 0.75), 6)
+    1.098612
     """
     low, high = -20.0, 20.0
     for _ in range(_HALVINGS):
