@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from customer_genome.audience import audience, measured, read_seeds
+from customer_genome.audience import audience, best_before, measured, one_horizon_before, read_seeds
 from customer_genome.erasure import forget
 from customer_genome.errors import SourceError, UnknownCustomerError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.cli import app
+from customer_genome.interfaces.report import render_report
 from customer_genome.neighbours import MATRIX, NAMES, Neighbours
 from customer_genome.snapshot import damaged_files
 from customer_genome.workspace import Workspace
@@ -129,6 +130,27 @@ def test_the_lift_is_that_of_orders_counted_by_hand(shop: Path) -> None:
         ).to_pylist()[0]
         assert again.n_pool == counted["n"] and again.random == pytest.approx(counted["again"] / counted["n"])
         assert measured(genome, seeds[:3], 0.2)[1].startswith("3 of the list were customers by")
+
+
+def test_the_report_says_what_customers_like_the_best_brought(shop: Path) -> None:
+    with Genome.open(shop) as genome:
+        day = one_horizon_before(genome)
+        orders = [
+            row
+            for row in genome.query("select customer_id, ordered_on, revenue from orders").to_pylist()
+            if row["ordered_on"] < day
+        ]
+        spent: dict[str, float] = {}
+        for row in orders:
+            spent[row["customer_id"]] = spent.get(row["customer_id"], 0.0) + float(row["revenue"])
+        best = best_before(genome)
+        assert 0.08 * len(spent) <= len(best) <= 0.12 * len(spent)
+        assert min(spent[one] for one in best) >= max(spend for one, spend in spent.items() if one not in set(best))
+        evidence, why_not = measured(genome, best, 0.1)
+        assert evidence is not None and not why_not
+        page = render_report(genome)
+    assert "Customers like your best" in page
+    assert all(f"{words}: {lift.ratio:.2f} times the random ones" in page for words, lift in evidence.outcomes)
 
 
 def test_lists_that_name_nobody_say_so(tmp_path: Path, shop: Path) -> None:

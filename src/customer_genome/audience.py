@@ -26,6 +26,7 @@ from customer_genome.targeting import read_columns
 
 LEAST_SEEDS, LEAST_POOL, LEAST_AUDIENCE = 10, 100, 20
 HIGH_SPEND_PERCENT = 80.0
+BEST_PERCENT = 10.0
 SHOWN_IDS = 5
 CARRIED = (
     "segment_name",
@@ -202,6 +203,23 @@ def _ranked(genome: Genome, everybody: Neighbours, alike: np.ndarray[Any, np.dty
     return found.add_column(0, "rank", ranks).add_column(2, "similarity", pa.array(np.round(alike[order], 6)))
 
 
+def best_before(genome: Genome, percent: float = BEST_PERCENT) -> list[str]:
+    """Return the ids of the customers who had spent most one horizon before the cutoff, as known then; none without orders by day."""
+    if "orders" not in genome.tables():
+        return []
+    found = genome.query(
+        "with before as (select customer_id, sum(revenue) as spent from orders where ordered_on < ? group by customer_id) "
+        "select customer_id from before qualify percent_rank() over (order by spent, customer_id) >= ? order by customer_id",
+        [one_horizon_before(genome), 1 - percent / 100],
+    )
+    return list(found["customer_id"].to_pylist())
+
+
+def one_horizon_before(genome: Genome) -> dt.date:
+    """Return the day that lies one horizon before the cutoff of the version."""
+    return dt.date.fromisoformat(str(genome.manifest["as_of"])[:10]) - dt.timedelta(days=int(genome.manifest["horizon_days"]))
+
+
 def measured(
     genome: Genome, seeds: Sequence[str], share: float, weights: Mapping[str, float] | None = None, seed: int = 7
 ) -> tuple[Evidence | None, str]:
@@ -210,9 +228,7 @@ def measured(
     Facts are those that the orders before that day tell. The audience is chosen from all customers of that day but the seeds, as
     large a share of them as is wanted now, and held against a random choice from the same customers.
     """
-    as_of = dt.date.fromisoformat(str(genome.manifest["as_of"])[:10])
-    days = int(genome.manifest["horizon_days"])
-    day = as_of - dt.timedelta(days=days)
+    days, day = int(genome.manifest["horizon_days"]), one_horizon_before(genome)
     if "orders" not in genome.tables():
         return None, "this version has no orders by day"
     rows = genome.query(_EARLIER.replace("$day", f"date '{day.isoformat()}'"))

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from customer_genome.audience import BEST_PERCENT, best_before, measured
+from customer_genome.decisions.lift import Lift
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import Look
 from customer_genome.interfaces.charts import segments as drawings
-from customer_genome.interfaces.figures import count
+from customer_genome.interfaces.figures import count, day
 from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
 from customer_genome.interfaces.segment_figures import effects, methods, steadiness, steady_sentence, tried
 
@@ -18,8 +20,9 @@ from customer_genome.interfaces.segment_figures import effects, methods, steadin
 def segment_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]:
     """Return the pictures of the section and what its template asks for; `reason` is empty where there is nothing to say."""
     found = methods(genome)
+    alike = alike_sentences(genome)
     if not found:
-        return {}, {"reason": "", "steady": []}
+        return {}, {"reason": "", "steady": [], "alike": alike}
     look = Look("page", genome.currency, PAGE_WIDTH, int(genome.manifest["horizon_days"]))
     apart, counts, rows = effects(genome, found[0]), tried(genome), steadiness(genome)
     drawn = {}
@@ -34,7 +37,26 @@ def segment_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]
                 name, lambda at, figure=figure: drawings.cluster_counts(counts, figure, at), counts, _count_columns(), look  # type: ignore[misc]
             )  # fmt: skip
     reason = next((str(row.get("reason") or "") for row in rows if row["is_naming"]), "")
-    return drawn, {"reason": reason, "steady": [steady_sentence(row) for row in rows]}
+    return drawn, {"reason": reason, "steady": [steady_sentence(row) for row in rows], "alike": alike}
+
+
+def alike_sentences(genome: Genome) -> list[str]:
+    """Return what looking for customers like the best ones would have brought a horizon ago, or why that cannot be told."""
+    evidence, why_not = measured(genome, best_before(genome), BEST_PERCENT / 100)
+    if evidence is None:
+        return [f"What customers like the best ones bring cannot be measured: {why_not}."]
+    who = (
+        f"On {day(evidence.day)} the {count(evidence.outcomes[0][1].n_chosen)} customers most like the tenth that had spent most by then, without that tenth itself, "
+        f"were chosen by what was known on that day. In the {evidence.days} days since, beside as many picked at random:"
+    )
+    return [who, *(f"{words}: {_times(lift)}" for words, lift in evidence.outcomes)]
+
+
+def _times(lift: Lift) -> str:
+    """Return a lift with its interval."""
+    if lift.ratio != lift.ratio:
+        return "nobody to compare with"
+    return f"{lift.ratio:.2f} times the random ones (95 % interval {lift.lower:.2f} to {lift.upper:.2f})"
 
 
 def _effect_columns() -> list[Column]:
