@@ -231,15 +231,10 @@ def fit_value_models(engine: Engine, settings: Settings, sample: pa.Table | None
         Whether clock and purchase model are put to the test by earlier forecasts, which takes most of the time; without it the learned
         clock and the simplest model are used.
     """
-    from threadpoolctl import threadpool_limits
-
     sample = fit_sample(engine, settings.prediction.fit_sample) if sample is None else sample
     n_days, mean_spend = numbers(sample, "n_purchase_days"), significant(numbers(sample, "mean_spend_per_day"))
-    with threadpool_limits(
-        1, user_api="blas"
-    ):  # a handful of parameters: threads that wait for one another cost more than they bring
-        purchases, clock = _fit_purchases(engine, compares)
-        return ValueModels(purchases, GammaGamma().fit(n_days, mean_spend, numbers(sample, "weight")), clock)
+    purchases, clock = _fit_purchases(engine, compares)
+    return ValueModels(purchases, GammaGamma().fit(n_days, mean_spend, numbers(sample, "weight")), clock)
 
 
 def _fit_purchases(engine: Engine, compares: bool) -> tuple[PurchaseModel, Clock]:
