@@ -33,6 +33,8 @@ LONGEST_HORIZON_DAYS = 90
 MOST_PRODUCTS = 20_000
 """With more products than this, and names in the product table, the name is what is recommended."""
 MOST_ROWS = 10_000_000
+MOST_ROWS_OF_A_CLUSTER = 150_000
+"""On an engine of many machines no more may come to this process, whatever the shop; lists are made here."""
 """Purchases (customer, item, day) that are fetched into this process."""
 _NO_PRODUCTS = (
     "select cast(null as string) as product_id, cast(null as string) as item, cast(null as string) as description where false"
@@ -148,9 +150,10 @@ def load_known(engine: Engine, as_of: dt.date, horizon_days: int) -> Loaded:
     """
     where = f"where as_of = date {literal(as_of.isoformat())}"
     n = engine.fetch(f"select count(*) as n from interactions {where}").column("n")[0].as_py()
-    if n > MOST_ROWS:
+    most = MOST_ROWS if engine.keeps_tables else MOST_ROWS_OF_A_CLUSTER
+    if n > most:
         raise SettingsError(
-            f"Recommendations are made where the purchases fit one machine: {n:,} pairs of customer, item and day, at most {MOST_ROWS:,}. "
+            f"Recommendations are made where the purchases fit one machine: {n:,} pairs of customer, item and day, at most {most:,} with this engine. "
             "Choose a coarser [recommend] item, such as category, or set enabled = false."
         )
     rows = engine.fetch(f"select customer_id, item, ordered_on from interactions {where} order by customer_id, item, ordered_on")

@@ -61,7 +61,7 @@ def kind_of(columns):
 
 @pytest.mark.timeout(1200)
 def test_the_driver_sees_counts_and_a_sample_only(tmp_path):
-    counted = run_within_budget(tmp_path, 200_000, fit_sample=2_000, most_in_trials=500, largest_table=11_000, seconds=1100)
+    counted = run_within_budget(tmp_path, 300_000, fit_sample=2_000, most_in_trials=500, largest_table=16_000, seconds=1100)
     assert counted["customers"] > 15_000
 
 
