@@ -14,6 +14,8 @@ from customer_genome.sources.synthetic import simulate
 from repository import ROOT
 
 pytestmark = [pytest.mark.spark]
+MOST_EXAMINED = 5_000
+"""Customers on whom reasons are looked over for a whole shop, however large it is."""
 MOST_TRIALS = 8
 """Cutoffs at which models are tried, and the last one."""
 MOST_PAST = 5
@@ -40,7 +42,7 @@ def run_within_budget(folder, n_lines, fit_sample, most_in_trials, largest_table
     }
     drawn = 1.3 * most_in_trials  # a draw by digest is about as large as it should be
     assert sum(rows["sample"]) <= 1.1 * fit_sample + MOST_PAST * drawn, counted["arrived"]
-    assert sum(rows["learned"]) <= (2 * MOST_PAST + 1) * drawn, counted["arrived"]
+    assert sum(rows["learned"]) <= (2 * MOST_PAST + 1) * drawn + 1.3 * MOST_EXAMINED, counted["arrived"]
     assert sum(rows["trial"]) <= MOST_TRIALS * 2 * most_in_trials * (1 + MOST_PAST), counted["arrived"]
     assert max(rows["histories"]) <= n_histories and len(rows["histories"]) <= 3 + MOST_PAST, counted["arrived"]
     assert max(rows["small"]) <= largest_table < counted["customers"] / 1.5, counted["arrived"]
