@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from customer_genome.models.candidates.inputs import chance_of
+from customer_genome.models.descent import descend
 from customer_genome.models.estimator import Array
 
 PRIOR_STRENGTH = 6000.0
@@ -49,8 +50,6 @@ def odds_weights(said: Sequence[Said], prior: Array, strength: float = PRIOR_STR
     ----------
     prior : array, shape (n_members,), adding up to 1
     """
-    from scipy.optimize import minimize
-
     usable = [one for one in said if 0 < one.ordered.sum() < len(one.ordered)]
     if not usable:
         return np.asarray(prior, dtype=np.float64)
@@ -73,9 +72,10 @@ def odds_weights(said: Sequence[Said], prior: Array, strength: float = PRIOR_STR
         return total, slope
 
     start = np.concatenate([prior, [np.log(one.ordered.mean() / (1 - one.ordered.mean())) for one in usable]])
-    bounds = [(0.0, MOST_WEIGHT)] * len(prior) + [(-20.0, 20.0)] * len(usable)
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    return np.asarray(np.round(found.x[: len(prior)], 4), dtype=np.float64)
+    lower = np.concatenate([np.zeros(len(prior)), np.full(len(usable), -20.0)])
+    upper = np.concatenate([np.full(len(prior), MOST_WEIGHT), np.full(len(usable), 20.0)])
+    point, _ = descend(loss, start, lower, upper)
+    return np.asarray(np.round(point[: len(prior)], 4), dtype=np.float64)
 
 
 def spend_weights(said: Sequence[Said], prior: Array, strength: float = PRIOR_STRENGTH) -> Array:
@@ -84,8 +84,6 @@ def spend_weights(said: Sequence[Said], prior: Array, strength: float = PRIOR_ST
     They make the deviance of a compound Poisson with power 1.5 small: errors count relative to the square root of the cube of what is
     expected, so neither the largest customers nor the smallest decide alone.
     """
-    from scipy.optimize import minimize
-
     usable = [one for one in said if one.spend_true.sum() > 0 and (one.spend.sum(axis=0) > 0).all()]
     if not usable:
         return prior.copy()
@@ -108,7 +106,7 @@ def spend_weights(said: Sequence[Said], prior: Array, strength: float = PRIOR_ST
             slope += x.T @ (mean ** (1 - _POWER) - y * mean**-_POWER)
         return total, (slope - slope @ weights) / free.sum()
 
-    found = minimize(loss, prior, jac=True, bounds=[(1e-6, 10.0)] * len(prior), method="L-BFGS-B")
-    weights = np.asarray(found.x / found.x.sum(), dtype=np.float64)
+    point, _ = descend(loss, prior, np.full(len(prior), 1e-6), np.full(len(prior), 10.0))
+    weights = np.asarray(point / point.sum(), dtype=np.float64)
     weights = np.where(weights < 0.005, 0.0, np.round(weights, 4))
     return np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_genome.errors import RegistryError
+from customer_genome.models.descent import descend
 from customer_genome.models.estimator import Array
 from customer_genome.models.profiles.learners import Contributions, Fitted, Linear, Rows, Stored, Task, chance_of
 from customer_genome.models.profiles.naive import ByColumn, Constant, SameAs
@@ -160,8 +161,6 @@ def blend_weights(found: Mapping[str, Array], y: Array, task: Task) -> Weights:
     ----------
     found : name -> scores of customers the model had not learned from, shape (n,)
     """
-    from scipy.optimize import minimize
-
     names = tuple(found)
     x = np.column_stack([found[name] for name in names])
     scale = float(np.var(y)) or 1.0
@@ -178,8 +177,9 @@ def blend_weights(found: Mapping[str, Array], y: Array, task: Task) -> Weights:
         return fit + _SHRINK * float(np.sum((weights - equal) ** 2)), gradient
 
     start = np.append(np.full(len(names), equal), 0.0)
-    ended = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(names) + [(None, None)])
-    return Weights(tuple(float(value) for value in ended.x[:-1]), float(ended.x[-1]), names)
+    lower = np.append(np.zeros(len(names)), -np.inf)
+    point, _ = descend(loss, start, lower, np.full(len(start), np.inf))
+    return Weights(tuple(point[:-1].tolist()), float(point[-1]), names)
 
 
 def mixed(weights: Weights, members: Sequence[Fitted]) -> Mixture:
