@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from customer_genome.models.recommend.lists import hits_of, ndcg_of_hits
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 PER_CUSTOMER = ("ndcg", "recall", "map", "hit_rate", "novelty")
@@ -65,11 +67,9 @@ def judge_lists(lists: IntArray, wanted: Any, item_shares: FloatArray, n_catalog
     ([1.0, 0.0], [1.0, 0.0], 1.0)
     """
     n, length = lists.shape
-    hits = _hits(lists, wanted)
-    n_wanted = np.diff(wanted.tocsr().indptr).astype(np.float64)
+    hits = hits_of(lists, wanted)
+    n_wanted = np.diff(wanted.tocsr().indptr)
     places = np.arange(1, length + 1)
-    discount = 1 / np.log2(places + 1)
-    best = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(n_wanted, length).astype(np.int64)]
     reachable = np.maximum(np.minimum(n_wanted, length), 1)
     precision = np.cumsum(hits, axis=1) / places
     listed = lists >= 0
@@ -78,7 +78,7 @@ def judge_lists(lists: IntArray, wanted: Any, item_shares: FloatArray, n_catalog
     counts = listed.sum(axis=1)
     return ListFigures(
         {
-            "ndcg": (hits * discount).sum(axis=1) / np.maximum(best, 1e-12),
+            "ndcg": ndcg_of_hits(hits, n_wanted),
             "recall": hits.sum(axis=1) / np.maximum(n_wanted, 1),
             "map": (precision * hits).sum(axis=1) / reachable,
             "hit_rate": (hits.sum(axis=1) > 0).astype(np.float64),
@@ -86,18 +86,6 @@ def judge_lists(lists: IntArray, wanted: Any, item_shares: FloatArray, n_catalog
         },
         len(np.unique(lists[listed])) / max(n_catalogue, 1),
     )
-
-
-def _hits(lists: IntArray, wanted: Any) -> FloatArray:
-    """Return 1 where a listed item was wanted, shape of `lists`."""
-    n, length = lists.shape
-    rows = np.repeat(np.arange(n), length)
-    flat = lists.ravel()
-    found = np.zeros(n * length)
-    listed = flat >= 0
-    if listed.any():
-        found[listed] = np.asarray(wanted.tocsr()[rows[listed], flat[listed]]).ravel() > 0
-    return found.reshape(n, length)
 
 
 @dataclass(frozen=True)

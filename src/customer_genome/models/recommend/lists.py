@@ -7,7 +7,7 @@ not be offered.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -100,3 +100,28 @@ class FittedBlend(Fitted):
         if found is None:
             raise ValueError("a blend of nothing")
         return found
+
+
+def hits_of(lists: IntArray, wanted: Any) -> FloatArray:
+    """Return 1 where a listed item was wanted, shape of `lists`; places of -1 are empty, `wanted` is sparse 0/1."""
+    n, length = lists.shape
+    rows = np.repeat(np.arange(n), length)
+    flat = lists.ravel()
+    found = np.zeros(n * length)
+    listed = flat >= 0
+    if listed.any():
+        found[listed] = np.asarray(wanted.tocsr()[rows[listed], flat[listed]]).ravel() > 0
+    return found.reshape(n, length)
+
+
+def ndcg_of_hits(hits: FloatArray, n_wanted: IntArray) -> FloatArray:
+    """Return NDCG of each list: its discounted hits over those of the best list of as many wanted items.
+
+    Source
+    ------
+    Järvelin & Kekäläinen (2002), ACM Transactions on Information Systems 20(4).
+    """
+    length = hits.shape[1]
+    discount = 1 / np.log2(np.arange(2, length + 2))
+    best = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(n_wanted, length)]
+    return np.asarray((hits * discount).sum(axis=1) / np.maximum(best, 1e-12), dtype=np.float64)

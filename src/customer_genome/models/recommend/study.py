@@ -18,7 +18,7 @@ import numpy as np
 from customer_genome.errors import SettingsError
 from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Recommender, batches_of
 from customer_genome.models.recommend.items import IMPLICIT_MISSING, Als, Ease, ItemNeighbours
-from customer_genome.models.recommend.lists import VIEWS, FittedBlend, View, best_of, masked, top_items
+from customer_genome.models.recommend.lists import VIEWS, FittedBlend, View, best_of, hits_of, masked, ndcg_of_hits, top_items
 from customer_genome.models.recommend.personal import PersonalDecay, UserNeighbours
 from customer_genome.models.recommend.popularity import GroupPopularity, Popularity, SeasonPopularity
 from customer_genome.models.recommend.ranker import Context, FittedRanker, fit_ranker, wanted_of
@@ -303,17 +303,7 @@ class Study:
 
 def ndcg_of(lists: IntArray, wanted: Any) -> FloatArray:
     """Return NDCG of each list; `wanted` is sparse 0/1 with at least one entry per row."""
-    n, length = lists.shape
-    rows = np.repeat(np.arange(n), length)
-    flat = lists.ravel()
-    hits = np.zeros(n * length)
-    listed = flat >= 0
-    if listed.any():
-        hits[listed] = np.asarray(wanted[rows[listed], flat[listed]]).ravel() > 0
-    discount = 1 / np.log2(np.arange(2, length + 2))
-    best = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(np.diff(wanted.indptr), length)]
-    found: FloatArray = (hits.reshape(n, length) @ discount) / np.maximum(best, 1e-12)
-    return found
+    return ndcg_of_hits(hits_of(lists, wanted), np.diff(wanted.indptr))
 
 
 def _draws(n: int, seed: int) -> FloatArray:
