@@ -245,9 +245,23 @@ def prove_parity(
 
 def compare_versions(one: Genome, other: Genome, names: tuple[str, str] = ("one", "other")) -> ParityReport:
     """Return how the tables of two published versions compare; `names` are what they are called in the report."""
-    keys = {name: PUBLISHED[name] if name in PUBLISHED else _matching_columns(one, name) for name in one.tables()}
+    both = set(one.tables()) & set(other.tables())
+    keys = {name: PUBLISHED[name] if name in PUBLISHED else _matching_columns(one, name) for name in one.tables() if name in both}
     report = compare(_Version(names[0], one), _Version(names[1], other), keys)
-    return replace(report, tables=tuple(replace(table, table=f"published.{table.table}") for table in report.tables))
+    lone = tuple(
+        _lone_table(name, genome, called)
+        for genome, called in zip((one, other), names, strict=True)
+        for name in genome.tables()
+        if name not in both
+    )
+    return replace(report, tables=tuple(replace(table, table=f"published.{table.table}") for table in report.tables + lone))
+
+
+def _lone_table(name: str, genome: Genome, called: str) -> TableParity:
+    """Return how a table compares that only one version has."""
+    n_rows = genome.query(f"select count(*) as n from {quoted(name)}").column("n")[0].as_py()
+    difference = Difference(name, "", max(n_rows, 1), (f"only {called} has this table",))
+    return TableParity(name, (n_rows, 0), (), (difference,), 0.0)
 
 
 def _matching_columns(genome: Genome, name: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from customer_genome.parity import compare
+from customer_genome.parity import compare, compare_versions
 from customer_genome.warehouse.duckdb import DuckDBEngine
 
 ROWS = {
@@ -90,3 +90,30 @@ def test_missing_and_repeated_rows_and_columns_are_found():
     assert (found.column, found.n_rows, found.examples) == ("", 2, ("only first: ('c',)", "only second: ('d',)"))
     assert report_of(id=pa.array(["a", "b", "b"])).differences
     assert report_of(extra=pa.array([1, 2, 3])).differences
+
+
+class Version:
+    """A published version as far as comparing reads it."""
+
+    def __init__(self, **tables):
+        self.engine = DuckDBEngine(threads=1)
+        self.names = tuple(tables)
+        for name, table in tables.items():
+            self.engine.write(name, table)
+
+    def tables(self):
+        return self.names
+
+    def query(self, sql):
+        return self.engine.fetch(sql)
+
+
+def test_a_table_that_only_one_version_has_is_a_difference():
+    report = compare_versions(
+        Version(daily_more=pa.table(ROWS), extra=pa.table({"n": [1, 2]})), Version(daily_more=pa.table(ROWS))
+    )
+    assert [(found.table, found.n_rows, found.examples) for found in report.differences] == [
+        ("extra", 2, ("only one has this table",))
+    ]
+    turned = compare_versions(Version(), Version(extra=pa.table({"n": [1, 2]})), ("duckdb", "spark"))
+    assert turned.differences[0].examples == ("only spark has this table",)
