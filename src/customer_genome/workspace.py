@@ -8,6 +8,9 @@ profiles/customers.parquet                       the customers of a labelled tab
 published/v00001 ... CURRENT                     immutable results
 backtest.json                                    how good forecasts were at past cutoffs
 forgotten.json                                   salted digests of erased customers
+last_run.json                                    what the last `genome run` was told, so that it can be run again
+runs/                                            the run that the dashboard started, and how far it is
+uploads/                                         files handed in on the dashboard; private, gone when replaced
 tmp/                                             spill and work files; emptied by every run
 """
 
@@ -42,6 +45,9 @@ class Workspace:
         self.models = self.root / "models"
         self.profiles = self.root / "profiles"
         self.backtest = self.root / "backtest.json"
+        self.last_run = self.root / "last_run.json"
+        self.runs = self.root / "runs"
+        self.uploads = self.root / "uploads"
         self.tmp = self.root / "tmp"
 
     def prepare(self) -> None:

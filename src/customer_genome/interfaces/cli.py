@@ -106,6 +106,9 @@ def run(
             help="orders: each row is an order line. customers: each row is a customer with totals. By default the columns say."
         ),
     ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="File with [tables.NAME] settings that win over those of genome.toml.", dir_okay=False)
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="duckdb: this machine. spark: a cluster, or many cores.")] = None,
     spark_master: Annotated[
         str | None, typer.Option(help="Where Spark runs: local[*] (this machine), spark://host:7077, yarn or k8s://...")
@@ -118,10 +121,12 @@ def run(
 ) -> None:
     """Turn order lines, or one row per customer with totals, into a published customer genome."""
     from customer_genome.interfaces import terminal
+    from customer_genome.interfaces.recipes import as_given, read_mapping, remember
 
     settings = _settings(
         workspace,
         {
+            "tables": read_mapping(mapping) if mapping else {},
             "prediction": {"horizon_days": horizon_days, "seed": seed},
             "cleaning": {"refunds": refunds},
             "segments": {"k": clusters},
@@ -134,6 +139,9 @@ def run(
         },
     )
     result = _run(settings, data, as_of, progress, refit, level_of(level))
+    told = {"horizon_days": horizon_days, "refunds": refunds, "clusters": clusters, "seed": seed, "memory_limit": memory_limit}
+    places = {"mapping": mapping, "spark_folder": spark_folder}
+    remember(settings.workspace, data, as_given(told | {"level": level, "engine": engine, "spark_master": spark_master}, places))
     if as_json:
         _print_json(result.as_json())
     else:
@@ -274,11 +282,13 @@ def demo(
     """Run everything on real public data, write the report, open the dashboard."""
     from customer_genome.genome import Genome
     from customer_genome.interfaces import terminal
+    from customer_genome.interfaces.recipes import remember
     from customer_genome.interfaces.report import write_report
     from customer_genome.interfaces.server import serve_dashboard
 
     settings = _settings(workspace, {})
     result = _run(settings, data, None, progress)
+    remember(settings.workspace, data, {})
     page = settings.workspace / "report.html"
     with Genome.open(settings.workspace) as genome:
         write_report(genome, page)
