@@ -38,7 +38,13 @@ def findings_among(genome: Genome, choice: Choice) -> tuple[Finding, ...]:
 
 def low_spend_chances(genome: Genome, choice: Choice) -> pa.Table:
     """Return the chosen customers of low spend by their chance to order again: chance (label), customers, is_likely."""
-    low = crowd_among(genome, choice).low_spenders
+    chosen, _, parameters = _chosen(genome, choice)
+    known = _row(
+        genome,
+        f"select count(total_spend) as n_spend, count(churn_probability) as n_risk, max(horizon_days) as horizon from {chosen}",
+        parameters,
+    )
+    low = _low_spenders(genome, chosen, parameters, known) if known["n_spend"] and known["n_risk"] else None
     counts = low.chances if low is not None else ()
     step = 100 // N_CHANCE_BINS
     return pa.table(
@@ -52,12 +58,7 @@ def low_spend_chances(genome: Genome, choice: Choice) -> pa.Table:
 
 def crowd_among(genome: Genome, choice: Choice) -> Crowd:
     """Return what findings are made of, for the chosen customers."""
-    where, parameters = choice.where()
-    known = set(genome.query("select * from customers limit 0").column_names)
-    numbers = ("total_spend", "n_orders", "churn_probability", "horizon_days")
-    columns = [f"cast({name} as double) as {name}" if name in known else f"cast(null as double) as {name}" for name in numbers]
-    groups = [name for name in GROUP_COLUMNS if name in known]
-    chosen = f"(select {', '.join([*columns, *groups])} from customers where {where})"
+    chosen, groups, parameters = _chosen(genome, choice)
     counts = _row(
         genome,
         "select count(*) as n, count(total_spend) as n_spend, count(n_orders) as n_orders, count(churn_probability) as n_risk, "
@@ -79,6 +80,16 @@ def crowd_among(genome: Genome, choice: Choice) -> Crowd:
         {name: _groups(genome, chosen, parameters, name) if counts["n_spend"] else () for name in groups},
         _low_spenders(genome, chosen, parameters, counts) if counts["n_spend"] and counts["n_risk"] else None,
     )
+
+
+def _chosen(genome: Genome, choice: Choice) -> tuple[str, list[str], list[Any]]:
+    """Return the chosen customers as a table in SQL, the columns that group them, and the parameters of the SQL."""
+    where, parameters = choice.where()
+    known = set(genome.query("select * from customers limit 0").column_names)
+    numbers = ("total_spend", "n_orders", "churn_probability", "horizon_days")
+    columns = [f"cast({name} as double) as {name}" if name in known else f"cast(null as double) as {name}" for name in numbers]
+    groups = [name for name in GROUP_COLUMNS if name in known]
+    return f"(select {', '.join([*columns, *groups])} from customers where {where})", groups, parameters
 
 
 def _spend(genome: Genome, chosen: str, parameters: Sequence[Any], amounts: int) -> SpendBins:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from customer_genome.genome import Genome
+from customer_genome.interfaces import trends
 
 COUNT_CLASSES: Sequence[tuple[int, int | None, str]] = (
     (1, 1, "1"),
@@ -34,8 +35,6 @@ MONEY_DECADES = 5
 WORTH_REACHING = "not is_suppressed and clv_band in ('Medium', 'High')"
 MOST_RETURNED = 0.4
 """Returned money over bought and returned money from which value is not worth acting on; all came back at one half."""
-MONTHS_FROM_DAYS = 180
-WEEKS_FROM_DAYS = 28
 
 
 class Choice(Protocol):
@@ -90,47 +89,8 @@ def totals(genome: Genome, choice: Choice = EVERYBODY) -> dict[str, Any]:
 
 
 def over_time(genome: Genome, choice: Choice = EVERYBODY) -> pa.Table:
-    """Return revenue, orders and active customers per month (from 180 days of history), week (from 28) or day.
-
-    Returns
-    -------
-    Arrow table, one row per period without gaps, oldest first
-        period ("month", "week", "day"), starts_on, ends_on (exclusive), days_known, days (of the period), is_complete,
-        revenue, orders, customers (each counted once per period), new_customers (first order in it).
-        A period is incomplete where the data begin after its first day or the cutoff lies before its end.
-    """
-    first_day, as_of = _window(genome)
-    history_days = (as_of - first_day).days
-    period = "month" if history_days >= MONTHS_FROM_DAYS else "week" if history_days >= WEEKS_FROM_DAYS else "day"
-    where, parameters = choice.where()
-    sql = f"""
-        with chosen as (select customer_id from customers where {where}),
-        sold as (
-            select
-                date_trunc('{period}', o.ordered_on)::date as starts_on, sum(o.revenue) as revenue, count(*) as orders,
-                count(distinct o.customer_id) as customers
-            from orders as o semi join chosen as c on o.customer_id = c.customer_id
-            group by 1
-        ),
-        joined as (
-            select date_trunc('{period}', first_order_on)::date as starts_on, count(*) as new_customers
-            from customers semi join chosen using (customer_id) group by 1
-        ),
-        periods as (
-            select cast(s.day as date) as starts_on, cast(s.day + interval '1 {period}' as date) as ends_on
-            from generate_series(date_trunc('{period}', $first::date), cast($as_of::date - 1 as timestamp), interval '1 {period}') as s(day)
-        )
-        select
-            '{period}' as period, p.starts_on, p.ends_on,
-            datediff('day', greatest(p.starts_on, $first::date), least(p.ends_on, $as_of::date)) as days_known,
-            datediff('day', p.starts_on, p.ends_on) as days,
-            p.starts_on >= $first::date and p.ends_on <= $as_of::date as is_complete,
-            coalesce(s.revenue, 0)::double as revenue, coalesce(s.orders, 0)::bigint as orders,
-            coalesce(s.customers, 0)::bigint as customers, coalesce(j.new_customers, 0)::bigint as new_customers
-        from periods as p left join sold as s using (starts_on) left join joined as j using (starts_on)
-        order by p.starts_on"""
-    sql = sql.replace("$first::date", f"date '{first_day.isoformat()}'").replace("$as_of::date", f"date '{as_of.isoformat()}'")
-    return genome.query(sql, parameters)
+    """Return revenue, orders and active customers per month, week or day; see `trends.over_time`."""
+    return trends.over_time(genome, choice)
 
 
 def segments(genome: Genome, choice: Choice = EVERYBODY) -> pa.Table:
@@ -181,16 +141,18 @@ def concentration(genome: Genome, choice: Choice = EVERYBODY) -> pa.Table:
     where, parameters = choice.where()
     sql = f"""
         with ranked as (
-            select
-                row_number() over largest_first as place, count(*) over () as n,
-                sum(total_spend) over largest_first as running, sum(total_spend) over () as total
-            from customers where {where}
-            window largest_first as (order by total_spend desc, customer_id rows unbounded preceding)
+            select row_number() over (order by total_spend desc) as place, count(*) over () as n, total_spend from customers where {where}
+        ),
+        steps as (
+            select max(place) / max(n) as customer_share, coalesce(sum(total_spend), 0) as spend
+            from ranked group by cast(ceil(100.0 * place / n) as int)
         ),
         points as (
-            select max(place) / max(n) as customer_share, max(running) / nullif(max(total), 0) as revenue_share
-            from ranked group by cast(ceil(100.0 * place / n) as int)
-            union all select 0.0, 0.0 where exists (select 1 from ranked where total > 0)
+            select
+                customer_share,
+                sum(spend) over (order by customer_share rows unbounded preceding) / nullif(sum(spend) over (), 0) as revenue_share
+            from steps
+            union all select 0.0, 0.0 where exists (select 1 from steps where spend > 0)
         )
         select customer_share::double as customer_share, least(revenue_share, 1)::double as revenue_share
         from points where revenue_share is not null order by customer_share"""
@@ -384,14 +346,6 @@ def order_days(genome: Genome, customer_id: str) -> pa.Table:
 def _not_given_back(genome: Genome) -> str:
     """Return SQL that holds for customers whose purchases stand."""
     return f"coalesce(return_share, 0) < {MOST_RETURNED}" if genome.manifest["refunds"].get("policy") == "drop" else "true"
-
-
-def _window(genome: Genome) -> tuple[Any, Any]:
-    """Return the first day with an order and the cutoff (exclusive)."""
-    row: Mapping[str, Any] = genome.query(
-        "select min(first_order_on) as first_day, max(as_of) as as_of from customers"
-    ).to_pylist()[0]
-    return row["first_day"], row["as_of"]
 
 
 def _count_class(column: str) -> str:
