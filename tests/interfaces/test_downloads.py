@@ -80,7 +80,7 @@ def test_every_chart_of_a_page_has_its_three_files(shop: Path, page: str, monkey
     app.switch_page(page).run()
     assert not app.exception
     labels = [found.proto.label for found in app.get("download_button")]
-    n_charts = len(app.get("arrow_vega_lite_chart"))
+    n_charts = len(app.get("vega_lite_chart"))
     assert n_charts > 2
     for kind in ("Picture (PNG)", "Drawing (SVG)", "Figures (CSV)"):
         assert labels.count(kind) == n_charts

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import altair as alt
 import pyarrow as pa
 import streamlit as st
 from streamlit.errors import StreamlitDuplicateElementKey
@@ -81,10 +82,11 @@ def draw(
     else:  # nothing is drawn, so there is nothing to take along
         st.markdown(heading)
     picture = untitled(chart)
+    said, picture.description = str(chart.description), alt.Undefined
     picture.width = "container"
     picture.config = {**picture.config, "font": PAGE_FONT}
     extra = selects(picture) if selects else {}
-    st.altair_chart(picture, width="stretch", theme=None, alt=str(chart.description), **extra)
+    st.altair_chart(picture, width="stretch", theme=None, alt=said, **extra)
 
 
 def offer_table(visit: Visit, table: pa.Table | Callable[[], pa.Table], name: str, *, names_customers: bool = False) -> None:
