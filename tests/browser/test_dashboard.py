@@ -81,7 +81,7 @@ def test_filters_live_in_the_address_and_come_back_from_it(visit, shop):
     other = visit(address)
     other.go(visitor.page.url.removeprefix(address))
     assert other.cards() == few
-    other.page.get_by_role("button", name="Show all customers").click()
+    other.page.get_by_role("button", name="Clear all filters").click()
     other.settle()
     assert other.cards() == everybody and address_of(other) == {}
 

@@ -6,12 +6,15 @@ says what to do. A session stays on its version until the visitor asks for the n
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
+import secrets
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import streamlit as st
 
@@ -22,7 +25,12 @@ from customer_genome.interfaces.server import WORKSPACE_VARIABLE
 from customer_genome.snapshot import current_version
 from customer_genome.workspace import Workspace
 
+Role = Literal["viewer", "analyst", "admin"]
+"""viewer: sees no personal data. analyst: sees customers and downloads them. admin: also uploads, runs and erases."""
+
 OPEN_VERSIONS = 3
+PSEUDONYM_DIGITS = 10
+ROLE = "role"
 _VERSION = "published_version"
 
 
@@ -34,10 +42,23 @@ class Visit:
     ----------
     key : str
         Names the version and its files; figures are cached under it, and erasing a customer changes it.
+    role : "viewer", "analyst" or "admin"
+        What the visitor may see and do. Without sign-in it is "admin": whoever uses this machine owns its files.
     """
 
     genome: Genome
     key: str
+    role: Role = "admin"
+
+    @property
+    def masks(self) -> bool:
+        """Whether personal data are masked: ids become pseudonyms, no orders of one person, no downloads that name customers."""
+        return self.role == "viewer"
+
+    @property
+    def may_run(self) -> bool:
+        """Whether the visitor may upload data, start runs and erase customers."""
+        return self.role == "admin"
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -90,6 +111,23 @@ class Hall:
 
 
 @st.cache_resource(show_spinner=False)
+def _pseudonym_key() -> bytes:
+    """Return the key of this server's pseudonyms; a new server makes new ones where sign-in gives no lasting secret."""
+    return secrets.token_bytes(32)
+
+
+def masked_id(visit: Visit, customer_id: str) -> str:
+    """Return what stands for a customer's id on the screen: the id itself, or a stable pseudonym where personal data are masked.
+
+    The pseudonym is a keyed hash: without the key, which stays on the server, nobody finds the id by trying ids.
+    """
+    if not visit.masks:
+        return customer_id
+    digest = hmac.new(_pseudonym_key(), customer_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return f"~{digest[:PSEUDONYM_DIGITS]}"
+
+
+@st.cache_resource(show_spinner=False)
 def hall(root: str) -> Hall:
     """Return the open versions of a workspace."""
     return Hall(Path(root))
@@ -106,12 +144,24 @@ def visit() -> Visit:
     try:
         version = st.session_state.setdefault(_VERSION, current_version(place.workspace))
         try:
-            return place.visit(version)
+            found = place.visit(version)
         except SnapshotError:
             st.session_state[_VERSION] = current_version(place.workspace)
-            return place.visit(st.session_state[_VERSION])
+            found = place.visit(st.session_state[_VERSION])
+        return replace(found, role=role_of_visitor())
     except GenomeError as err:
         _show_nothing_to_see(err)
+
+
+def role_of_visitor() -> Role:
+    """Return what this visitor may see and do."""
+    role: Role = st.session_state.get(ROLE, "admin")
+    return role
+
+
+def show_version(version: str) -> None:
+    """Let this visitor look at another version from the next run of a page on."""
+    st.session_state[_VERSION] = version
 
 
 def offer_newer_version() -> None:
