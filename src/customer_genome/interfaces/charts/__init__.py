@@ -11,6 +11,7 @@ from customer_genome.interfaces.charts.bars import (
     segment_spend,
     segment_value,
 )
+from customer_genome.interfaces.charts.calendar import order_calendar
 from customer_genome.interfaces.charts.curves import concentration
 from customer_genome.interfaces.charts.heat import recency_frequency, spend_value, value_at_risk
 from customer_genome.interfaces.charts.look import NARROW, WIDE, Look, Mode, heading_of, theme, untitled
@@ -42,6 +43,7 @@ __all__ = [
     "heading_of",
     "hidden_potential",
     "migration",
+    "order_calendar",
     "order_counts",
     "recency_frequency",
     "revenue_by_category",
