@@ -8,7 +8,7 @@ since a distinct count over all orders takes ten times as long. Nothing here tra
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -140,19 +140,19 @@ def recent(genome: Genome, choice: Choice) -> dict[str, Any]:
     return {"days": span.days, **{name: told.get(name) for name in ("now", "before", "year_ago")}}
 
 
-def running(periods: pa.Table) -> list[dict[str, float]]:
+def running(periods: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     """Return the state at the end of each period: customers known so far, their revenue and orders in all, and both per customer.
 
-    Takes `over_time` of the whole history.
+    Takes the rows of `over_time` of the whole history.
 
     Examples
     --------
-    >>> rows = pa.table({"revenue": [10.0, 5.0], "orders": [2, 1], "new_customers": [1, 0]})
-    >>> running(rows)[-1]
+    >>> months = [{"revenue": 10.0, "orders": 2, "new_customers": 1}, {"revenue": 5.0, "orders": 1, "new_customers": 0}]
+    >>> running(months)[-1]
     {'customers': 1, 'revenue': 15.0, 'orders': 3, 'mean_spend': 15.0, 'mean_orders': 3.0}
     """
     customers, revenue, orders, rows = 0, 0.0, 0, []
-    for row in periods.to_pylist():
+    for row in periods:
         customers, revenue, orders = customers + row["new_customers"], revenue + row["revenue"], orders + row["orders"]
         each = customers or 1
         rows.append(

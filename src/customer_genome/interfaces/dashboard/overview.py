@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -11,21 +12,23 @@ import streamlit as st
 
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.crowds import low_spend_chances
-from customer_genome.interfaces.dashboard.customer_list import table_as_csv
+from customer_genome.interfaces.dashboard.customer_list import ListRequest, list_as_csv, table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
+from customer_genome.interfaces.dashboard.key_figures import show_first_minute, show_key_figures, show_recent, show_since_last_run
 from customer_genome.interfaces.dashboard.ledger_table import show_ledger
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.readings import ask, findings, next_steps
-from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.totals import (
+    READ_AS,
     is_of_totals,
     say_how_far_to_trust,
     say_no_dates,
     show_cards_of_totals,
     shows_sizes,
 )
-from customer_genome.interfaces.figures import count, day, quantity, share
+from customer_genome.interfaces.figures import count, day, quantity
 from customer_genome.interfaces.overview import categories, concentration, countries, order_counts, over_time, segments, totals
 
 RAW_ROWS = 1000
@@ -36,17 +39,20 @@ def show() -> None:
     """Show the page."""
     seen = visit()
     selection = chosen()
-    sums = ask(seen, totals, selection)
+    sums = ask(seen, totals, selection.of_customers)
     _show_head(seen, selection, sums)
     if not sums["customers"]:
         st.info("No customer fits these filters. Take one off in the side bar, or show all customers.")
         return
     say_how_far_to_trust(seen)
+    show_first_minute(seen, selection, sums)
     if is_of_totals(seen):
         show_cards_of_totals(seen, selection, sums)
     else:
-        _show_cards(seen, sums)
+        show_key_figures(seen, selection, sums)
     _show_next_steps(seen, selection)
+    if not is_of_totals(seen):
+        show_since_last_run(seen, selection)
     _show_time(seen, selection)
     _show_segments(seen, selection)
     _show_findings_and_origin(seen, selection)
@@ -60,12 +66,12 @@ def _show_head(seen: Visit, selection: Selection, sums: dict[str, Any]) -> None:
     labels = [source["label"] for source in manifest.get("sources", {}).values()]
     label = labels[0] if labels else ""
     st.title(plain(shop or label or "Overview"), anchor=False)
-    everybody = ask(seen, totals, Selection())
+    everybody = ask(seen, totals, Selection(selection.method))
     last = dt.date.fromisoformat(manifest["as_of"])
     reach = f"orders from {day(everybody['first_order_on'])} to {day(everybody['last_order_on'])}"
     st.markdown(
         aside(
-            f"As of {day(last)} · {'customers with totals, no dates' if is_of_totals(seen) else reach} · "
+            f"As of {day(last)} · {READ_AS[seen.genome.level] if is_of_totals(seen) else reach} · "
             f"{plain(seen.genome.snapshot.version)}" + (f" · source: {plain(label)}" if shop and label else "")
         )
     )
@@ -78,60 +84,9 @@ def _show_head(seen: Visit, selection: Selection, sums: dict[str, Any]) -> None:
             )
 
 
-def _show_cards(seen: Visit, sums: dict[str, Any]) -> None:
-    """Show the key figures, each with unit, period and meaning."""
-    horizon = seen.horizon_days
-    lost = sums["customers"] - sums["expected_active"]
-    cards = st.grid(3, min_column_width=148, gap="small")
-
-    def card(label: str, value: str, note: str, meaning: str) -> None:
-        cards.metric(
-            label, money_in_markdown(value), money_in_markdown(note), delta_color="off", delta_arrow="off",
-            border=True, height="stretch", help=meaning,
-        )  # fmt: skip
-
-    card(
-        "Customers",
-        count(sums["customers"]),
-        f"{share(sums['one_order_share'])} ordered once",
-        "Customers with at least one order before the cutoff.",
-    )
-    card(
-        "Revenue",
-        seen.money(sums["revenue"], short=True),
-        f"{seen.money(sums['mean_spend'])} per customer",
-        "Money of all their orders so far, after cleaning.",
-    )
-    card(
-        "Orders",
-        count(sums["orders"]),
-        f"{sums['mean_orders']:.1f} per customer",
-        "Orders so far; one order = one customer and order id.",
-    )
-    card(
-        "Average CLV",
-        seen.money(sums["mean_clv"]),
-        "over 180 days",
-        "Customer lifetime value: revenue expected of a customer over the next 180 days, discounted, times the margin. "
-        f"All together: {money_in_markdown(seen.money(sums['clv'], short=True))}.",
-    )
-    card(
-        "Expected churn",
-        share(lost / sums["customers"]),
-        f"{count(lost)} in {horizon} days",
-        f"Customers expected to place no order within {horizon} days of the cutoff: the sum of their probabilities.",
-    )
-    card(
-        "Value at risk",
-        seen.money(sums["value_at_risk"], short=True),
-        f"value of 180 days times risk of {horizon}",
-        f"Sum of value over 180 days times the risk of no order within {horizon} days. It ranks where retention pays; it is no forecast of lost revenue.",
-    )
-
-
 def _show_next_steps(seen: Visit, selection: Selection) -> None:
     """Show the three things to do next, each with customers and money, and a way to the customers."""
-    steps = ask(seen, next_steps, selection)
+    steps = ask(seen, next_steps, selection.of_customers)
     st.header(
         "Do next",
         anchor=False,
@@ -162,26 +117,36 @@ def _show_next_steps(seen: Visit, selection: Selection) -> None:
 def _show_time(seen: Visit, selection: Selection) -> None:
     """Show revenue and active customers over time."""
     if is_of_totals(seen):
-        say_no_dates()
+        say_no_dates(seen)
         return
     periods = ask(seen, over_time, selection)
-    st.header("Over time", anchor=False)
+    st.header(
+        "Over time", anchor=False, help="The period of the side bar chooses the days shown here, and nothing else on this page."
+    )
+    if selection.has_period:
+        last = dt.date.fromisoformat(seen.manifest["as_of"])
+        st.markdown(
+            aside(
+                f"Only {selection.period_in_words()}; the other figures of this page are facts of customers, as of {day(last)}."
+            )
+        )
+    show_recent(seen, selection)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: charts.revenue_over_time(periods, look))
+        draw(seen, lambda look: charts.revenue_over_time(periods, look), periods, "revenue over time")
     with right:
-        draw(seen, lambda look: charts.customers_over_time(periods, look))
+        draw(seen, lambda look: charts.customers_over_time(periods, look), periods, "active customers over time")
 
 
 def _show_segments(seen: Visit, selection: Selection) -> None:
     """Show how customers and money spread over the segments."""
-    rows = ask(seen, segments, selection)
+    rows = ask(seen, segments, selection.of_customers)
     st.header("Segments", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: charts.segment_sizes(rows, look))
+        draw(seen, lambda look: charts.segment_sizes(rows, look), rows, "segment sizes")
     with right:
-        draw(seen, lambda look: charts.segment_spend(rows, look))
+        draw(seen, lambda look: charts.segment_spend(rows, look), rows, "spend per segment")
     with st.expander("Segments in figures"):
         _show_segment_table(seen, rows)
 
@@ -216,9 +181,10 @@ def _show_segment_table(seen: Visit, rows: pa.Table) -> None:
 
 def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
     """Show what the data say of these customers, and where their money comes from: countries, or categories where there is one country."""
-    found = ask(seen, findings, selection)
+    everywhen = selection.of_customers
+    found = ask(seen, findings, everywhen)
     sentences = [found[name] for name in FINDINGS_SHOWN if name in found]
-    places, kinds = ask(seen, countries, selection), ask(seen, categories, selection)
+    places, kinds = ask(seen, countries, everywhen), ask(seen, categories, everywhen)
     st.header(
         "What the data say",
         anchor=False,
@@ -228,37 +194,38 @@ def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
     if places.num_rows > 1:
         _say(left, sentences)
         with right:
-            draw(seen, lambda look: charts.revenue_by_country(places, look))
+            draw(seen, lambda look: charts.revenue_by_country(places, look), places, "revenue by country")
     elif kinds.num_rows:
         _say(left, sentences)
         with right:
-            draw(seen, lambda look: charts.revenue_by_category(kinds, look))
+            draw(seen, lambda look: charts.revenue_by_category(kinds, look), kinds, "revenue by category")
     else:
         half = -(-len(sentences) // 2)
         _say(left, sentences[:half])
         _say(right, sentences[half:])
-    _show_charts_behind(seen, selection, found)
+    _show_charts_behind(seen, everywhen, found)
 
 
 def _show_charts_behind(seen: Visit, selection: Selection, found: Mapping[str, Any]) -> None:
-    """Show the charts behind the sentences, of the same customers."""
-    drawn: list[Callable[[Any], Any]] = []
+    """Show the charts behind the sentences, of the same customers; nothing is counted before they are asked for."""
+    drawn: list[tuple[Callable[..., pa.Table], Callable[..., Any], str]] = []
     if "revenue_gini" in found:
-        curve = ask(seen, concentration, selection)
-        drawn.append(lambda look: charts.concentration(curve, look))
+        drawn.append((concentration, charts.concentration, "concentration of revenue"))
     if "one_or_two_orders" in found:
-        counts = ask(seen, order_counts, selection)
-        drawn.append(lambda look: charts.order_counts(counts, look))
+        drawn.append((order_counts, charts.order_counts, "customers by orders"))
     if "hidden_potential" in found:
-        chances = ask(seen, low_spend_chances, selection)
-        drawn.append(lambda look: charts.hidden_potential(chances, look))
+        drawn.append((low_spend_chances, charts.hidden_potential, "hidden potential"))
     if not drawn:
         return
-    with st.expander("The charts behind these sentences"):
+    behind = st.expander("The charts behind these sentences", key="behind", on_change="rerun")
+    if not behind.open:
+        return
+    with behind:
         places = st.columns(len(drawn), gap="large")
-        for place, picture in zip(places, drawn, strict=True):
+        for place, (question, picture, name) in zip(places, drawn, strict=True):
+            rows = ask(seen, question, selection)
             with place:
-                draw(seen, picture)
+                draw(seen, partial(picture, rows), rows, name)
 
 
 def _say(place: Any, sentences: list[tuple[str, str]]) -> None:
@@ -269,18 +236,45 @@ def _say(place: Any, sentences: list[tuple[str, str]]) -> None:
 
 def _show_rows(seen: Visit, selection: Selection) -> None:
     """Show the rows behind the numbers where wanted, and where every input row went."""
-    if st.toggle("Show the rows behind these numbers", key="rows", bind="query-params"):
-        where, parameters = selection.where()
-        rows = seen.genome.query(f"select * from customers where {where} order by customer_id limit {RAW_ROWS}", parameters)
-        st.dataframe(rows, hide_index=True, height=400, placeholder="–")
-        st.markdown(
-            aside(
-                f"Published table `customers`, {count(rows.num_rows)} rows of {count(ask(seen, totals, selection)['customers'])}. "
-                "All of it: `genome export --output customers.csv`."
-            )
-        )
+    if st.toggle(
+        "Show the customers behind these numbers",
+        key="rows",
+        bind="query-params",
+        help="The published table `customers`, every column of it, for the customers chosen.",
+    ):
+        _show_customers(seen, selection)
     with st.expander("Where every input row went"):
         show_ledger(seen)
+
+
+def _show_customers(seen: Visit, selection: Selection) -> None:
+    """Show the first rows of the published table of the customers chosen, and all of them as a file."""
+    where, parameters = selection.where()
+    rows = seen.genome.query(
+        f"select * from customers where {where} order by total_spend desc nulls last, customer_id limit {RAW_ROWS}", parameters
+    )
+    if seen.masks:
+        place = rows.schema.get_field_index("customer_id")
+        names = [masked_id(seen, name) for name in rows.column("customer_id").to_pylist()]
+        rows = rows.set_column(place, "customer_id", pa.array(names, pa.string()))
+    st.dataframe(rows, hide_index=True, height=400, placeholder="–")
+    everybody = ask(seen, totals, selection.of_customers)["customers"]
+    note = (
+        f"The {count(rows.num_rows)} who spent most of {count(everybody)}."
+        if rows.num_rows < everybody
+        else f"All {count(everybody)}."
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(aside(f"{note} Table `customers` of {plain(seen.genome.snapshot.version)}."), width="stretch")
+        if not seen.masks:
+            st.download_button(
+                "Download these customers (CSV)",
+                lambda: list_as_csv(seen, ListRequest(selection)),
+                file_name="customers.csv",
+                mime="text/csv",
+                on_click="ignore",
+                key="rows_csv",
+            )
 
 
 show()
