@@ -14,7 +14,7 @@ import streamlit as st
 from customer_genome.errors import GenomeError, SnapshotError
 from customer_genome.interfaces.child_runs import ChildRun, cancel, latest, put_away, start
 from customer_genome.interfaces.dashboard.markup import aside, plain
-from customer_genome.interfaces.dashboard.session import Visit, show_version, workspace_root
+from customer_genome.interfaces.dashboard.session import Visit, workspace_root
 from customer_genome.interfaces.figures import quantity
 from customer_genome.interfaces.recipes import recall
 from customer_genome.snapshot import current_version
@@ -31,6 +31,8 @@ STAGE_WORDS: Mapping[str, str] = {
     "publish": "Publishing",
 }
 _SHOWN = "run_followed"
+_VERSION = "published_version"
+"""Where session.py keeps the version that a visitor looks at."""
 
 
 def offer_run(visit: Visit, change: Mapping[str, str], label: str) -> None:
@@ -59,6 +61,11 @@ def offer_run(visit: Visit, change: Mapping[str, str], label: str) -> None:
             begin(recipe.arguments(place.root, str(manifest["as_of"])), label)
         except GenomeError as err:
             st.error(plain(err))
+
+
+def show_version(version: str) -> None:
+    """Let this visitor look at another version from now on."""
+    st.session_state[_VERSION] = version
 
 
 def begin(arguments: Sequence[str], label: str, upload: str = "") -> None:

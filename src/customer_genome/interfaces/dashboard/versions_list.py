@@ -6,7 +6,8 @@ import pyarrow as pa
 import streamlit as st
 
 from customer_genome.interfaces.dashboard.markup import aside
-from customer_genome.interfaces.dashboard.session import Visit, show_version
+from customer_genome.interfaces.dashboard.running import show_version
+from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.figures import quantity
 from customer_genome.interfaces.run_history import PastRun, history
 from customer_genome.workspace import Workspace
