@@ -261,12 +261,15 @@ def report(
 def dashboard(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     port: Annotated[int, typer.Option(help="Port on this machine; 0 chooses a free one.")] = 0,
+    address: Annotated[
+        str, typer.Option(help="Network address to answer on. Any but this machine's own needs sign-in (docs/sign_in.md).")
+    ] = "127.0.0.1",
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open it in a browser.")] = True,
 ) -> None:
-    """Serve the dashboard on this machine only, until Ctrl-C."""
+    """Serve the dashboard until Ctrl-C: on this machine only, unless people sign in."""
     from customer_genome.interfaces.server import serve_dashboard
 
-    serve_dashboard(workspace, port, open_)
+    serve_dashboard(workspace, port, open_, address)
 
 
 @app.command()

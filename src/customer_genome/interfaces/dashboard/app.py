@@ -1,4 +1,4 @@
-"""The dashboard's entry: names the pages, keeps the filters they share, and shows the page that was asked for.
+"""The dashboard's entry: lets people in, names the pages, keeps the filters they share, and shows the page that was asked for.
 
 Started by `interfaces.server`. Filters are drawn here, not on the pages, because only then do they hold from page to page.
 """
@@ -13,31 +13,50 @@ from customer_genome.errors import GenomeError
 from customer_genome.interfaces.dashboard.drawing import give_colours
 from customer_genome.interfaces.dashboard.filters import choose
 from customer_genome.interfaces.dashboard.markup import plain
-from customer_genome.interfaces.dashboard.session import offer_newer_version, visit, workspace_root
+from customer_genome.interfaces.dashboard.session import offer_newer_version, role_of_visitor, visit, workspace_root
+from customer_genome.interfaces.dashboard.sign_in import say_who_looks
 
 HERE = Path(__file__).parent
 
 st.set_page_config(page_title="Customer Genome", page_icon=str(HERE / "static" / "icon.png"), layout="wide")
 st.logo(str(HERE / "static" / "logo.png"), icon_image=str(HERE / "static" / "icon.png"), size="large")
+home = st.Page("overview.py", title="Overview", url_path="home", default=True)
+named_home = st.Page("overview.py", title="Overview", url_path="overview", visibility="hidden")
 page = st.navigation(
-    [
-        st.Page("overview.py", title="Overview", url_path="overview", default=True),
-        st.Page("customers.py", title="Customers", url_path="customers"),
-        st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
-        st.Page("segments.py", title="Segments", url_path="segments"),
-        st.Page("value.py", title="Value", url_path="value"),
-        st.Page("targets.py", title="Value at risk", url_path="targets"),
-        st.Page("recommendations.py", title="Recommendations", url_path="recommendations"),
-        st.Page("quality.py", title="Model quality", url_path="quality"),
-        st.Page("changes.py", title="Changes", url_path="changes"),
-        st.Page("predict.py", title="Predict", url_path="predict"),
-        st.Page("about.py", title="About", url_path="about"),
-    ],
+    {
+        "": [home, named_home],
+        "Customers": [
+            st.Page("customers.py", title="Customers", url_path="customers"),
+            st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
+            st.Page("segments.py", title="Segments", url_path="segments"),
+            st.Page("predict.py", title="Predict", url_path="predict"),
+        ],
+        "Actions": [
+            st.Page("targets.py", title="Value at risk", url_path="targets"),
+            st.Page("recommendations.py", title="Recommendations", url_path="recommendations"),
+        ],
+        "Proof": [
+            st.Page("value.py", title="Value", url_path="value"),
+            st.Page("quality.py", title="Model quality", url_path="quality"),
+            st.Page("changes.py", title="Changes", url_path="changes"),
+        ],
+        "Data": [
+            st.Page("data.py", title="Data", url_path="data"),
+            st.Page("about.py", title="About", url_path="about"),
+        ],
+    },
     position="top",
 )
-if page.url_path != "predict" or (workspace_root() / "published" / "CURRENT").exists():  # a model of profiles needs no version
+role_of_visitor()
+if page.url_path == named_home.url_path:  # the first page has one address, so that links to it are equal
+    st.switch_page(home, query_params={name: st.query_params.get_all(name) for name in st.query_params})
+has_version = (workspace_root() / "published" / "CURRENT").exists()
+if has_version:
     choose(visit())
     offer_newer_version()
+say_who_looks(workspace_root())
+if not has_version and page.url_path not in ("predict", "data"):  # a model of profiles and an upload need no version
+    visit()
 give_colours()
 try:
     page.run()

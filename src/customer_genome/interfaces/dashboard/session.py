@@ -14,23 +14,21 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import streamlit as st
 
 from customer_genome.errors import GenomeError, SnapshotError
 from customer_genome.genome import Genome
+from customer_genome.interfaces.dashboard.sign_in import pseudonym_key, require_role
 from customer_genome.interfaces.figures import money
+from customer_genome.interfaces.roles import Role
 from customer_genome.interfaces.server import WORKSPACE_VARIABLE
 from customer_genome.snapshot import current_version
 from customer_genome.workspace import Workspace
 
-Role = Literal["viewer", "analyst", "admin"]
-"""viewer: sees no personal data. analyst: sees customers and downloads them. admin: also uploads, runs and erases."""
-
 OPEN_VERSIONS = 3
 PSEUDONYM_DIGITS = 10
-ROLE = "role"
 _VERSION = "published_version"
 
 
@@ -111,9 +109,15 @@ class Hall:
 
 
 @st.cache_resource(show_spinner=False)
-def _pseudonym_key() -> bytes:
-    """Return the key of this server's pseudonyms; a new server makes new ones where sign-in gives no lasting secret."""
+def _own_pseudonym_key() -> bytes:
+    """Return a key of this server alone, for where sign-in gives no lasting secret."""
     return secrets.token_bytes(32)
+
+
+@st.cache_resource(show_spinner=False)
+def _pseudonym_key(root: str) -> bytes:
+    """Return the key of pseudonyms; it stays while the secret of sign-in does."""
+    return pseudonym_key(Path(root)) or _own_pseudonym_key()
 
 
 def masked_id(visit: Visit, customer_id: str) -> str:
@@ -123,7 +127,9 @@ def masked_id(visit: Visit, customer_id: str) -> str:
     """
     if not visit.masks:
         return customer_id
-    digest = hmac.new(_pseudonym_key(), customer_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    digest = hmac.new(
+        _pseudonym_key(str(workspace_root())), customer_id.encode("utf-8", "surrogatepass"), hashlib.sha256
+    ).hexdigest()
     return f"~{digest[:PSEUDONYM_DIGITS]}"
 
 
@@ -154,14 +160,8 @@ def visit() -> Visit:
 
 
 def role_of_visitor() -> Role:
-    """Return what this visitor may see and do."""
-    role: Role = st.session_state.get(ROLE, "admin")
-    return role
-
-
-def show_version(version: str) -> None:
-    """Let this visitor look at another version from the next run of a page on."""
-    st.session_state[_VERSION] = version
+    """Return what this visitor may see and do; whoever has no role gets no further."""
+    return require_role(workspace_root())
 
 
 def offer_newer_version() -> None:
