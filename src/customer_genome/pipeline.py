@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from customer_genome.champions import build_known_facts, remember, train
 from customer_genome.contracts import SourceTable
 from customer_genome.customer_level import TABLE as TOTALS
@@ -35,8 +33,8 @@ from customer_genome.fitting import Models, clusters_before, fit_models, load_ch
 from customer_genome.models.candidates import Past
 from customer_genome.outlook import outlook_tables
 from customer_genome.publishing import RunResult as RunResult
-from customer_genome.publishing import manifest_of, publish_version, totals_of
-from customer_genome.recommending import recommendation_tables
+from customer_genome.publishing import PUBLISHED_TABLES, manifest_of, publish_version, totals_of
+from customer_genome.recommending import Recommendations, recommend_all
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.scoring import Decided, decide_customers, value_customers
 from customer_genome.settings import Settings
@@ -193,11 +191,16 @@ def finish(job: Job, as_of: dt.date | None, *, refit: bool) -> RunResult:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What stands beside the table `predictions`: the models, their stored versions (none yet where fitted now), decisions."""
+    """What stands beside the table `predictions`: the models, their stored versions (none yet where fitted now), decisions.
+
+    `large` names further tables that the engine holds and a version publishes.
+    """
+
 
     models: Models
     versions: Mapping[str, str]
     decided: Decided
+    large: tuple[str, ...] = ()
 
 
 def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool, past: Sequence[Past] = ()) -> Predicted:
@@ -217,16 +220,17 @@ def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool, past: 
         outlook = outlook_tables(job.engine, models, cutoff, horizon_days, job.settings.prediction.seed)
         evidence = evidence_tables(job.engine, models, job.settings, cutoff, horizon_days)
         lists = recommend(job, cutoff, horizon_days)
-    return Predicted(models, versions, replace(decided, tables={**decided.tables, **outlook, **evidence, **lists}))
+    tables = {**decided.tables, **outlook, **evidence, **lists.tables}
+    return Predicted(models, versions, replace(decided, tables=tables), lists.large)
 
 
-def recommend(job: Job, cutoff: dt.date, horizon_days: int) -> dict[str, pa.Table]:
-    """Return the lists of recommendations and what stands behind them; what cannot be said becomes a notice."""
+def recommend(job: Job, cutoff: dt.date, horizon_days: int) -> Recommendations:
+    """Make the lists of recommendations and return what stands behind them; what cannot be said becomes a notice."""
     job.clock.progress("score", 0.75, "lists of what each customer may want next")
     settings, seed = job.settings.recommend, job.settings.prediction.seed
-    tables, told = recommendation_tables(job.engine, job.sources, settings, cutoff, horizon_days, seed)
-    job.notices.extend(told)
-    return tables
+    found = recommend_all(job.engine, job.sources, settings, cutoff, horizon_days, seed)
+    job.notices.extend(found.notices)
+    return found
 
 
 def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str, ...], predicted: Predicted) -> RunResult:
@@ -255,7 +259,8 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
         }
         keep_versions = job.settings.publish.keep_versions
         history = {"deliveries": history_of(job.engine)} if job.delivery.label else {}
-        version = publish_version(job.engine, job.workspace, {**predicted.decided.tables, **history}, manifest, keep_versions)
+        small, large = {**predicted.decided.tables, **history}, (*PUBLISHED_TABLES, *predicted.large)
+        version = publish_version(job.engine, job.workspace, small, manifest, keep_versions, large=large)
         make_champions(job.workspace.models, stored, keep_versions)  # last: a run that dies before has changed nothing
     clock.progress("publish", 1.0, f"published {version}")
     seconds = clock.seconds | {"total": round(sum(clock.seconds.values()), 3)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_genome.errors import SourceError, UnknownCustomerError, did_you_mean
+from customer_genome.errors import SourceError, did_you_mean
 from customer_genome.evaluation.ranking import Row, compare, draws_of, judge_lists, random_expectation
 from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Recommender, interactions
-from customer_genome.models.recommend.items import Als, Ease, ItemNeighbours
+from customer_genome.models.recommend.items import Als, Ease, FittedItems, ItemNeighbours
 from customer_genome.models.recommend.lists import FittedBlend, top_items
 from customer_genome.models.recommend.personal import UserNeighbours
 from customer_genome.models.recommend.popularity import Popularity
@@ -39,13 +39,12 @@ from customer_genome.models.recommend.ratings import (
 from customer_genome.models.recommend.study import has_implicit
 from customer_genome.settings import Settings, TableSettings
 from customer_genome.sources.files import describe_file
+from customer_genome.sources.ratings import ratings_at as ratings_at
 from customer_genome.warehouse.build import stage_side_table
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.opening import open_engine
 from customer_genome.workspace import write_atomically
 
-RATING_FILES, ITEM_FILES = ("ratings",), ("items", "movies", "books", "products", "titles")
-SUFFIXES = (".csv", ".parquet", ".tsv", ".xlsx")
 LIKED = 0.7778
 """Where on the scale liking begins: 4 of 0.5 to 5."""
 HELD_BACK = 10
@@ -73,18 +72,6 @@ class RatingData:
         return round((low + LIKED * (high - low)) * 2) / 2 if high - low > 2 else low + LIKED * (high - low)
 
 
-def ratings_at(data: str | Path | None, settings: Settings) -> tuple[str, str | None] | None:
-    """Return the paths of ratings and items in a folder or in the settings, or None where there are no ratings."""
-    if data is not None and (folder := Path(data)).is_dir():
-        found = {path.stem.lower(): path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
-        ratings = next((str(found[name]) for name in RATING_FILES if name in found), None)
-        return (ratings, next((str(found[name]) for name in ITEM_FILES if name in found), None)) if ratings else None
-    tables = settings.tables
-    if data is None and "order_lines" not in tables and "ratings" in tables and tables["ratings"].path:
-        return tables["ratings"].path or "", tables["items"].path if "items" in tables else None
-    return None
-
-
 def read_ratings(settings: Settings, places: tuple[str, str | None]) -> RatingData:
     """Return ratings, each customer and item once, within their scale.
 
@@ -107,7 +94,7 @@ def read_ratings(settings: Settings, places: tuple[str, str | None]) -> RatingDa
             titles = _titles(engine, settings, places[1], folder)
         finally:
             engine.close()
-    return _checked(rows, titles, source.label)
+    return checked(rows, titles, source.label)
 
 
 def _titles(engine: Engine, settings: Settings, path: str | None, folder: Path) -> dict[str, tuple[str, str]]:
@@ -120,7 +107,7 @@ def _titles(engine: Engine, settings: Settings, path: str | None, folder: Path) 
     return {row["item_id"]: (row["title"] or "", row["category"] or "") for row in rows.to_pylist()}
 
 
-def _checked(rows: pa.Table, titles: Mapping[str, tuple[str, str]], label: str) -> RatingData:
+def checked(rows: pa.Table, titles: Mapping[str, tuple[str, str]], label: str) -> RatingData:
     """Return the ratings that count, with what was left out."""
     notices = []
     values = np.asarray(pc.fill_null(rows["rating"], np.nan).to_numpy(), dtype=np.float64)
@@ -209,30 +196,35 @@ def fit_all(known: Interactions, seed: int) -> dict[str, Fitted]:
 
 
 def recommend_rated(data: RatingData, customer_id: str, top: int, seed: int) -> dict[str, Any]:
-    """Return what a customer will like: unrated items with title, expected rating and a reason.
-
-    Raises
-    ------
-    UnknownCustomerError
-        With near ids.
+    """Return what a customer will like: unrated items with title, expected rating and a reason; somebody who has rated nothing
+    gets what is liked by most, and `words` say so.
     """
-    if customer_id not in data.customers:
-        raise UnknownCustomerError(
-            f"Customer {customer_id!r} is not among the {len(data.customers):,} customers with ratings."
-            f"{did_you_mean(customer_id, data.customers)} What is popular: genome backtest --recommendations shows how far that gets."
-        )
     known, seen = liked(data, data.ratings)
-    place = data.customers.index(customer_id)
     model = fit_factors(data.ratings, seed=seed)
-    ease = Ease(6000, 300.0, EVER).fit(known)
-    is_cold = known.histories()[place] == 0
-    fitted: Fitted = Popularity(EVER).fit(known) if is_cold else ease
+    words = ""
+    if customer_id in data.customers:
+        place = data.customers.index(customer_id)
+        if is_cold := bool(known.histories()[place] == 0):
+            words = f"Customer {customer_id} has rated nothing {data.liked_from:g} or more: this is what most customers like."
+        fitted: Fitted = Popularity(EVER).fit(known) if is_cold else Ease(6000, 300.0, EVER).fit(known)
+    else:
+        words = (
+            f"Customer {customer_id} has rated nothing: this is what most of the {len(data.customers):,} customers with ratings like."
+            f"{did_you_mean(customer_id, data.customers)}"
+        )
+        nobody = np.zeros(0, dtype=np.int64)
+        seen = replace(seen, customer=nobody, item=nobody, day=nobody, group=np.full(1, -1, dtype=np.int64), n_customers=1)
+        place, is_cold = 0, True
+        fitted = Popularity(EVER).fit(known).for_others(seen, np.full(1, -1, dtype=np.int64))
     lists, _ = top_items(fitted, seen, np.array([place]), "new", top, offered=known.n_buyers > 0)
     items = lists[0][lists[0] >= 0]
-    expected = model.predict(np.full(len(items), place), items)
+    is_known = customer_id in data.customers
+    expected = model.predict(np.full(len(items), place), items) if is_known else model.predict_unknown(items)
     return {
         "customer_id": customer_id,
-        "is_cold": bool(is_cold),
+        "is_known": is_known,
+        "is_cold": is_cold,
+        "words": words,
         "scale": list(data.ratings.scale),
         "items": [
             {
@@ -241,7 +233,7 @@ def recommend_rated(data: RatingData, customer_id: str, top: int, seed: int) -> 
                 "title": data.titles[item],
                 "genres": data.genres[item],
                 "expected_rating": round(float(rating), 2),
-                "reason": _reason(data, known, ease, place, int(item), bool(is_cold)),
+                "reason": _reason(data, known, fitted, place, int(item)),
             }
             for rank, (item, rating) in enumerate(zip(items.tolist(), expected.tolist(), strict=True), start=1)
         ],
@@ -249,14 +241,14 @@ def recommend_rated(data: RatingData, customer_id: str, top: int, seed: int) -> 
     }
 
 
-def _reason(data: RatingData, known: Interactions, ease: Any, place: int, item: int, is_cold: bool) -> str:
-    """Return why an item is listed: the liked item that speaks most for it."""
-    if not is_cold and item in ease.places:
-        column = ease.strength[:, np.searchsorted(ease.places, item)]
-        said = np.asarray(ease.history[place].toarray()).ravel() * column
+def _reason(data: RatingData, known: Interactions, fitted: Fitted, place: int, item: int) -> str:
+    """Return why an item is listed: the liked item that speaks most for it; without any, how many like it."""
+    if isinstance(fitted, FittedItems) and item in fitted.places:
+        column = fitted.strength[:, np.searchsorted(fitted.places, item)]
+        said = np.asarray(fitted.history[place].toarray()).ravel() * column
         best = int(np.argmax(said))
         if said[best] > 0:
-            other = int(ease.places[best])
+            other = int(fitted.places[best])
             mine = data.ratings.rating[(data.ratings.customer == place) & (data.ratings.item == other)]
             return f"liked by those who like {data.titles[other]}, which they rated {mine[0]:g}"
     return f"liked by {int(known.n_buyers[item]):,} customers"
@@ -307,7 +299,7 @@ def backtest_ratings(data: RatingData, seed: int, n_draws: int = 1000) -> Rating
     ratings = data.ratings
     rows, errors = [], []
     for name, held in _splits(data):
-        rows += _judge_split(data, name, held, seed, n_draws)
+        rows += judge_split(data, name, held, seed, n_draws)
     for name, folds in (("random 5 folds", list(random_folds(len(ratings), 5, seed))), ("last fifth by time", _by_time(data))):
         if folds:
             errors += _errors(ratings, name, folds, seed)
@@ -355,7 +347,7 @@ def _splits(data: RatingData) -> Iterator[tuple[str, Any]]:
         yield "after one day for all", later
 
 
-def _judge_split(data: RatingData, name: str, held: Any, seed: int, n_draws: int) -> list[Row]:
+def judge_split(data: RatingData, name: str, held: Any, seed: int, n_draws: int) -> list[Row]:
     """Return the figures of every recommender for what was held back and liked."""
     known, seen = liked(data, data.ratings.take(~held))
     later, _ = liked(data, data.ratings.take(held))

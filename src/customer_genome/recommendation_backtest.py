@@ -20,14 +20,14 @@ import pyarrow as pa
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SettingsError
 from customer_genome.evaluation.ranking import Row, compare, draws_of, judge_lists, random_expectation
-from customer_genome.features.table import feature_text
+from customer_genome.features.taste import Taste, build_taste, load_after, load_taste
 from customer_genome.forecasting import staged
 from customer_genome.models.recommend.lists import VIEW_WORDS, VIEWS, View, top_items
 from customer_genome.models.recommend.ranker import wanted_of
 from customer_genome.models.recommend.study import FULL, LENGTH, POPULARITY, Chosen, Effort, Study, require_known
 from customer_genome.models.season import day_number
 from customer_genome.pipeline import Job, Progress, silent
-from customer_genome.recommending import Loaded, level_of, load_after, load_known, name_interactions
+from customer_genome.recommending import level_of, name_interactions
 from customer_genome.settings import Settings
 from customer_genome.warehouse.build import build_marts
 from customer_genome.workspace import write_atomically
@@ -147,8 +147,7 @@ def backtest_lists(
             table = {"as_of": pa.array(planned, pa.date32()), "horizon_days": pa.array([horizon] * len(planned), pa.int32())}
             build_marts(job.engine, pa.table(table), job.settings.cleaning)
             name_interactions(job.engine, level, has_products="products" in job.sources)
-            for name in ("interactions", "interactions_after"):
-                job.engine.create_table(name, feature_text(name))
+            build_taste(job.engine, with_outcomes=True)
         found, rows, segments, about, notices = _judge_all(job, planned, horizon, effort, n_draws)
         return ListBacktest(
             job.sources["order_lines"].label,
@@ -200,12 +199,18 @@ def _judge_all(
     about: dict[str, str] = {}
     notices: list[str] = []
     nets = job.settings.cleaning.refunds == "net"  # then an earlier day knew other purchases
-    loaded = load_known(job.engine, planned[-1], horizon)
+    most = job.settings.recommend.most_purchases
+    loaded = load_taste(job.engine, planned[-1], horizon, most)
+    if not loaded.is_whole:
+        notices.append(
+            f"Learned from and judged on {len(loaded.known):,} of {loaded.n_purchases:,} purchases, those of {len(loaded.customers):,} customers drawn "
+            "by the digest of their ids. Raise most_purchases under [recommend] for more."
+        )
     kept: dict[tuple[Any, ...], Any] = {}
     for place, day in enumerate(planned):
         job.clock.progress("score", 0.3 + 0.6 * place / len(planned), f"lists as of {day}: fitting, choosing, judging")
         with job.clock.stage("score", f"lists as of {day}"):
-            here = load_known(job.engine, day, horizon) if nets else loaded
+            here = load_taste(job.engine, day, horizon, most) if nets else loaded
             known = here.known.before(day_number(day))
             require_known(known)
             study = Study(known, effort, job.settings.prediction.seed, kept={} if nets else kept)
@@ -218,7 +223,7 @@ def _judge_all(
     return found, rows, segments, about, notices
 
 
-def _judge_day(job: Job, loaded: Loaded, study: Study, day: dt.date, n_draws: int) -> tuple[Judged, list[Row], list[Row]]:
+def _judge_day(job: Job, loaded: Taste, study: Study, day: dt.date, n_draws: int) -> tuple[Judged, list[Row], list[Row]]:
     """Return the figures of every candidate in every view at one day."""
     known = study.known
     chosen = study.choose()

@@ -103,6 +103,7 @@ class RecommendSettings:
     exclude: tuple[str, ...] = ()
     sold_within_days: int = 90
     most_customers: int = 100_000
+    most_purchases: int = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -331,7 +332,7 @@ def _contradictions(settings: Settings) -> list[str]:
             f"[segments] clv_bands = {list(segments.clv_bands)}: wanted two rising amounts, or none to choose by the data"
         )
     recommend = settings.recommend
-    for name, least in (("top", 1), ("sold_within_days", 1), ("most_customers", 1)):
+    for name, least in (("top", 1), ("sold_within_days", 1), ("most_customers", 1), ("most_purchases", 1000)):
         if getattr(recommend, name) < least:
             faults.append(f"[recommend] {name} = {getattr(recommend, name)}: wanted {least} or more")
     if settings.publish.keep_versions < 1:

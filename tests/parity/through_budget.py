@@ -1,7 +1,7 @@
 """Run the whole path on Spark with a small driver and count the rows that reach this process: a process of its own.
 
-Arguments: a Parquet file of order lines, a workspace, the customers of whom spend and clusters are learned, and those of whom
-clock and choice of model are. Prints one JSON object.
+Arguments: a Parquet file of order lines, a workspace, the customers of whom spend and clusters are learned, those of whom clock and
+choice of model are, and the purchases that recommendations are learned from. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def watch(way: str) -> None:
         before = len(arrived)
         found = usual(frame, *arguments, **named)
         n_rows = found.num_rows if way == "toArrow" else len(found) if hasattr(found, "__len__") else 1
+        if way == "toArrow" and "codes" in frame.columns:  # a customer's row holds as many purchases
+            n_rows += found["codes"].combine_chunks().flatten().length() if n_rows else 0
         if len(arrived) == before:
             arrived.append((n_rows, frame.columns))
         return found
@@ -64,13 +66,14 @@ def _children() -> list[int]:
     return [int(one) for one in Path(f"/proc/self/task/{_me()}/children").read_text("utf-8").split()]
 
 
-def main(lines: str, workspace: str, fit_sample: str, most_in_trials: str) -> None:
+def main(lines: str, workspace: str, fit_sample: str, most_in_trials: str, most_purchases: str) -> None:
     for drawn in (trials.known_purchases, trials.known_before, past.mark_before):
         drawn.__defaults__ = (int(most_in_trials),)
     for way in WAYS:
         watch(way)
     engine = {"name": "spark", "spark_master": "local[2]", "memory_limit": "1GB", "spark_options": OPTIONS}
-    settings = merged(Settings(Path(workspace)), {"engine": engine, "prediction": {"fit_sample": int(fit_sample)}})
+    learned = {"prediction": {"fit_sample": int(fit_sample)}, "recommend": {"most_purchases": int(most_purchases)}}
+    settings = merged(Settings(Path(workspace)), {"engine": engine, **learned})
     peak = 0.0
 
     def note(stage: str, share: float, message: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from customer_genome.errors import SourceError, UnknownCustomerError
+from customer_genome.errors import SourceError
 from customer_genome.models.recommend.ratings import Ratings, fit_biases, fit_factors, later_rows, random_folds, rmse
 from customer_genome.rating import ratings_at, read_ratings, recommend_rated
 from customer_genome.settings import Settings
@@ -84,8 +84,21 @@ def test_movies_come_with_titles_reasons_and_what_was_wrong(tmp_path: Path) -> N
     rated = {data.items[item] for item in data.ratings.item[data.ratings.customer == data.customers.index("1")]}
     assert found["items"] and not rated & {row["item_id"] for row in found["items"]}
     assert all(row["title"] and row["reason"] and 0.5 <= row["expected_rating"] <= 5 for row in found["items"])
-    with pytest.raises(UnknownCustomerError, match="not among the 12 customers"):
-        recommend_rated(data, "99", 5, 7)
+    assert found["is_known"] and not found["words"]
+
+
+def test_somebody_who_rated_nothing_gets_what_is_liked_by_most_and_is_told(tmp_path: Path) -> None:
+    settings = folder_of(tmp_path, HEADER + lines() + "77,1,1.0,1000000000\n")
+    places = ratings_at(tmp_path / "data", settings)
+    assert places is not None
+    data = read_ratings(settings, places)
+    unknown, cold = recommend_rated(data, "99", 8, 7), recommend_rated(data, "77", 8, 7)
+    assert not unknown["is_known"] and unknown["is_cold"] and "Customer 99 has rated nothing" in unknown["words"]
+    assert cold["is_known"] and cold["is_cold"] and "has rated nothing 4 or more" in cold["words"]
+    likes = {row["item_id"]: int(row["reason"].split()[2]) for row in unknown["items"]}
+    assert len(likes) == 8 and list(likes.values()) == sorted(likes.values(), reverse=True)
+    assert "1" not in {row["item_id"] for row in cold["items"]} and len(cold["items"]) == 7
+    assert all(0.5 <= row["expected_rating"] <= 5 for row in unknown["items"])
 
 
 @pytest.mark.parametrize("text", ["1,1,4.0,1\n1,2,5.0,2\n", "1,1,4.0,1\n2,1,5.0,2\n"], ids=["one user", "one item"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from customer_genome.models.recommend.contract import Recommender, interactions
-from customer_genome.models.recommend.items import Als, Ease, ItemNeighbours
+from customer_genome.models.recommend.items import Als, Ease, ItemNeighbours, fold_in
 from customer_genome.models.recommend.lists import VIEWS, FittedBlend, best_of, top_items
 from customer_genome.models.recommend.personal import PersonalDecay, UserNeighbours
 from customer_genome.models.recommend.popularity import GroupPopularity, Popularity, SeasonPopularity
@@ -58,6 +58,36 @@ def test_owned_items_never_stand_under_new_and_only_they_under_again(recommender
         assert all(len(set(one[one >= 0])) == (one >= 0).sum() for one in lists)  # nothing twice
     unsold = shop.n_buyers == 0
     assert not unsold[top_items(fitted, shop, everybody, "all", 5)[0]].any()
+
+
+@pytest.mark.parametrize("recommender", EVERY, ids=named)
+def test_customers_are_scored_from_their_own_history_wherever_they_stand(recommender: Recommender, shop) -> None:  # type: ignore[no-untyped-def]
+    """Half of the customers as another table, one of them unknown to the fit: the scores of those learned from stay the same."""
+    fitted, everybody = recommender.fit(shop), np.arange(shop.n_customers)
+    half = everybody[::2]
+    kept = np.isin(shop.customer, half)
+    others = interactions(
+        shop.customer[kept] // 2, shop.item[kept], shop.day[kept], n_customers=len(half), n_items=N_ITEMS, as_of=AS_OF,
+        horizon_days=HORIZON, group=shop.group[half],
+    )  # fmt: skip
+    moved = fitted.for_others(others, half)
+    if recommender.name == "ALS":  # the fit ends a step before the factors it would fold in
+        order = [moved.scores(np.arange(len(half))), fitted.scores(half)]
+        assert np.corrcoef(order[0].ravel(), order[1].ravel())[0, 1] > 0.98
+    else:
+        np.testing.assert_array_equal(moved.scores(np.arange(len(half))), fitted.scores(half))
+    unknown = fitted.for_others(others, np.full(len(half), -1)).scores(np.arange(len(half)))
+    assert unknown.shape == (len(half), N_ITEMS) and np.isfinite(unknown).all()
+
+
+@pytest.mark.filterwarnings("ignore:Method expects CSR")  # the library's own conversion
+def test_factors_are_folded_in_as_the_library_does(shop) -> None:  # type: ignore[no-untyped-def]
+    als = pytest.importorskip("implicit.cpu.als")
+    model = als.AlternatingLeastSquares(factors=8, regularization=2.0, alpha=3.0, iterations=3, random_state=1, num_threads=1)
+    model.fit(shop.days, show_progress=False)
+    model.alpha = 3.0
+    theirs = np.vstack([model.recalculate_user(one, shop.days[one]) for one in range(20)])
+    np.testing.assert_allclose(fold_in(shop.days[:20], np.array(model.item_factors), 2.0, 3.0), theirs, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("recommender", KNOW_TASTE, ids=named)
@@ -130,7 +160,7 @@ def test_too_little_to_compare_is_said() -> None:
 
 def clerk_of(shop, offered=None) -> Clerk:  # type: ignore[no-untyped-def]
     names = [f"item {place}" for place in range(N_ITEMS)]
-    allowed = offered_items(shop, 90, np.zeros(N_ITEMS, dtype=bool)) if offered is None else offered
+    allowed = offered_items(shop.last_day, AS_OF, 90, np.zeros(N_ITEMS, dtype=bool)) if offered is None else offered
     personal, ease = UserNeighbours(n_neighbours=20).fit(shop), Ease(penalty=5.0).fit(shop)
     return Clerk(shop, {"all": personal, "new": ease, "again": personal}, names, ["Catland", "Dogland"], allowed)
 
@@ -148,7 +178,7 @@ def test_reasons_tell_the_rhythm_the_companion_and_the_cold(shop) -> None:  # ty
 def test_items_no_longer_sold_and_excluded_ones_are_never_listed(shop) -> None:  # type: ignore[no-untyped-def]
     excluded = np.zeros(N_ITEMS, dtype=bool)
     excluded[0] = True
-    offered = offered_items(shop, 90, excluded)
+    offered = offered_items(shop.last_day, AS_OF, 90, excluded)
     assert not offered[GONE] and not offered[0]
     listed = np.concatenate([one.item for one in clerk_of(shop, offered).lists(np.arange(shop.n_customers), N_ITEMS)])
     assert GONE not in listed and 0 not in listed

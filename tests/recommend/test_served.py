@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from customer_genome import Genome, run, simulate
-from customer_genome.errors import SettingsError, SnapshotError, UnknownCustomerError
+from customer_genome.errors import SettingsError, SnapshotError
 from customer_genome.interfaces.lists import lists_of, quality_rows, together_with
 from customer_genome.interfaces.report import render_report
 
@@ -59,8 +59,10 @@ def test_a_customers_lists_and_what_goes_with_a_product(published: Genome) -> No
     someone = published.table("recommendations")["customer_id"][0].as_py()
     found = lists_of(published, someone, ["again", "new"], 3)
     assert [row["rank"] for row in found["lists"]["new"]] == [1, 2, 3] and set(found["quality"]) == {"again", "new"}
-    with pytest.raises(UnknownCustomerError, match="Nearest ids"):
-        lists_of(published, "nobody at all", ["new"], 3)
+    unknown = lists_of(published, "nobody at all", ["again", "new"], 3)
+    assert not unknown["is_known"] and "Nearest ids" in unknown["words"] and "popular with everybody" in unknown["words"]
+    assert [row["rank"] for row in unknown["lists"]["new"]] == [1, 2, 3] and not unknown["lists"]["again"]
+    assert unknown["lists"]["new"][0]["reason"].startswith("bought by ")
     assert together_with(published, "cup 1", 5)["product_id"] == "CUP1"
     with pytest.raises(SnapshotError, match="a product's id or its whole name"):
         together_with(published, "CUP 1000", 5)

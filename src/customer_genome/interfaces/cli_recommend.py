@@ -92,7 +92,10 @@ def _recommend_rated(folder: str, customer_id: str, top: int, workspace: Path, a
         print_json(found)
         return
     console = _console()
-    console.print(f"Customer {customer_id} may like, on a scale of {found['scale'][0]:g} to {found['scale'][1]:g}")
+    scale = f"on a scale of {found['scale'][0]:g} to {found['scale'][1]:g}"
+    console.print(
+        f"{found['words']} Expected ratings {scale}." if found["words"] else f"Customer {customer_id} may like, {scale}"
+    )
     table = Table(box=None, pad_edge=False)
     for name, side in (("", "left"), ("title", "left"), ("genres", "left"), ("expected", "right"), ("why", "left")):
         table.add_column(name, overflow="fold", justify=side)  # type: ignore[arg-type]
@@ -117,9 +120,15 @@ def _show_lists(found: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = _console()
-    cold = "; nothing is known of this customer's taste, so this is what is popular" if found["is_cold"] else ""
-    console.print(f"Customer {found['customer_id']}, as of {found['as_of']}{cold}")
+    cold = "; nothing is known of this customer's taste, so this is what is popular"
+    console.print(
+        f"Customer {found['customer_id']}, as of {found['as_of']}{cold if found['is_cold'] and found['is_known'] else ''}"
+    )
+    if found["words"]:
+        console.print(found["words"])
     for view, rows in found["lists"].items():
+        if not rows and found["words"]:
+            continue
         console.print()
         console.print(f"{TITLES[view]} ({found['quality'][view]})" if found["quality"].get(view) else TITLES[view])
         if not rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from customer_genome.errors import SnapshotError, did_you_mean
+from customer_genome.errors import SnapshotError, UnknownCustomerError, did_you_mean
 from customer_genome.genome import Genome
 
 NAIVE = ("popularity", "popularity in the group", "same season last year")
@@ -24,17 +24,22 @@ def has_lists(genome: Genome) -> bool:
 
 
 def lists_of(genome: Genome, customer_id: str, views: Sequence[str], top: int) -> dict[str, Any]:
-    """Return a customer's lists.
+    """Return a customer's lists; somebody the version does not know gets what is popular, and `words` say so.
 
     Raises
     ------
     SnapshotError
         When the version has no recommendations.
     UnknownCustomerError
-        With the nearest ids.
+        With the nearest ids, where the version does not hold what is popular either.
     """
     _require(genome)
-    record = genome.customer(customer_id)
+    try:
+        record = genome.customer(customer_id)
+    except UnknownCustomerError as err:
+        if "popular_items" not in genome.tables():
+            raise
+        return _popular(genome, customer_id, views, top, str(err))
     rows = genome.query(
         "select view, rank, product_id, description, score, reason, is_cold from recommendations where customer_id = ? and rank <= ? "
         "order by view, rank",
@@ -43,9 +48,27 @@ def lists_of(genome: Genome, customer_id: str, views: Sequence[str], top: int) -
     return {
         "customer_id": customer_id,
         "as_of": record["as_of"].isoformat() if record.get("as_of") else genome.manifest["as_of"],
+        "is_known": True,
         "is_cold": any(row["is_cold"] for row in rows),
+        "words": "" if rows else "No lists were made for this customer; the notices of the run say for whom they were.",
         "lists": {view: [_without(row, "view", "is_cold") for row in rows if row["view"] == view] for view in views},
         "quality": {view: text for view, text in quality_words(genome).items() if view in views},
+    }
+
+
+def _popular(genome: Genome, customer_id: str, views: Sequence[str], top: int, complaint: str) -> dict[str, Any]:
+    """Return what is popular, as the lists of somebody of whom nothing is known: all of it is new to them."""
+    rows = genome.query(
+        "select rank, product_id, description, score, reason from popular_items where rank <= ? order by rank", [top]
+    ).to_pylist()
+    return {
+        "customer_id": customer_id,
+        "as_of": genome.manifest["as_of"],
+        "is_known": False,
+        "is_cold": True,
+        "words": f"{complaint} What is popular with everybody is listed instead.",
+        "lists": {view: [] if view == "again" else rows for view in views},
+        "quality": {},
     }
 
 

@@ -137,14 +137,22 @@ class DuckDBEngine:
             self._connection.unregister("rows_to_write")
 
     def map_rows(
-        self, name: str, select: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, *, keep: bool = False
+        self,
+        name: str,
+        select: str,
+        function: Callable[[pa.Table], pa.Table],
+        schema: pa.Schema,
+        *,
+        keep: bool = False,
+        most_rows: int = 0,
     ) -> None:
         """Store what a function makes of the rows of a select, in their order; never more than one batch is held as Arrow."""
         self.create_table("rows_to_map", select)
         self.write(name, schema.empty_table(), keep=keep)
         n_rows = self.fetch("select count(*) as n from rows_to_map").column("n")[0].as_py()
-        for start in range(0, n_rows, ROWS_PER_BATCH):
-            batch = self.fetch(f"select * from rows_to_map where rowid >= {start} and rowid < {start + ROWS_PER_BATCH}")
+        step = most_rows or ROWS_PER_BATCH
+        for start in range(0, n_rows, step):
+            batch = self.fetch(f"select * from rows_to_map where rowid >= {start} and rowid < {start + step}")
             self._connection.register("rows_to_write", function(batch).cast(schema))
             try:
                 self.run(f"insert into {quoted(name)} select * from rows_to_write")

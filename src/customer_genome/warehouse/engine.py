@@ -63,12 +63,19 @@ class Engine(Protocol):
         ...
 
     def map_rows(
-        self, name: str, select: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, *, keep: bool = False
+        self,
+        name: str,
+        select: str,
+        function: Callable[[pa.Table], pa.Table],
+        schema: pa.Schema,
+        *,
+        keep: bool = False,
+        most_rows: int = 0,
     ) -> None:
         """Store under `name` what a function makes of the rows of a select, batch by batch.
 
-        Each output row depends on its own input row only, so the size of the batches, which the engine chooses, changes
-        nothing. What the function returns is cast to `schema`; of no rows an empty table is made without calling it.
+        Output rows, none or several, depend on their own input row only, so the size of the batches, which the engine
+        chooses, changes nothing; `most_rows` limits it where much is made of a row. What the function returns is cast to `schema`; of no rows an empty table is made without calling it.
         """
         ...
 

@@ -304,10 +304,17 @@ class SparkEngine:
         self._store(name, lambda: self._session.createDataFrame(rows))
 
     def map_rows(
-        self, name: str, select: str, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, *, keep: bool = False
+        self,
+        name: str,
+        select: str,
+        function: Callable[[pa.Table], pa.Table],
+        schema: pa.Schema,
+        *,
+        keep: bool = False,
+        most_rows: int = 0,
     ) -> None:
         """Store what a function makes of the rows of a select; the workers apply it to their parts, nothing comes here."""
-        self._store(name, lambda: mapped(self._session.sql(standard(select)), function, schema), select)
+        self._store(name, lambda: mapped(self._session.sql(standard(select)), function, schema, most_rows), select)
 
     def fetch(self, sql: str) -> pa.Table:
         """Return the rows of a query."""

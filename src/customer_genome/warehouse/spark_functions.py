@@ -38,7 +38,7 @@ def text_reader(expression: str) -> Callable[..., Column]:
     return reader
 
 
-def mapped(rows: DataFrame, function: Callable[[pa.Table], pa.Table], schema: pa.Schema) -> DataFrame:
+def mapped(rows: DataFrame, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, most_rows: int = 0) -> DataFrame:
     """Return what workers make of their parts of `rows`: the function, batch by batch, its rows cast to `schema`.
 
     It is `DataFrame.mapInArrow` without its demand for pandas, which plays no part in it.
@@ -48,8 +48,9 @@ def mapped(rows: DataFrame, function: Callable[[pa.Table], pa.Table], schema: pa
         import pyarrow
 
         for batch in batches:
-            if batch.num_rows:
-                yield from function(pyarrow.Table.from_batches([batch])).cast(schema).combine_chunks().to_batches()
+            for start in range(0, batch.num_rows, most_rows or max(batch.num_rows, 1)):
+                part = batch.slice(start, most_rows or None)
+                yield from function(pyarrow.Table.from_batches([part])).cast(schema).combine_chunks().to_batches()
 
     mapper = UserDefinedFunction(apply, from_arrow_schema(schema), evalType=PythonEvalType.SQL_MAP_ARROW_ITER_UDF)
     column: Any = mapper(*(rows[quoted_by_ticks(name)] for name in rows.columns))

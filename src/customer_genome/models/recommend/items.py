@@ -44,6 +44,13 @@ class FittedItems(Fitted):
     strength: Any
     places: IntArray
     n_items: int
+    half_life_days: float
+
+    def for_others(self, known: Interactions, learned: IntArray) -> FittedItems:
+        """Return the same matrix for the histories of others."""
+        history = weights_of(known, self.half_life_days)
+        kept = history if len(self.places) == self.n_items else history[:, self.places].tocsr()
+        return FittedItems(kept, self.strength, self.places, self.n_items, self.half_life_days)
 
     def scores(self, customers: IntArray) -> Scores:
         """Return history times strength; items that were left out get 0."""
@@ -70,7 +77,8 @@ class ItemNeighbours(Recommender):
         if not self.bm25:
             by_item = normalised(by_item, 2.0)
         nearest = nearest_items(by_item, self.n_neighbours)
-        return FittedItems(weights_of(known, self.half_life_days), nearest.T.tocsr(), np.arange(known.n_items), known.n_items)
+        history, everything = weights_of(known, self.half_life_days), np.arange(known.n_items)
+        return FittedItems(history, nearest.T.tocsr(), everything, known.n_items, self.half_life_days)
 
 
 def bm25(matrix: Any, k1: float = 1.2, b: float = 0.75) -> Any:
@@ -124,12 +132,12 @@ class Ease(Recommender):
         gram = np.asarray((plain.T @ plain).todense(), dtype=np.float64)
         gram[np.diag_indices_from(gram)] += self.penalty
         if not len(kept):
-            return FittedItems(history, np.zeros((0, 0), np.float32), kept, known.n_items)
+            return FittedItems(history, np.zeros((0, 0), np.float32), kept, known.n_items, self.half_life_days)
         with one_thread():
             inverse = cho_solve(cho_factor(gram, overwrite_a=True, check_finite=False), np.eye(len(kept)), overwrite_b=True)
         strength = -inverse / np.diag(inverse)[None, :]
         np.fill_diagonal(strength, 0.0)
-        return FittedItems(history, strength.astype(np.float32), kept, known.n_items)
+        return FittedItems(history, strength.astype(np.float32), kept, known.n_items, self.half_life_days)
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,12 @@ class FittedFactors(Fitted):
 
     customers: Scores
     items: Scores
+    penalty: float
+    alpha: float
+
+    def for_others(self, known: Interactions, learned: IntArray) -> FittedFactors:
+        """Return factors of others, folded in: the step that the fit repeats, solved for them with the items as they are."""
+        return FittedFactors(fold_in(known.days, self.items, self.penalty, self.alpha), self.items, self.penalty, self.alpha)
 
     def scores(self, customers: IntArray) -> Scores:
         """Return the products; customers without history have zero factors and get zeros."""
@@ -189,4 +203,21 @@ class Als(Recommender):
         users[known.histories() == 0] = 0
         items = np.array(model.item_factors, dtype=np.float32)
         items[known.n_buyers == 0] = 0
-        return FittedFactors(users, items)
+        return FittedFactors(users, items, self.penalty, self.alpha)
+
+
+def fold_in(days: Any, items: Scores, penalty: float, alpha: float) -> Scores:
+    """Return the factors of customers by least squares, given those of items; none bought, none.
+
+    Source
+    ------
+    Hu, Koren & Volinsky (2008), Collaborative filtering for implicit feedback datasets, eq. 4; confidence alpha times purchase days.
+    """
+    found = np.zeros((days.shape[0], items.shape[1]), dtype=np.float32)
+    with one_thread():
+        gram = items.T @ items + np.float32(penalty) * np.eye(items.shape[1], dtype=np.float32)
+        for row in np.flatnonzero(np.diff(days.indptr)):
+            mine = slice(days.indptr[row], days.indptr[row + 1])
+            bought, confidence = items[days.indices[mine]], np.float32(alpha) * days.data[mine]
+            found[row] = np.linalg.solve(gram + (bought.T * (confidence - 1)) @ bought, confidence @ bought)
+    return found

@@ -91,6 +91,10 @@ class FittedBlend(Fitted):
     def __init__(self, parts: list[Fitted], weights: FloatArray) -> None:
         self.parts, self.weights = parts, weights
 
+    def for_others(self, known: Interactions, learned: IntArray) -> FittedBlend:
+        """Return the same sum for others."""
+        return FittedBlend([part.for_others(known, learned) for part in self.parts], self.weights)
+
     def scores(self, customers: IntArray) -> Scores:
         """Return the weighted sum."""
         found: Scores | None = None

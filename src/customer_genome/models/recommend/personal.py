@@ -7,7 +7,7 @@ recommendation", with days decayed instead of a window of baskets). Neighbours a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,11 @@ class FittedPersonal(Fitted):
 
     own: Any
     popular: FloatArray
+    half_life_days: float
+
+    def for_others(self, known: Interactions, learned: IntArray) -> FittedPersonal:
+        """Return the same for the histories of others."""
+        return FittedPersonal(normalised(known.decayed(self.half_life_days)), self.popular, self.half_life_days)
 
     def scores(self, customers: IntArray) -> Scores:
         """Return own shares; ties go by popularity."""
@@ -52,29 +57,41 @@ class PersonalDecay(Recommender):
 
     def fit(self, known: Interactions) -> FittedPersonal:
         """Add up."""
-        return FittedPersonal(normalised(known.decayed(self.half_life_days)), recent_shares(known, 30))
+        return FittedPersonal(normalised(known.decayed(self.half_life_days)), recent_shares(known, 30), self.half_life_days)
 
 
 @dataclass(frozen=True)
 class FittedNeighbours(Fitted):
-    """Shares of all customers, and those of the customers among whom neighbours are looked for."""
+    """Shares of all customers, and those of the customers among whom neighbours are looked for (`other_units` by item)."""
 
     own: Any
     unit: Any
     others: Any
     other_units: Any
     other_places: IntArray
+    places: IntArray
+    rarity: FloatArray
     popular: FloatArray
+    half_life_days: float
     n_neighbours: int
     own_weight: float
     locality: float
+
+    def for_others(self, known: Interactions, learned: IntArray) -> FittedNeighbours:
+        """Return the same neighbours for the histories of others."""
+        weights = known.decayed(self.half_life_days)
+        unit = normalised(_damped(weights, self.rarity), 2.0)
+        return replace(self, own=normalised(weights), unit=unit, places=learned)
 
     def scores(self, customers: IntArray) -> Scores:
         """Return own shares times their weight, the weighted mean of the neighbours' shares, and a trace of popularity."""
         from scipy.sparse import csr_matrix
 
-        likeness = dense(self.unit[customers] @ self.other_units.T)
-        likeness[np.asarray(customers)[:, None] == self.other_places[None, :]] = 0  # nobody is their own neighbour
+        likeness = dense(self.unit[customers] @ self.other_units)
+        mine = self.places[customers]
+        at = np.minimum(np.searchsorted(self.other_places, mine), max(len(self.other_places) - 1, 0))
+        rows = np.flatnonzero(self.other_places[at] == mine) if len(self.other_places) else np.zeros(0, np.int64)
+        likeness[rows, at[rows]] = 0  # nobody is their own neighbour
         count = min(self.n_neighbours, likeness.shape[1])
         best = np.argpartition(-likeness, count - 1, axis=1)[:, :count] if count else np.zeros((len(customers), 0), np.int64)
         weights = np.take_along_axis(likeness, best, axis=1).astype(np.float64) ** self.locality
@@ -106,20 +123,31 @@ class UserNeighbours(Recommender):
     def fit(self, known: Interactions) -> FittedNeighbours:
         """Keep the shares; neighbours come from the customers with most purchases where there are many."""
         own = normalised(known.decayed(self.half_life_days))
-        unit = normalised(_damped(known.decayed(self.half_life_days), known), 2.0)
+        rarity = np.log((1 + known.n_customers) / (1 + known.n_buyers))
+        unit = normalised(_damped(known.decayed(self.half_life_days), rarity), 2.0)
         sizes = known.histories()
         some = np.flatnonzero(sizes > 0)
         if len(some) > MOST_NEIGHBOURS_FROM:
             some = np.sort(some[np.argsort(-sizes[some], kind="stable")[:MOST_NEIGHBOURS_FROM]])
         popular = recent_shares(known, 30)
         return FittedNeighbours(
-            own, unit, own[some], unit[some], some, popular, self.n_neighbours, self.own_weight, self.locality
+            own,
+            unit,
+            own[some],
+            unit[some].T.tocsr(),
+            some,
+            np.arange(known.n_customers),
+            rarity,
+            popular,
+            self.half_life_days,
+            self.n_neighbours,
+            self.own_weight,
+            self.locality,
         )
 
 
-def _damped(weights: Any, known: Interactions) -> Any:
+def _damped(weights: Any, rarity: FloatArray) -> Any:
     """Return purchase weights with the rarer item counting more: square root of purchases times inverse buyer frequency."""
     from scipy.sparse import diags
 
-    rarity = np.log((1 + known.n_customers) / (1 + known.n_buyers))
     return (weights.sqrt() @ diags(rarity.astype(np.float32))).tocsr()

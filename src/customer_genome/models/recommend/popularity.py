@@ -23,9 +23,19 @@ class FittedPopularity(Fitted):
     by_group: FloatArray
     group: IntArray
 
+    def for_others(self, known: Interactions, learned: IntArray) -> FittedPopularity:
+        """Return the same counts, looked up by the groups of others."""
+        return FittedPopularity(self.by_group, group_rows(known, len(self.by_group)))
+
     def scores(self, customers: IntArray) -> Scores:
         """Return each customer's row; unknown groups get everybody's."""
         return np.asarray(self.by_group[self.group[customers]], dtype=np.float32)
+
+
+def group_rows(known: Interactions, n_rows: int) -> IntArray:
+    """Return the row of each customer's group among `n_rows`; the last one is everybody's."""
+    inside = (known.group >= 0) & (known.group < n_rows - 1)
+    return np.where(inside, known.group, n_rows - 1)
 
 
 def recent_shares(known: Interactions, window_days: int) -> FloatArray:
@@ -34,8 +44,7 @@ def recent_shares(known: Interactions, window_days: int) -> FloatArray:
     A thousandth of the all-time share breaks ties.
     """
     recent = known.buyers_between(known.as_of - window_days, known.as_of)
-    active = len(np.unique(known.customer[known.day >= known.as_of - window_days]))
-    return recent / max(active, 1) + 1e-3 * known.n_buyers / max(known.n_customers, 1)
+    return recent / max(known.n_active(known.as_of - window_days), 1) + 1e-3 * known.n_buyers / max(known.n_customers, 1)
 
 
 class Popularity(Recommender):
@@ -75,8 +84,7 @@ class GroupPopularity(Recommender):
         shares = (counts.reshape(n_groups, known.n_items) + self.prior_customers * overall) / (
             sizes[:, None] + self.prior_customers
         )
-        place = np.where(known.group >= 0, known.group, n_groups)
-        return FittedPopularity(np.vstack([shares, overall[None, :]]), place)
+        return FittedPopularity(np.vstack([shares, overall[None, :]]), group_rows(known, n_groups + 1))
 
 
 class SeasonPopularity(Recommender):

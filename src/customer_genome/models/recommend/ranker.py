@@ -40,11 +40,14 @@ CUSTOMER_FACTS = ("items owned", "shopping days", "days since last purchase", "d
 
 @dataclass(frozen=True)
 class Context:
-    """Recommenders fitted at a day, with facts of items and customers as known then."""
+    """Recommenders fitted at a day, with facts of items and customers as known then.
+
+    `item_facts` are given where they come from other customers than those of `known`.
+    """
 
     known: Interactions
     parts: Mapping[str, Fitted]
-    item_facts: FloatArray = field(init=False)
+    item_facts: FloatArray | None = None
     customer_facts: FloatArray = field(init=False)
     first_day: Any = field(init=False)
     last_day: Any = field(init=False)
@@ -60,8 +63,21 @@ class Context:
         object.__setattr__(self, "first_day", oldest)
         object.__setattr__(self, "last_day", newest)
         object.__setattr__(self, "lately", known.decayed(60.0))
-        object.__setattr__(self, "item_facts", _item_facts(known))
+        if self.item_facts is None:
+            object.__setattr__(self, "item_facts", _item_facts(known))
         object.__setattr__(self, "customer_facts", _customer_facts(known))
+
+    def for_others(self, known: Interactions, learned: IntArray) -> Context:
+        """Return the same recommenders and items with the histories of others."""
+        parts = {name: part.for_others(known, learned) for name, part in self.parts.items()}
+        return Context(known, parts, self.facts_of_items)
+
+    @property
+    def facts_of_items(self) -> FloatArray:
+        """Return the facts of every item."""
+        if self.item_facts is None:
+            raise ValueError("a context without facts of items")
+        return self.item_facts
 
 
 def ends_of_pairs(known: Interactions) -> tuple[IntArray, IntArray]:
@@ -78,8 +94,7 @@ def _item_facts(known: Interactions) -> FloatArray:
     end = known.as_of
 
     def share(days: int) -> FloatArray:
-        active = len(np.unique(known.customer[known.day >= end - days]))
-        return known.buyers_between(end - days, end) / max(active, 1)
+        return known.buyers_between(end - days, end) / max(known.n_active(end - days), 1)
 
     start = end - YEAR_DAYS
     season = (
@@ -133,7 +148,7 @@ def proposals(
     rows, items = np.nonzero(wanted)
     facts = [scores[rows, items] for scores, _ in columns] + [scores[rows, items] / top[rows] for scores, top in columns]
     facts.extend(_pair_facts(context, customers, rows, items))
-    facts.extend(context.item_facts[items].T)
+    facts.extend(context.facts_of_items[items].T)
     facts.extend(context.customer_facts[customers[rows]].T)
     return rows, items, np.column_stack(facts).astype(np.float32)
 
@@ -162,6 +177,10 @@ class FittedRanker(Fitted):
     def at(self, context: Context, offered: npt.NDArray[np.bool_] | None = None) -> FittedRanker:
         """Return the same trees over recommenders fitted at another day."""
         return FittedRanker(self.trees, context, self.view, context.known.n_buyers > 0 if offered is None else offered)
+
+    def for_others(self, known: Interactions, learned: IntArray) -> FittedRanker:
+        """Return the same trees over the histories of others."""
+        return FittedRanker(self.trees, self.context.for_others(known, learned), self.view, self.offered)
 
     def scores(self, customers: IntArray) -> Scores:
         """Return the trees' score of what is proposed, minus infinity for the rest."""

@@ -80,6 +80,11 @@ class RatingModel:
         clipped: FloatArray = np.clip(found, *self.scale)
         return clipped
 
+    def predict_unknown(self, item: IntArray) -> FloatArray:
+        """Return the ratings to expect of somebody of whom nothing is known: mean and the item's bias."""
+        clipped: FloatArray = np.clip(self.mean + self.item_bias[item], *self.scale)
+        return clipped
+
 
 def fit_biases(known: Ratings, customer_penalty: float = 5.0, item_penalty: float = 3.0, sweeps: int = 10) -> RatingModel:
     """Return the mean with shrunken biases of customers and items, no factors."""

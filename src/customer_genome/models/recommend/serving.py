@@ -7,7 +7,8 @@ of `lists` hold: nothing owned under "new". Customers without history get what i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,8 @@ class Clerk:
         What groups are called.
     offered : bool array, shape (n_items,)
         What may be listed.
+    recent_buyers : int array, shape (n_items,), optional
+        Customers who bought each item in the last 30 days; counted among those of `known` where it is not given.
     """
 
     def __init__(
@@ -61,16 +64,60 @@ class Clerk:
         names: Sequence[str],
         groups: Sequence[str],
         offered: npt.NDArray[np.bool_],
+        recent_buyers: IntArray | None = None,
     ) -> None:
-        self.known, self.champions, self.names, self.groups, self.offered = known, champions, names, groups, offered
-        self.popular = GroupPopularity().fit(known)
-        self.alike = ItemNeighbours(20).fit(known).strength
-        self.recent_buyers = known.buyers_between(known.as_of - POPULAR_DAYS, known.as_of).astype(np.int64)
+        self.champions, self.names, self.groups, self.offered = champions, names, groups, offered
+        self.popular: Fitted = GroupPopularity().fit(known)
+        self.alike = ItemNeighbours(20).fit(known).strength.tocsc()
+        counted = known.buyers_between(known.as_of - POPULAR_DAYS, known.as_of) if recent_buyers is None else recent_buyers
+        self.recent_buyers = counted.astype(np.int64)
+        self._meet(known)
+
+    def _meet(self, known: Interactions) -> None:
+        """Take the customers of whom lists are made."""
+        self.known = known
         starts, ends = ends_of_pairs(known)
         key = known.customer * known.n_items + known.item
         self.pairs = key[starts]
         self.first, self.last, self.times = known.day[starts], known.day[ends], ends - starts + 1
         self.is_cold = known.histories() == 0
+
+    def for_others(self, known: Interactions, learned: IntArray) -> Clerk:
+        """Return a clerk for other customers: what was learned stays, their own histories are `known`.
+
+        Parameters
+        ----------
+        known, learned : as in `Fitted.for_others`
+        """
+        moved = {id(one): one.for_others(known, learned) for one in self.champions.values()}
+        found = copy(self)
+        found.champions = {view: moved[id(one)] for view, one in self.champions.items()}
+        found.popular = self.popular.for_others(known, learned)
+        found._meet(known)
+        return found
+
+    def alone(self) -> Clerk:
+        """Return the clerk without any customer: what travels to where the others are."""
+        nobody = replace(
+            self.known,
+            **dict.fromkeys(("customer", "item", "day", "group"), np.zeros(0, dtype=np.int64)),  # type: ignore[arg-type]
+            n_customers=0,
+        )
+        return self.for_others(nobody, np.zeros(0, dtype=np.int64))
+
+    def popular_items(self, n: int) -> tuple[IntArray, FloatArray, list[str]]:
+        """Return what is popular with everybody, best first: places, scores and reasons."""
+        nobody = replace(self.alone().known, n_customers=1, group=np.full(1, -1, dtype=np.int64))
+        scores = self.popular.for_others(nobody, nobody.group).scores(np.zeros(1, dtype=np.int64))
+        best, values = best_of(np.where(self.offered[None, :], scores, np.float32(-np.inf)), n)
+        places = best[0][best[0] >= 0]
+        reasons = [self._sales(int(item)) or "popular" for item in places]
+        return places, values[0][best[0] >= 0].astype(np.float64), reasons
+
+    def _sales(self, item: int) -> str:
+        """Return how an item sold lately, empty where hardly anybody bought it."""
+        n = int(self.recent_buyers[item])
+        return f"bought by {n:,} customers in the last {POPULAR_DAYS} days" if n >= 2 else ""
 
     def lists(self, customers: IntArray, n: int) -> Iterator[Listed]:
         """Yield the lists of customers, batch by batch, in the order of the customers, then views, then ranks."""
@@ -121,10 +168,8 @@ class Clerk:
             elif self.is_cold[customer]:
                 group = self.known.group[customer]
                 found.append(f"popular in {self.groups[group]}" if group >= 0 else f"popular in the last {POPULAR_DAYS} days")
-            elif self.recent_buyers[item] >= 2:
-                found.append(f"bought by {self.recent_buyers[item]:,} customers in the last {POPULAR_DAYS} days")
             else:
-                found.append(LIKE_YOU)
+                found.append(self._sales(item) or LIKE_YOU)
         return found
 
     def _rhythm(self, pair: int) -> str:
@@ -148,7 +193,7 @@ class Clerk:
         rows = np.flatnonzero(asked)
         if not len(rows):
             return found
-        columns = self.alike.tocsc()[:, items[rows]].T.tocsr()
+        columns = self.alike[:, items[rows]].T.tocsr()
         said = columns.multiply(self.known.owned[customers[rows]]).tocsr()
         said.eliminate_zeros()
         place = np.repeat(np.arange(len(rows)), np.diff(said.indptr))
@@ -158,14 +203,14 @@ class Clerk:
         return found
 
 
-def offered_items(known: Interactions, sold_within_days: int, excluded: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return what may be listed: sold to anybody within the last days, and not excluded by the user.
+def offered_items(
+    last_day: IntArray, as_of: int, sold_within_days: int, excluded: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Return what may be listed: sold to anybody within the last days (-1 for never), and not excluded by the user.
 
     Examples
     --------
-    >>> from customer_genome.models.recommend.contract import interactions
-    >>> known = interactions([0, 0, 1], [0, 1, 2], [5, 95, 96], n_customers=2, n_items=3, as_of=100, horizon_days=30)
-    >>> offered_items(known, 30, np.array([False, False, True])).tolist()
+    >>> offered_items(np.array([5, 95, 96]), 100, 30, np.array([False, False, True])).tolist()
     [False, True, False]
     """
-    return (known.last_day >= known.as_of - sold_within_days) & (known.last_day >= 0) & ~excluded
+    return (last_day >= as_of - sold_within_days) & (last_day >= 0) & ~excluded
