@@ -162,8 +162,8 @@ def warehouse_of(workspace: Workspace) -> duckdb.DuckDBPyConnection:
 
 def _is_of(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> bool:
     """Return whether the warehouse holds the rows that a version was made from."""
-    found = connection.execute("select told from staging").fetchone()
-    return found is not None and json.loads(found[0])["warehouse"] == manifest.get("warehouse")
+    found = connection.sql("select told from staging").fetchall()
+    return bool(found) and json.loads(found[0][0])["warehouse"] == manifest.get("warehouse")
 
 
 def filled_shares(genome: Genome, workspace: Workspace) -> dict[str, float]:

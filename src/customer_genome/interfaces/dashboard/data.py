@@ -111,27 +111,24 @@ def _show_classes(seen: Visit, rows: list[dict[str, object]], balance: Balance) 
     everything = {"row_class": "all rows", "n_rows": balance.classed, "row_share": 1.0, "revenue": balance.revenue}
     shown = [*rows, {**everything, "words": "every row of the input", "advice": ""}]
     unit = f", {seen.genome.currency}" if seen.genome.currency else ""
-    st.dataframe(
-        pa.table(
-            {
-                "class": [str(row["row_class"]).replace("_", " ") for row in shown],
-                **{name: [row[name] for row in shown] for name in ("n_rows", "row_share", "revenue", "words", "advice")},
-            }
-        ),
-        hide_index=True,
-        height="content",
-        column_config={
-            "class": "Class",
-            "n_rows": st.column_config.NumberColumn("Rows", format="%,d"),
-            "row_share": st.column_config.NumberColumn("Share", format="percent", step=0.001),
-            "revenue": st.column_config.NumberColumn(
-                f"Money{unit}", format="%,.0f", help="Signed: what was taken back counts against it."
-            ),
-            "words": st.column_config.TextColumn("What it is", width="medium"),
-            "advice": st.column_config.TextColumn("What to do", width="large"),
+    st.table(
+        {
+            "Class": [plain(str(row["row_class"]).replace("_", " ")) for row in shown],
+            "Rows": [count(float(str(row["n_rows"]))) for row in shown],
+            f"Money{unit}": [plain(count(float(str(row["revenue"])))) for row in shown],
+            "What it is, and what to do": [
+                plain(_sentence(str(row["words"]))) + (f" :gray[{plain(row['advice'])}]" if row["advice"] else "")
+                for row in shown
+            ],
         },
-        alt=f"Where the {count(balance.classed)} rows went, by class, with what to do.",
+        border="horizontal",
     )
+    st.markdown(aside("Money is signed: what was taken back counts against it."))
+
+
+def _sentence(words: str) -> str:
+    """Return words as a sentence."""
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _show_refunds(seen: Visit) -> None:
@@ -150,10 +147,10 @@ def _show_refunds(seen: Visit) -> None:
             used = " (used)" if refunds["policy"] == policy else ""
             value = seen.money(float(refunds[f"revenue_under_{policy}"]), short=True)
             cards.metric(
-                f"Revenue under {policy}{used}",
+                f"Under {policy}{used}",
                 money_in_markdown(value),
                 border=True,
-                help=f"{meaning} All orders up to {str(seen.manifest['as_of'])[:10]}.",
+                help=f"Revenue: {meaning[:1].lower()}{meaning[1:]} All orders up to {str(seen.manifest['as_of'])[:10]}.",
             )
     for sentence in sentences:
         st.markdown(money_in_markdown(plain(sentence)))
@@ -243,8 +240,8 @@ def _show_cards(seen: Visit, span: Span | None) -> None:
             help=f"{count(span.n_open)} of {count(span.days)} days from the first to the last order.",
         )  # fmt: skip
     cards.metric(
-        "Customers with one order", share(facts["once"] / facts["known"]) if facts["known"] else "not known", border=True,
-        help=f"{count(facts['once'])} of {count(facts['known'])} customers whose orders are known. What they do next is the hardest to say.",
+        "Bought once", share(facts["once"] / facts["known"]) if facts["known"] else "not known", border=True,
+        help=f"{count(facts['once'])} of {count(facts['known'])} customers whose orders are known ordered once. What they do next is the hardest to say.",
     )  # fmt: skip
 
 
@@ -253,31 +250,20 @@ def _show_columns(seen: Visit, filled: dict[str, float]) -> None:
     st.subheader("Which column is which", anchor=False)
     columns = mapped_columns(seen.manifest, filled)
     several = len({column.table for column in columns}) > 1
-    table = {
-        **({"table": [column.table.replace("_", " ") for column in columns]} if several else {}),
-        "name": [column.name for column in columns],
-        "about": [column.about for column in columns],
-        "headers": [" + ".join(column.headers) or "–" for column in columns],
-        "filled": pa.array([column.filled for column in columns], pa.float64()),
-        "without": [
-            f"Not in the data: {column.without}" if column.without else "" if column.is_mapped else "Not in the data"
-            for column in columns
-        ],
-    }
-    st.dataframe(
-        pa.table(table),
-        hide_index=True,
-        height="content",
-        column_config={
-            "table": "Table",
-            "name": "Column",
-            "about": st.column_config.TextColumn("What it is", width="medium"),
-            "headers": "Read from",
-            "filled": st.column_config.ProgressColumn("Rows that hold it", format="percent", min_value=0, max_value=1, help="Share of all input rows, refused ones included."),
-            "without": st.column_config.TextColumn("What is off without it", width="large"),
+    st.table(
+        {
+            **({"Table": [plain(column.table.replace("_", " ")) for column in columns]} if several else {}),
+            "Column": [f"`{column.name}`" if column.name.isidentifier() else plain(column.name) for column in columns],
+            "Read from": [plain(" + ".join(column.headers)) if column.is_mapped else "–" for column in columns],
+            **({"Rows that hold it": [plain(share(column.filled)) for column in columns]} if filled else {}),
+            "What it is": [
+                plain(_sentence(column.about))
+                + ("" if column.is_mapped else f" :gray[Not in the data: {plain(column.without or 'not needed')}.]")
+                for column in columns
+            ],
         },
-        alt="Columns of the product, what they were read from, and how many rows hold them.",
-    )  # fmt: skip
+        border="horizontal",
+    )
     if not filled and seen.genome.level == "orders":
         st.markdown(
             aside("How many rows hold a column is known for the newest version only, whose rows are still in the warehouse.")

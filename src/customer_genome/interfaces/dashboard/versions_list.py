@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import streamlit as st
 
-from customer_genome.interfaces.dashboard.markup import aside
+from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.running import show_version
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.figures import quantity
@@ -35,11 +35,16 @@ def show_versions(seen: Visit, place: Workspace) -> None:
             "revenue": st.column_config.NumberColumn("Revenue", format="%,.0f", help="Money of all orders up to the day of the version, in the shop's currency."),
             "seconds": st.column_config.NumberColumn("Seconds", format="%.0f", help="What the run took, without writing the version."),
             "changes": st.column_config.TextColumn("Set otherwise than before", width="medium"),
-            "models": st.column_config.TextColumn("Models", width="medium", help="Stored versions of the models; the same one twice means it was not fitted anew."),
-            "notices": st.column_config.TextColumn("Said by the run", width="medium"),
         },
         alt=f"The {len(runs)} published versions, the newest first.",
     )  # fmt: skip
+    with st.expander("Models and notices of each version"):
+        for run in runs:
+            models = ", ".join(f"{kind.replace('_', ' ')} {version}" for kind, version in run.models.items()) or "none"
+            st.markdown(
+                f"**{plain(run.version)}**  \nModels: {plain(models)}"
+                + "".join(f"  \n· {plain(notice)}" for notice in run.notices)
+            )
     others = [run.version for run in runs if run.version != shown]
     if not others:
         st.markdown(aside("There is one version. The next run makes a second, and Changes compares the two."))
@@ -88,8 +93,6 @@ def _table(runs: list[PastRun], shown: str) -> pa.Table:
             "revenue": [run.revenue for run in runs],
             "seconds": [run.seconds for run in runs],
             "changes": ["; ".join(run.changes) or "–" for run in runs],
-            "models": [", ".join(f"{kind.replace('_', ' ')} {version}" for kind, version in run.models.items()) for run in runs],
-            "notices": [" ".join(run.notices) or "–" for run in runs],
         }
     )
 
