@@ -41,6 +41,7 @@ from customer_genome.warehouse.customer_totals import (
     build_customer_facts,
     given_groups,
     oddities,
+    profile_facts,
     refuse_unusable,
     stage_totals,
 )
@@ -166,8 +167,13 @@ def _clusters(
     """Return the groups, found now or those stored by the last run on totals, and the versions of stored ones."""
     wanted = job.settings.segments.features or GENOME_COLUMNS
     features = tuple(name for name in wanted if name in known)
+    told = profile_facts(attributes)
+    if told and not job.settings.segments.features:
+        features += tuple(fact for fact in told if fact in known)
+        job.notices.append(f"Taken from the profile: {', '.join(f'{fact} from {one.header}' for fact, one in told.items())}.")
     if len(features) < FEWEST_TOTALS:
-        features += tuple(one.name for one in attributes if one.is_number and one.name in known)
+        twins = {one.name for one in told.values()}
+        features += tuple(one.name for one in attributes if one.is_number and one.name in known and one.name not in twins)
     missing = [name for name in wanted if name not in known]
     if missing:
         job.notices.append(

@@ -136,8 +136,11 @@ def evidence_tables(engine: Engine, models: Models, settings: Settings, as_of: d
     drawn = known_at(engine, models, settings, as_of, horizon_days, mark_before(engine, as_of, MOST_DRAWN))
     rows: dict[str, Sequence[Mapping[str, Any]]] = {}
     if len(drawn):
-        explainer = Explainer.of(models, drawn.as_of, horizon_days, settings.shop.currency)
+        explainer = Explainer.of(models, drawn.as_of, horizon_days, settings.shop.currency, has_money=settings.has_money)
         found = explainer.contributions(drawn)
+        if not settings.has_money:
+            found = replace(found, names=tuple(explainer.called(found.names)))
+            drawn = replace(drawn, facts=dict(zip(explainer.called(list(drawn.facts)), drawn.facts.values(), strict=True)))
         points = points_of(found.names, found.values, found.base)
         rows["champion_importance"] = importance_rows(found, points, champion.figures.get(THEMES, {}))
         rows["champion_swarm"] = swarm_rows(found, points, drawn, settings.shop.currency)

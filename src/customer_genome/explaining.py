@@ -6,12 +6,13 @@ Comes in: the models a run scores with, and customers as the champion sees them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import pyarrow as pa
 
+from customer_genome.decisions.reason_words import RATED
 from customer_genome.decisions.reasons import N_REASONS, Spoken, reasons
 from customer_genome.fitting import Models
 from customer_genome.models.candidates import Known
@@ -42,14 +43,15 @@ class Explainer:
     typical: Typical
     reliability: Reliability | None
     currency: str
+    has_money: bool = True
 
     @classmethod
-    def of(cls, models: Models, as_of: int, horizon_days: int, currency: str) -> Self:
+    def of(cls, models: Models, as_of: int, horizon_days: int, currency: str, *, has_money: bool = True) -> Self:
         """Return the explainer of what stored or fitted models say at a cutoff."""
         champion = models.champion_for(horizon_days)
         chance = PurchaseChance(models.purchases, models.clock, as_of, horizon_days)
         reliability = Reliability.of(champion.held_out) if champion else None
-        return cls(champion, chance, typical_of(models.champion, horizon_days), reliability, currency)
+        return cls(champion, chance, typical_of(models.champion, horizon_days), reliability, currency, has_money)
 
     def contributions(self, known: Known) -> Contributions:
         """Return what each fact adds to the log-odds to order of the published forecast; base + the sum of a row are its log-odds.
@@ -65,14 +67,18 @@ class Explainer:
         blended = self.champion.blended.contributions(known)
         return self.champion.calibrated(handed_to_facts(blended, own, self.champion.own_weight, known.own.chance))
 
+    def called(self, names: Sequence[str]) -> list[str]:
+        """Return facts under the names by which they are put into words: those of ratings have other words than those of orders."""
+        return [name if self.has_money else f"{RATED}{name}" for name in names]
+
     def reasons(self, known: Known, n_reasons: int = N_REASONS) -> Spoken:
         """Return the strongest reasons of every customer, and the points of all themes."""
         found = self.contributions(known)
         return reasons(
-            found.names,
+            self.called(found.names),
             found.values,
             found.base,
-            known.facts,
+            dict(zip(self.called(list(known.facts)), known.facts.values(), strict=True)),
             horizon_days=known.horizon_days,
             currency=self.currency,
             n_reasons=n_reasons,

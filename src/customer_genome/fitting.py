@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from customer_genome import __version__
 from customer_genome.errors import RegistryError, SettingsError, did_you_mean
+from customer_genome.events import EVENT_FEATURES
 from customer_genome.features.table import feature_text
 from customer_genome.features.trials import digest_below, known_purchases
 from customer_genome.models.candidates.champion import Champion
@@ -67,8 +68,10 @@ class Models:
     champion: Champion | None = None
     champion_days: int = 0
 
-    def sentences(self) -> tuple[str, ...]:
-        """Return how the models were fitted and what they say, in plain words."""
+    def sentences(self, *, has_money: bool = True) -> tuple[str, ...]:
+        """Return how the models were fitted and what they say, in plain words; without money nothing is said of spend."""
+        if not has_money:
+            return (*self.purchases.report_.sentences(), *self.clock.sentences(), self.clusters.reason)
         chosen = self.champion.words if self.champion else ()
         return (*chosen, *ValueModels(self.purchases, self.spend, self.clock).sentences(), self.clusters.reason)
 
@@ -206,7 +209,7 @@ def fit_models(engine: Engine, settings: Settings, before: Clusters | None = Non
     """
     sample = fit_sample(engine, settings.prediction.fit_sample)
     found = fit_value_models(engine, settings, sample)
-    features = require_facts(sample, settings.segments.features or CLUSTER_FEATURES)
+    features = require_facts(sample, settings.segments.features or (CLUSTER_FEATURES if settings.has_money else EVENT_FEATURES))
     clusters = fit_clusters(
         cluster_features(sample, features),
         features,

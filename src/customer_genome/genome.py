@@ -128,7 +128,7 @@ class Genome:
 
     @property
     def level(self) -> str:
-        """What the version was made from: "orders", or "customers" where one row per customer gave totals and no dates."""
+        """What the version was made from: "orders"; "customers" where rows gave totals and no dates; "ratings", which have no money."""
         return str(self.manifest.get("level", "orders"))
 
     @property

@@ -43,7 +43,7 @@ def run(
         "tables": {"order_lines": {"columns": {"customer_id": "Client"}}}}.
     as_of : date, optional
         Exclusive cutoff; by default the day after the last kept line, and today for customers with totals.
-    level : "orders" or "customers", optional
+    level : "orders", "customers" or "ratings", optional
         What the data are; by default what their columns say.
     refit : bool
         False scores with the models stored by the last run that fitted.

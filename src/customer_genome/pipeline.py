@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from customer_genome.champions import build_known_facts, remember, train
 from customer_genome.contracts import SourceTable
@@ -25,6 +26,7 @@ from customer_genome.customer_level import TABLE as TOTALS
 from customer_genome.customer_level import LevelRun, run_on_totals
 from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
+from customer_genome.events import RISK_BASIS, tables_without_money, totals_without_money
 from customer_genome.evidence import evidence_tables, examined
 from customer_genome.features.past import cutoff_table
 from customer_genome.features.standing import keep_standing, keep_whole, recipe_of_lines, remember_line_facts
@@ -32,12 +34,14 @@ from customer_genome.features.table import build_features, category_key_of
 from customer_genome.fitting import Models, clusters_before, fit_models, load_champions, make_champions, store_models
 from customer_genome.models.candidates import Past
 from customer_genome.outlook import outlook_tables
-from customer_genome.publishing import RunResult as RunResult
 from customer_genome.publishing import PUBLISHED_TABLES, manifest_of, publish_version, totals_of
-from customer_genome.recommending import Recommendations, recommend_all
+from customer_genome.publishing import RunResult as RunResult
+from customer_genome.rated_lists import recommend_rated_items
+from customer_genome.recommending import Recommendations, name_companions, recommend_all
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.scoring import Decided, decide_customers, value_customers
 from customer_genome.settings import Settings
+from customer_genome.summaries import known_columns
 from customer_genome.value_basis import teach_totals
 from customer_genome.warehouse.build import (
     NotMerchandise,
@@ -130,6 +134,7 @@ def run(
             sources = describe(workspace.tmp)
         if not refit and TOTALS not in sources:
             load_champions(workspace.models)  # said at once, not after the facts are built
+        settings = replace(settings, has_money=all(source.has_money for source in sources.values()))
         engine = open_engine(settings.engine, workspace.building, workspace.tmp)
         try:
             job = Job(engine, workspace, settings, sources, clock)
@@ -196,7 +201,6 @@ class Predicted:
     `large` names further tables that the engine holds and a version publishes.
     """
 
-
     models: Models
     versions: Mapping[str, str]
     decided: Decided
@@ -220,15 +224,23 @@ def predict(job: Job, cutoff: dt.date, horizon_days: int, *, refit: bool, past: 
         outlook = outlook_tables(job.engine, models, cutoff, horizon_days, job.settings.prediction.seed)
         evidence = evidence_tables(job.engine, models, job.settings, cutoff, horizon_days)
         lists = recommend(job, cutoff, horizon_days)
-    tables = {**decided.tables, **outlook, **evidence, **lists.tables}
-    return Predicted(models, versions, replace(decided, tables=tables), lists.large)
+    tables = {**decided.tables, **outlook, **evidence}
+    if not job.settings.has_money:
+        tables = tables_without_money(tables)
+    return Predicted(models, versions, replace(decided, tables={**tables, **lists.tables}), lists.large)
 
 
 def recommend(job: Job, cutoff: dt.date, horizon_days: int) -> Recommendations:
     """Make the lists of recommendations and return what stands behind them; what cannot be said becomes a notice."""
     job.clock.progress("score", 0.75, "lists of what each customer may want next")
     settings, seed = job.settings.recommend, job.settings.prediction.seed
-    found = recommend_all(job.engine, job.sources, settings, cutoff, horizon_days, seed)
+    if job.settings.has_money:
+        found = recommend_all(job.engine, job.sources, settings, cutoff, horizon_days, seed)
+        if found.large:
+            name_companions(job.engine)
+    else:
+        has_titles = "products" in job.sources
+        found = recommend_rated_items(job.engine, settings, cutoff, horizon_days, seed, has_titles=has_titles)
     job.notices.extend(found.notices)
     return found
 
@@ -237,7 +249,7 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
     """Store the models and publish a version; the engine is closed."""
     clock, models = job.clock, predicted.models
     with clock.stage("publish", "publishing"):
-        totals = totals_of(job.engine, cutoff)
+        totals = figures_of(job, cutoff)
         stored = predicted.versions or store_models(job.workspace.models, models, cutoff)
         result = RunResult(
             **totals | {"refunds": {"policy": job.settings.cleaning.refunds, **totals["refunds"]}},
@@ -249,13 +261,15 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
             seconds=dict(clock.seconds),
             peak_memory_mb=peak_memory_mb(),
             notices=tuple(job.notices),
-            fit=models.sentences(),
+            fit=models.sentences(has_money=job.settings.has_money),
+            level="orders" if job.settings.has_money else "ratings",
             models=stored,
         )
         manifest = {
             **manifest_of(result, job.settings, job.sources, categories),
             "warehouse": job.delivery.warehouse,
             "recipe": recipe_of(job.settings),
+            **({} if job.settings.has_money else known_without_money(job)),
         }
         keep_versions = job.settings.publish.keep_versions
         history = {"deliveries": history_of(job.engine)} if job.delivery.label else {}
@@ -265,6 +279,21 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
     clock.progress("publish", 1.0, f"published {version}")
     seconds = clock.seconds | {"total": round(sum(clock.seconds.values()), 3)}
     return replace(result, version=version, seconds=seconds, peak_memory_mb=peak_memory_mb())
+
+
+def known_without_money(job: Job) -> dict[str, Any]:
+    """Return what a version of ratings says of itself beside its totals: which columns say something, and what risk rests on."""
+    return {"columns_known": sorted(known_columns(job.engine, "scored_customers")), "risk_basis": RISK_BASIS}
+
+
+def figures_of(job: Job, cutoff: dt.date) -> dict[str, Any]:
+    """Return the totals of a run, and let published tables show money where there is any."""
+    totals = totals_of(job.engine, cutoff)
+    job.engine.define("published_money", ("x",), "x" if job.settings.has_money else "cast(null as double)")
+    if job.settings.has_money:
+        return totals
+    job.engine.write("ledger", job.engine.fetch("select row_class, n_rows, cast(null as double) as revenue from ledger"))
+    return totals_without_money(totals)
 
 
 def plan(job: Job, as_of: dt.date | None) -> tuple[dt.date, int]:

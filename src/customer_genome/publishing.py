@@ -25,7 +25,7 @@ from customer_genome.warehouse.build import published_text
 from customer_genome.warehouse.engine import Engine
 from customer_genome.workspace import Workspace
 
-PUBLISHED_TABLES = ("customers", "orders", "daily", "products")
+PUBLISHED_TABLES = ("customers", "orders", "returns", "daily", "products")
 COPIED_TABLES = ("ledger", "refund_effect")
 TOTALS_LARGE, TOTALS_SMALL = ("customers",), ("ledger", "quarantine")
 """The same of a run on totals, which knows no order, day or product, and keeps its refused rows in the version."""
@@ -35,7 +35,8 @@ TOTALS_LARGE, TOTALS_SMALL = ("customers",), ("ledger", "quarantine")
 class RunResult:
     """What a run or a refresh did; `as_json` is what `genome run --json` prints.
 
-    `level` is "orders" where order lines were read and "customers" where customers with totals were.
+    `level` is "orders" where order lines were read, "customers" where customers with totals were, and "ratings" where ratings were: those
+    have no money, and `revenue` is 0.
     `is_new` is False where a refresh found nothing new, so that the version current before was left as it is.
     """
 

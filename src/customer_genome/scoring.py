@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from customer_genome.champions import LATEST as LATEST
 from customer_genome.champions import facts_of, own_forecaster, require_trained_facts
-from customer_genome.decisions.playbooks import Playbook, assign, parse_playbooks
+from customer_genome.decisions.borrowed_risk import BORROWED, UNSIZED
+from customer_genome.decisions.playbooks import Playbook, assign, in_use, parse_playbooks
 from customer_genome.decisions.priority import (
     CLV_PERCENTS,
     churn_band,
@@ -29,6 +30,7 @@ from customer_genome.decisions.priority import (
     priority_segment,
 )
 from customer_genome.decisions.segment_names import SegmentName, segment_column
+from customer_genome.events import BESIDE_VALUES, without_money
 from customer_genome.explaining import EXPLAINED_SCHEMA, Explainer
 from customer_genome.fitting import Models, cluster_features, numbers
 from customer_genome.models.agreement import agreed
@@ -184,7 +186,7 @@ class Valuation:
         """Return the valuation of all customers of `customer_facts` as of the last cutoff."""
         own = own_forecaster(models, settings, as_of, horizon_days, with_value=True)
         champion = models.champion_for(horizon_days)
-        explainer = Explainer.of(models, own.as_of, horizon_days, settings.shop.currency)
+        explainer = Explainer.of(models, own.as_of, horizon_days, settings.shop.currency, has_money=settings.has_money)
         cuts = _two(settings.segments.churn_bands)
         return cls(models, Population.of(engine), own, champion, settings.prediction.margin, cuts, explainer)
 
@@ -265,10 +267,15 @@ def value_customers(engine: Engine, models: Models, settings: Settings, as_of: d
         valuation,
         VALUED_SCHEMA,
     )
-    values = ", ".join(f"v.{name}" for name in VALUE_SCHEMA.names if name != "customer_id")
+    facts, values = "f.*", ", ".join(f"v.{name}" for name in VALUE_SCHEMA.names if name != "customer_id")
+    if not settings.has_money:
+        columns = engine.fetch("select * from customer_facts limit 0").column_names
+        facts = ", ".join(without_money(name, f"f.{quoted(name)}") for name in columns)
+        values = ", ".join(without_money(name, f"v.{name}") for name in VALUE_SCHEMA.names if name != "customer_id")
+        values = f"{values}, {BESIDE_VALUES}"
     engine.create_table(
         "valued",
-        f"select f.*, {values} from customer_facts as f inner join customer_values as v on f.customer_id = v.customer_id "
+        f"select {facts}, {values} from customer_facts as f inner join customer_values as v on f.customer_id = v.customer_id "
         f"where f.{LATEST}",
     )
 
@@ -285,6 +292,7 @@ class Decision:
     cluster_column : the column that holds those clusters
     figures, known : figures behind the rules, and the columns that say something, of all customers
     currency : code of the money in sentences
+    unsized : columns that no sentence may quote
     """
 
     clv_cuts: tuple[float, float]
@@ -294,6 +302,7 @@ class Decision:
     figures: Mapping[str, float]
     known: frozenset[str]
     currency: str
+    unsized: frozenset[str] = frozenset()
 
     def __call__(self, valued: pa.Table) -> pa.Table:
         """Return the columns of `DECISION_SCHEMA` for any part of the customers, in the order of `valued`."""
@@ -305,7 +314,9 @@ class Decision:
         }
         for name, values in columns.items():
             valued = valued.append_column(name, values)
-        assigned = assign(self.playbooks, valued, currency=self.currency, figures=self.figures, known=self.known)
+        assigned = assign(
+            self.playbooks, valued, currency=self.currency, figures=self.figures, known=self.known, unsized=self.unsized
+        )
         columns |= {
             "customer_id": valued.column("customer_id"),
             "playbook": assigned.playbook,
@@ -335,6 +346,8 @@ class Decided:
 def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, playbook_file: Mapping[str, Any]) -> Decided:
     """Make `scored_customers` from `valued`: every fact, prediction and decision; return the tables of all customers.
 
+    `decided_customers` are the same; what is known later may refine `scored_customers` out of them.
+
     Parameters
     ----------
     clusters : those that gave the columns of `CLUSTER_COLUMNS`
@@ -350,11 +363,12 @@ def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, pla
     nameless = ", ".join(f"'' as {name}" for name in NAMES_TO_COME)
     engine.create_view("nameless_customers", f"select v.*, {nameless} from valued as v")
     known = known_columns(engine, "nameless_customers")
+    playbooks, unsized = in_use(playbooks, known), _unsized(engine, known)
     segments = segment_figures(engine, "valued", clusters)
-    named = name_all(segments, clusters, currency)
+    named = name_all(segments, clusters, currency, shows_risk="churn_probability" not in unsized)
     figures = playbook_figures(engine, "nameless_customers", playbooks)
     own, column = named[clusters.method], CLUSTER_COLUMNS[clusters.method]
-    decision = Decision(_clv_cuts(engine, settings), own, column, playbooks, figures, known, currency)
+    decision = Decision(_clv_cuts(engine, settings), own, column, playbooks, figures, known, currency, unsized)
     facts = engine.fetch("select * from valued limit 0")
     decision(facts)  # names every fault of the playbooks before the work begins
     used = {column for book in playbooks for column in (*book.columns, *book.action.columns)}
@@ -363,13 +377,22 @@ def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, pla
     columns = [f"f.{quoted(name)}" for name in facts.column_names if name not in SCORE_COLUMNS]
     columns += [f"{'p' if name in DECISION_SCHEMA.names else 'f'}.{name}" for name in SCORE_COLUMNS]
     joined = "from valued as f inner join predictions as p on f.customer_id = p.customer_id"
-    engine.create_view("scored_customers", f"select {', '.join(columns)} {joined}")
+    engine.create_view("decided_customers", f"select {', '.join(columns)} {joined}")
+    engine.create_view("scored_customers", "select * from decided_customers")
     engine.create_view("matched_customers", f"select {', '.join(columns)}, p.matching {joined}")
     tables = side_tables(engine, "matched_customers", named=own, playbooks=playbooks, known=known, currency=currency)
     tables |= segment_tables(segments, named, clusters)
     off = [row for row in tables["playbooks"].select(["playbook", "switched_off"]).to_pylist() if row["switched_off"]]
     notices = tuple(f"Playbook {row['playbook']} is switched off: {row['switched_off']}" for row in off)
     return Decided(tables, notices, names_to_carry(named))
+
+
+def _unsized(engine: Engine, known: frozenset[str]) -> frozenset[str]:
+    """Return the columns that no sentence may quote: those of risk and value where they were borrowed from other shops."""
+    if "risk_basis" not in known:
+        return frozenset()
+    n = engine.fetch(f"select count(*) as n from valued where risk_basis = '{BORROWED}'").column("n")[0].as_py()
+    return UNSIZED if n else frozenset()
 
 
 DECISION_NEEDS = frozenset({"customer_id", "as_of", "clv_180d", "churn_band", "mean_gap_days", *CLUSTER_COLUMNS.values()})

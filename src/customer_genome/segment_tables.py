@@ -77,12 +77,12 @@ def segment_figures(engine: Engine, table: str, clusters: Clusters) -> dict[Meth
 
 
 def name_all(
-    figures: Mapping[Method, SegmentFigures], clusters: Clusters, currency: str
+    figures: Mapping[Method, SegmentFigures], clusters: Clusters, currency: str, *, shows_risk: bool = True
 ) -> dict[Method, tuple[SegmentName, ...]]:
-    """Return the names of every method's clusters."""
+    """Return the names of every method's clusters; `shows_risk` is False where its size says nothing."""
     return {
         method: name_segments(
-            own.figures, currency=currency, effects=own.effects, carried=clusters.names.get(method, {})
+            own.figures, currency=currency, effects=own.effects, carried=clusters.names.get(method, {}), shows_risk=shows_risk
         )
         for method, own in figures.items()
     }  # fmt: skip

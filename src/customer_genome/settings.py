@@ -129,7 +129,7 @@ class PublishSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a run needs to know, checked."""
+    """Everything a run needs to know, checked. `has_money` is told by the data, never by a file: ratings have none."""
 
     workspace: Path
     shop: ShopSettings = field(default_factory=ShopSettings)
@@ -141,6 +141,7 @@ class Settings:
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)
+    has_money: bool = True
 
 
 _SECTIONS: Mapping[str, type] = {

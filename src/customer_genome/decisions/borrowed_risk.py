@@ -13,6 +13,13 @@ LABEL, CHAMPION, BORROWED = "label", "champion", "borrowed"
 """What value and risk of a customer may rest on, best first: the table's own labels, the workspace's own order lines, other shops."""
 RELIABILITY: Mapping[str, str] = {LABEL: "medium", CHAMPION: "medium", BORROWED: "low"}
 """How far each may be relied on, where nothing better has been measured on this shop."""
+UNSIZED: frozenset[str] = frozenset(
+    {
+        "churn_probability", "confidence_score", "p_alive", "clv_180d", "clv_lower", "clv_upper", "expected_value_loss", "predicted_spend",
+        "predicted_orders", "spend_lower", "spend_upper",
+    }
+)  # fmt: skip
+"""Columns whose size says nothing where they were borrowed: rules may hold them against each other, sentences never quote them."""
 WHAT_TO_TRUST = "Trust the order of customers (rank and band), not the size of a figure."
 
 

@@ -20,27 +20,35 @@ MOST_TRAITS = 3
 TRAITS: Mapping[str, tuple[str, str]] = {
     "recency_days": ("have been quiet for longer", "bought more recently"),
     "n_orders": ("order more often", "order less often"),
+    "n_purchase_days": ("come on more days", "come on fewer days"),
     "total_spend": ("spend more", "spend less"),
     "mean_order_value": ("place larger orders", "place smaller orders"),
     "tenure_days": ("came earlier", "came later"),
     "unique_products": ("buy more different products", "buy fewer different products"),
     "total_quantity": ("buy more pieces", "buy fewer pieces"),
+    "tenure_months": ("have been customers for longer", "came later"),
+    "monthly_spend": ("pay more a month", "pay less a month"),
+    "support_tickets": ("raise more problems", "raise fewer problems"),
     "discount_share": ("buy more at a discount", "buy more at the full price"),
     "return_share": ("give more back", "give less back"),
 }
 FAMILIES: tuple[frozenset[str], ...] = (
-    frozenset({"n_orders", "unique_products", "total_quantity"}),
+    frozenset({"n_orders", "n_purchase_days", "unique_products", "total_quantity"}),
     frozenset({"total_spend", "mean_order_value"}),
 )
 """Facts that say nearly the same: a persona names the strongest of each family only."""
 SHORT_TRAITS: Mapping[str, tuple[str, str]] = {
     "recency_days": ("longer quiet", "more recent"),
     "n_orders": ("more orders", "fewer orders"),
+    "n_purchase_days": ("more days", "fewer days"),
     "total_spend": ("higher spend", "lower spend"),
     "mean_order_value": ("larger orders", "smaller orders"),
     "tenure_days": ("long-standing", "newer"),
     "unique_products": ("more products", "fewer products"),
     "total_quantity": ("more pieces", "fewer pieces"),
+    "tenure_months": ("long-standing", "newer"),
+    "monthly_spend": ("higher monthly spend", "lower monthly spend"),
+    "support_tickets": ("more problems", "fewer problems"),
     "discount_share": ("more discounts", "fewer discounts"),
     "return_share": ("more returns", "fewer returns"),
 }
@@ -94,7 +102,8 @@ def strongest(effects: Sequence[Effect], least: float = SMALL_EFFECT) -> list[Ef
 
 def short_trait(fact: str, is_more: bool) -> str:
     """Return a trait as it stands in brackets behind a name."""
-    more, less = SHORT_TRAITS.get(fact, (f"higher {fact.replace('_', ' ')}", f"lower {fact.replace('_', ' ')}"))
+    name = fact.removeprefix("attribute_").replace("_", " ")
+    more, less = SHORT_TRAITS.get(fact, (f"higher {name}", f"lower {name}"))
     return more if is_more else less
 
 

@@ -15,13 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from customer_genome.contracts import CUSTOMER_FACTS
-from customer_genome.decisions.conditions import (
-    Condition,
-    Figure,
-    figures_wanted,
-    holds,
-    parse_condition,
-)
+from customer_genome.decisions.conditions import Condition, Figure, figures_wanted, holds, parse_condition
 from customer_genome.decisions.contradictions import contradiction
 from customer_genome.decisions.customers import BoolArray, Customers, IntArray
 from customer_genome.decisions.rule_reasons import reason_of
@@ -61,7 +55,9 @@ PREDICTED_COLUMNS: tuple[str, ...] = (
     "reliability",
     "risk_basis",
 )
-KNOWN_COLUMNS: frozenset[str] = frozenset((*CUSTOMER_FACTS.names, *PREDICTED_COLUMNS))
+PROFILE_FACTS: tuple[str, ...] = ("tenure_months", "monthly_spend", "support_tickets")
+"""What a profile of customers may tell beside totals."""
+KNOWN_COLUMNS: frozenset[str] = frozenset((*CUSTOMER_FACTS.names, *PREDICTED_COLUMNS, *PROFILE_FACTS))
 """Columns a run can produce: a playbook that needs one this data does not have is switched off; any other name is a fault."""
 
 _REQUIRED: Mapping[str, type] = {
@@ -80,6 +76,8 @@ _OPTIONAL: Mapping[str, tuple[float, float, str]] = {
     "response": (0.0, 1.0, "a share from 0 to 1, such as 0.05"),
 }
 """Keys a playbook may have: the least and the most they can be, and what is wanted."""
+STANDS_IN = "only_without"
+"""A key a playbook may have: the columns in whose place it stands."""
 MARK = "|"
 """Stands around every name in `Assignment.matching`."""
 
@@ -99,6 +97,7 @@ class Playbook:
     action : the customer's own sentence, with placeholders
     cost_per_contact : money for reaching one customer; None = to be said with a target list
     response : share of the value at risk that a contact is assumed to keep; None likewise
+    only_without : columns in whose place this playbook stands: where the data have one of them, it takes no part
     """
 
     name: str
@@ -112,6 +111,7 @@ class Playbook:
     action: Template
     cost_per_contact: float | None = None
     response: float | None = None
+    only_without: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -196,11 +196,13 @@ def _playbook(entry: Any, number: int, faults: list[str]) -> Playbook | None:
         f'playbook "{entry["name"]}"' if isinstance(entry.get("name"), str) and entry["name"].strip() else f"playbook {number}"
     )
     before = len(faults)
-    known = {**_REQUIRED, **_OPTIONAL}
+    known = {**_REQUIRED, **_OPTIONAL, STANDS_IN: list}
     faults.extend(f"{where}: {key} is not known.{did_you_mean(key, known)}" for key in entry if key not in known)
-    found = [_fault_of(entry, key, type_) for key, type_ in _REQUIRED.items()] + [
-        _fault_of_number(entry, key) for key in _OPTIONAL
-    ]
+    found = (
+        [_fault_of(entry, key, type_) for key, type_ in _REQUIRED.items()]
+        + [_fault_of_number(entry, key) for key in _OPTIONAL]
+        + ([_fault_of(entry, STANDS_IN, list)] if STANDS_IN in entry else [])
+    )
     faults.extend(f"{where}: {fault}" for fault in found if fault)
     if len(faults) > before:
         return None
@@ -223,6 +225,7 @@ def _playbook(entry: Any, number: int, faults: list[str]) -> Playbook | None:
         channel=entry["channel"].strip(),
         cost=entry["cost"].strip(),
         action=action,
+        only_without=tuple(entry.get(STANDS_IN, ())),
         **{key: float(entry[key]) for key in _OPTIONAL if key in entry},
     )
 
@@ -305,6 +308,7 @@ def assign(
     currency: str = "",
     figures: Mapping[str, float],
     known: frozenset[str],
+    unsized: frozenset[str] = frozenset(),
 ) -> Assignment:
     """Give every customer the first playbook that fits, the action in their own facts, and the reason.
 
@@ -321,6 +325,8 @@ def assign(
         Those of `wanted_figures` over all customers, by key.
     known : frozenset of str
         The columns that say something about at least one of all customers, bands and segment names among them.
+    unsized : frozenset of str
+        Columns that rules may use and no sentence may quote.
 
     Raises
     ------
@@ -335,11 +341,12 @@ def assign(
     matches = _matches(playbooks, customers, figures)
     place = _first(matches, len(customers))
     rows_of = [np.flatnonzero(place == number) for number in range(len(playbooks))]
+    quotable = Customers(table, known - unsized)
     names, actions, reasons = [], [], []
     for playbook, rows in zip(playbooks, rows_of, strict=True):
         names.append(pa.repeat(playbook.name, len(rows)))
-        actions.append(fill(playbook.action, customers, rows, currency))
-        reasons.append(reason_of(playbook.when, customers, rows, figures, currency))
+        actions.append(fill(playbook.action, quotable, rows, currency))
+        reasons.append(reason_of(playbook.when, customers, rows, figures, currency, unsized))
     back = pa.array(np.argsort(np.concatenate(rows_of), kind="stable"))
     taken, told, why = (
         pa.concat_arrays([piece.cast(pa.string()) for piece in pieces]).take(back) for pieces in (names, actions, reasons)
@@ -397,7 +404,15 @@ def check(playbooks: Sequence[Playbook], counts: Mapping[str, int], known: froze
 def switched_off(playbook: Playbook, known: Container[str]) -> str:
     """Return why a playbook takes no part, or an empty text."""
     missing = [column for column in playbook.columns if column not in known]
-    return f"this data has no {' and no '.join(missing)}" if missing else ""
+    if missing:
+        return f"this data has no {' and no '.join(missing)}"
+    there = [column for column in playbook.only_without if column in known]
+    return f"this data has {' and '.join(there)}, and it stands in where that is missing" if there else ""
+
+
+def in_use(playbooks: Sequence[Playbook], known: Container[str]) -> tuple[Playbook, ...]:
+    """Return the playbooks without those that only stand in for others and are switched off here."""
+    return tuple(book for book in playbooks if not (book.only_without and switched_off(book, known)))
 
 
 def matching_of(
@@ -413,6 +428,7 @@ def _matches(playbooks: Sequence[Playbook], customers: Customers, figures: Mappi
     matches = []
     for playbook in playbooks:
         is_on = all(customers.has(column) for column in playbook.columns)
+        is_on = is_on and not any(customers.has(column) for column in playbook.only_without)
         fits = np.full(len(customers), is_on)
         if is_on:
             for number, condition in enumerate(playbook.when, start=1):
@@ -435,6 +451,11 @@ def _refuse_unknown_columns(playbooks: Sequence[Playbook], customers: Customers)
                 for column in condition.columns
                 if not _is_known(column, known)
             )
+        faults.extend(
+            f'playbook "{playbook.name}", {STANDS_IN}: there is no column {column}.{did_you_mean(column, known)}'
+            for column in playbook.only_without
+            if not _is_known(column, known)
+        )
         faults.extend(
             f'playbook "{playbook.name}", action: there is no column {column}.{did_you_mean(column, [*known, ACT_BY])}'
             for column in playbook.action.columns

@@ -75,6 +75,15 @@ WORDS: Mapping[str, FactWords] = {
 }  # fmt: skip
 """Every fact that has words of its own. A new one is a line here; without it the generic sentence is used."""
 
+RATED = "rated "
+"""How the name of a fact begins where it was counted from ratings, which have no money."""
+_OF_MONEY = frozenset(
+    {
+        "mean_order_value", "mean_spend_per_day", "largest_order_value", "spend_last_day", "mean_lines_per_order", "spend_trend", "discount_share",
+        "return_share", "returned_value", "n_returned_lines",
+    }
+)  # fmt: skip
+"""Facts of which nothing can be said where there is no money."""
 _WINDOW = re.compile(r"(orders|days|spend)_(last|prior)_(\d+d|horizon|month|quarter|year)")
 _FADING = re.compile(r"(orders|days|spend)_fading_.*")
 _CATEGORY, _ATTRIBUTE = "category_share_", "attribute_"
@@ -94,6 +103,8 @@ def words_of(fact: str) -> FactWords:
     >>> words_of("loyalty_points").text, words_of("loyalty_points").theme
     ('loyalty points at {}', 'loyalty points')
     """
+    if fact.startswith(RATED):
+        return _of_ratings(fact.removeprefix(RATED))
     known = WORDS.get(fact)
     if known is not None:
         return known
@@ -112,6 +123,21 @@ def words_of(fact: str) -> FactWords:
         return FactWords("rhythm", is_spoken=False)
     text = name.replace("{", "(").replace("}", ")")
     return FactWords(name, NUMBER, f"{text} at {{}}", zero=f"{text} at 0")
+
+
+def _of_ratings(fact: str) -> FactWords:
+    """Return how a fact is said where an order is a time at which somebody rated: nothing is bought and nothing is money."""
+    words = words_of(fact)
+    unit = {MONEY: "rating", "order": "rating", "line": "rating", "piece": "rating", "purchase day": "rating day"}.get(words.unit)
+    said_as = (("different product", "different item"), ("purchase day", "rating day"), ("purchase", "rating"))
+    texts = []
+    for text in (words.text, words.zero, words.unknown):
+        for ours, theirs in (*said_as, (" spent", " rated"), (" bought", ""), ("{} rated", "{}"), ("order", "rating")):
+            text = text.replace(ours, theirs)
+        texts.append(text)
+    theme = {"spend": "frequency", "basket": "frequency"}.get(words.theme, words.theme)
+    noun = unit or words.unit.replace("product", "item")
+    return FactWords(theme, noun, *texts, is_spoken=words.is_spoken and fact not in _OF_MONEY)
 
 
 def _window(what: str, when: str, days: str) -> FactWords:

@@ -16,16 +16,45 @@ from customer_genome.decisions.customers import Customers, IntArray
 from customer_genome.decisions.wording import fact_text, number_text, phrase_of
 
 NOTHING_ELSE_FITS = "no other playbook fits"
+NOT_IN_SIZE = "by the order of risk and value among these customers"
+_BANDS: Mapping[str, frozenset[str]] = {
+    "clv_band": frozenset(
+        {"clv_180d", "clv_lower", "clv_upper", "expected_value_loss", "predicted_spend", "spend_lower", "spend_upper"}
+    ),
+    "churn_band": frozenset({"churn_probability", "confidence_score", "p_alive", "predicted_orders", "expected_value_loss"}),
+}
+"""Which band is named in place of which figure."""
 _BOUNDS: Mapping[str, str] = {"<=": "at most ", "<": "under ", ">=": "at least ", ">": "over ", "!=": "not ", "=": "", "in": ""}
 
 
 def reason_of(
-    when: Sequence[Condition], customers: Customers, rows: IntArray, figures: Mapping[str, float], currency: str
+    when: Sequence[Condition],
+    customers: Customers,
+    rows: IntArray,
+    figures: Mapping[str, float],
+    currency: str,
+    unsized: frozenset[str] = frozenset(),
 ) -> pa.Array:
-    """Return, per customer, every rule with the customer's own figure and the bound it was held against."""
+    """Return, per customer, every rule with the customer's own figure and the bound it was held against.
+
+    Parameters
+    ----------
+    unsized : columns whose size says nothing: the band of the customer is named instead, and no bound
+    """
     if not when or not len(rows):
         return pa.repeat(NOTHING_ELSE_FITS, len(rows))
-    clauses = [_clause(condition, customers, rows, figures, currency) for condition in when]
+    sized = [condition for condition in when if not unsized & set(condition.columns)]
+    clauses = [_clause(condition, customers, rows, figures, currency) for condition in sized]
+    said = {condition.column for condition in sized}
+    hidden = {column for condition in when if condition not in sized for column in condition.columns}
+    for band, columns in _BANDS.items():
+        if hidden & columns and band not in said:
+            before, after = phrase_of(band)
+            clauses.append(
+                pc.fill_null(_joined(before, fact_text(band, customers, rows, currency), after, len(rows)), NOT_IN_SIZE)
+            )
+    if not clauses:
+        return pa.repeat(NOT_IN_SIZE, len(rows))
     return clauses[0] if len(clauses) == 1 else pc.binary_join_element_wise(*clauses, "; ")
 
 

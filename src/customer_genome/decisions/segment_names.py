@@ -42,6 +42,7 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (PRICE, ("discount_share >= 0.1", "discount_index >= 1.2", "spend_index < 1.5")),
     (PRICE, ("has_discounts = false", "order_value_index <= 0.8", "spend_index < 1")),
     (GROWING, ("trend_index >= 1.05", "churn_probability < 0.5")),
+    (LOYAL, ("has_trend = false", "monthly_index >= 1.1", "churn_index <= 0.7", "churn_probability < 0.5")),
     (GROWING, ("churn_index <= 1", "churn_probability < 0.5")),
     (AT_RISK, ("churn_probability >= 0.25",)),
     (LOYAL, ("has_churn = false", "spend_index >= 1.5", "order_index >= 1")),
@@ -56,6 +57,9 @@ FIGURES: Mapping[str, tuple[str, Literal["mean", "median", "sum"]]] = {
     "median_recency_days": ("recency_days", "median"),
     "median_order_value": ("mean_order_value", "median"),
     "median_tenure_days": ("tenure_days", "median"),
+    "mean_monthly_spend": ("monthly_spend", "mean"),
+    "mean_tickets": ("support_tickets", "mean"),
+    "median_tenure_months": ("tenure_months", "median"),
     "spend_last_90d": ("spend_last_90d", "sum"),
     "spend_prior_90d": ("spend_prior_90d", "sum"),
 }
@@ -68,6 +72,9 @@ _INDICES: Mapping[str, str] = {
     "median_recency_days": "recency_index",
     "median_order_value": "order_value_index",
     "median_tenure_days": "tenure_index",
+    "mean_monthly_spend": "monthly_index",
+    "mean_tickets": "tickets_index",
+    "median_tenure_months": "months_index",
 }
 STRATEGIES: Mapping[str, str] = {
     LOYAL: "Keep them: a loyalty programme, the best service, first access. No discounts they do not need.",
@@ -120,6 +127,7 @@ def name_segments(
     currency: str = "",
     effects: Mapping[int, Sequence[Effect]] | None = None,
     carried: Mapping[int, tuple[str, str]] | None = None,
+    shows_risk: bool = True,
 ) -> tuple[SegmentName, ...]:
     """Name every cluster, by cluster number.
 
@@ -135,6 +143,8 @@ def name_segments(
     carried : by cluster, optional
         (label, name) that the cluster had before. They stay while they are still about true, so that a figure that crosses a bound
         by a hair renames nobody.
+    shows_risk : bool
+        False where risk was borrowed: the rules compare segments by it, and no sentence quotes its size.
 
     Raises
     ------
@@ -162,11 +172,11 @@ def name_segments(
                 cluster,
                 f"{label} ({words[place]})" if words[place] else label,
                 label,
-                _reason(profile, label, currency),
+                _reason(profile, label, currency, shows_risk),
                 STRATEGIES[label],
                 int(counts[place]),
                 profile,
-                persona(apart[place], profile, currency),
+                persona(apart[place], profile if shows_risk else profile | {"churn_probability": float("nan")}, currency),
                 apart[place],
             )
         )
@@ -209,6 +219,7 @@ def _labels(profiles: Mapping[str, FloatArray], before: Sequence[str]) -> list[s
     n = len(before)
     columns: dict[str, pa.Array] = {name: pa.array(values) for name, values in profiles.items()}
     columns["has_discounts"] = pa.array([not np.isnan(profiles["discount_share"]).all()] * n, pa.bool_())
+    columns["has_trend"] = pa.array([not np.isnan(profiles["trend_index"]).all()] * n, pa.bool_())
     columns["has_churn"] = pa.array([not np.isnan(profiles["churn_probability"]).all()] * n, pa.bool_())
     seen = Customers(pa.table(columns))
     labels = _first_that_holds(seen, n)
@@ -303,31 +314,49 @@ def _choices(
     return sorted(found, key=lambda choice: (-choice[0], choice[1]))
 
 
-def _reason(profile: Mapping[str, float], label: str, currency: str) -> str:
+def _reason(profile: Mapping[str, float], label: str, currency: str, shows_risk: bool) -> str:
     """Return what the cluster's customers do, as far as it is known."""
     days = profile["median_recency_days"]
     parts = [
         (profile["mean_spend"], f"spend {money_text(profile['mean_spend'], currency)} each{_beside(profile['spend_index'])}"),
         (
             profile["churn_probability"],
-            f"risk of not coming back {percent_text(profile['churn_probability'])}{_beside(profile['churn_index'])}",
+            f"risk of not coming back {percent_text(profile['churn_probability'])}{_beside(profile['churn_index'])}"
+            if shows_risk
+            else _risk_beside(profile["churn_index"]),
         ),
         (days, f"last order typically {days:,.0f} {'day' if days == 1 else 'days'} ago{_beside(profile['recency_index'])}"),
         (
             profile["median_order_value"],
             f"{money_text(profile['median_order_value'], currency)} per order{_beside(profile['order_value_index'])}",
         ),
+        (
+            profile["median_tenure_months"],
+            f"customers for typically {profile['median_tenure_months']:,.0f} months{_beside(profile['months_index'])}",
+        ),
+        (
+            profile["mean_monthly_spend"],
+            f"{money_text(profile['mean_monthly_spend'], currency)} a month{_beside(profile['monthly_index'])}",
+        ),
+        (profile["mean_tickets"], f"{profile['mean_tickets']:.1f} problems raised each{_beside(profile['tickets_index'])}"),
         (profile["trend_index"], _trend(profile)),
         (
             profile["discount_share"],
             f"{percent_text(profile['discount_share'])} bought at a discount{_beside(profile['discount_index'])}",
         ),
     ]
-    known = [text for figure, text in parts if not np.isnan(figure)]
+    known = [text for figure, text in parts if text and not np.isnan(figure)]
     if label == PRICE and np.isnan(profile["discount_share"]):
         known.append("the data shows no discounts, so this is judged by small orders")
     text = "; ".join(known) or "nothing is known about them but that they are alike"
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _risk_beside(index: float) -> str:
+    """Return how a risk whose size is not known stands beside that of all customers."""
+    if np.isnan(index):
+        return ""
+    return f"risk {'about as high as' if 0.95 <= index <= 1.05 else 'higher than' if index > 1 else 'lower than'} everybody's"
 
 
 def _trend(profile: Mapping[str, float]) -> str:

@@ -41,6 +41,7 @@ MONEY: frozenset[str] = frozenset(
         "clv_lower",
         "clv_upper",
         "expected_value_loss",
+        "monthly_spend",
     }
 )
 SHARES: frozenset[str] = frozenset({"return_share", "discount_share", "p_alive", "churn_probability", "confidence_score"})
@@ -53,6 +54,8 @@ COUNTED: Mapping[str, str] = {
     "unique_products": "product",
     "n_lines": "line",
     "total_quantity": "piece",
+    "tenure_months": "month",
+    "support_tickets": "ticket",
 }
 PHRASES: Mapping[str, str] = {
     "recency_days": "last order {} ago",
@@ -67,6 +70,10 @@ PHRASES: Mapping[str, str] = {
     "clv_180d": "expected value {}",
     "churn_probability": "risk of not coming back {}",
     "churn_band": "risk band {}",
+    "clv_band": "value band {}",
+    "tenure_months": "with us for {}",
+    "support_tickets": "{} raised",
+    "monthly_spend": "{} a month",
     "p_alive": "{} likely still active",
     "discount_share": "{} of spend at a discount",
     "predicted_orders": "{} expected",

@@ -80,7 +80,7 @@ def render_report(genome: Genome) -> str:
         "quantity": quantity,
     }
     template = environment.get_template("report.html.j2")
-    if genome.level == "customers":
+    if genome.level != "orders":
         return template.render(**_look_of(genome), **totals_page(genome), is_totals=True)
     totals = overview.totals(genome)
     change_pictures, changed = change_section(genome)

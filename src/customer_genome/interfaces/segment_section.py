@@ -20,7 +20,11 @@ from customer_genome.interfaces.segment_figures import effects, methods, steadin
 def segment_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]:
     """Return the pictures of the section and what its template asks for; `reason` is empty where there is nothing to say."""
     found = methods(genome)
-    alike = alike_sentences(genome)
+    alike = (
+        alike_sentences(genome)
+        if genome.level == "orders"
+        else ["What customers like the best ones bring can be measured where order lines say what came when."]
+    )
     if not found:
         return {}, {"reason": "", "steady": [], "alike": alike}
     look = Look("page", genome.currency, PAGE_WIDTH, int(genome.manifest["horizon_days"]))

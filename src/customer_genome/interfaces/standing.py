@@ -13,10 +13,19 @@ from customer_genome.interfaces.figures import share
 What = Literal["risk", "value"]
 _BAND: Mapping[What, str] = {"risk": "churn_band", "value": "clv_band"}
 NO_DATES = "This version was made from one row per customer with totals. It knows no order, no day and no product, so nothing over time is shown."
+NO_MONEY = (
+    "This version was made from ratings: events without money. An order is a time at which somebody rated, and nothing is shown in money. "
+    "Charts of revenue over time need order lines."
+)
 CAUTION = (
     "Risk and value are borrowed from other shops: trust who comes before whom (rank and band), not the size of a figure. "
     "What was measured is under About."
 )
+
+
+def why_no_dates(manifest: Mapping[str, Any]) -> str:
+    """Return why a version shows nothing over time."""
+    return NO_MONEY if manifest.get("level") == "ratings" else NO_DATES
 
 
 def rank_words(record: Mapping[str, Any], what: What) -> str:

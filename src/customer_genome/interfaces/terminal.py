@@ -18,7 +18,7 @@ from rich.table import Table
 from customer_genome.contracts import INPUT_TABLES
 from customer_genome.errors import SettingsError
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share, span
-from customer_genome.interfaces.terminal_totals import TOTALS_WORDS, facts_of_totals, run_lines
+from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WORDS, facts_of_totals, run_lines
 
 if TYPE_CHECKING:
     from customer_genome.genome import Genome
@@ -114,11 +114,12 @@ def show_proposal(proposal: Proposal, target: Path) -> None:
 def show_run(result: RunResult, workspace: Path) -> None:
     """Print what a run did: the result, where every row went, what to know."""
     console = _console()
-    if result.level == "customers":
+    if result.level != "orders":
         for line in run_lines(result):
             console.print(line)
         console.print()
-        console.print(ledger_table(result.ledger, result.currency, TOTALS_WORDS))
+        words = TOTALS_WORDS if result.level == "customers" else RATINGS_WORDS
+        console.print(ledger_table(result.ledger, result.currency, words, has_money=result.level == "customers"))
         _show_words_and_next(result, workspace)
         return
     console.print(
@@ -150,19 +151,22 @@ def _show_words_and_next(result: RunResult, workspace: Path) -> None:
     console.print(f"Next: genome show ID{where} · genome report{where} · genome dashboard{where}")
 
 
-def ledger_table(ledger: Mapping[str, Mapping[str, float]], currency: str, words: Mapping[str, str] = CLASS_WORDS) -> Table:
+def ledger_table(
+    ledger: Mapping[str, Mapping[str, float]], currency: str, words: Mapping[str, str] = CLASS_WORDS, *, has_money: bool = True
+) -> Table:
     """Return the row ledger with its total."""
     table = Table(title="Where every input row went", title_justify="left", box=None, pad_edge=False)
     table.add_column("class")
-    for name in ("rows", "money"):
+    for name in ("rows", "money") if has_money else ("rows",):
         table.add_column(name, justify="right")
     table.add_column("meaning")
     for name, entry in sorted(ledger.items(), key=lambda item: -item[1]["rows"]):
-        table.add_row(name, count(entry["rows"]), money(entry["revenue"], currency), words.get(name, ""))
+        table.add_row(
+            name, count(entry["rows"]), *([money(entry["revenue"], currency)] if has_money else []), words.get(name, "")
+        )
     total_rows = sum(entry["rows"] for entry in ledger.values())
-    table.add_row(
-        "total", count(total_rows), money(sum(entry["revenue"] for entry in ledger.values()), currency), "every row of the input"
-    )
+    total = [money(sum(entry["revenue"] for entry in ledger.values()), currency)] if has_money else []
+    table.add_row("total", count(total_rows), *total, "every row of the input")
     return table
 
 
@@ -184,7 +188,7 @@ def show_customer(
     )
     console.print()
     table = Table(box=None, show_header=False, pad_edge=False)
-    facts = facts_of_totals(record, currency) if genome.level == "customers" else _facts_of(record, currency, horizon)
+    facts = facts_of_totals(record, currency) if genome.level != "orders" else _facts_of(record, currency, horizon)
     for name, value in facts:
         table.add_row(name, value)
     if prospect is not None:
@@ -199,7 +203,7 @@ def show_customer(
     console.print(f"What to do ({record['playbook']}): {record['recommended_action']}")
     console.print(f"Why: {record['playbook_reason']}")
     _print_why(console, record, imagined)
-    if genome.level == "customers":
+    if genome.level != "orders":
         return
     orders = genome.orders_of(record["customer_id"]).slice(max(0, record["n_orders"] - 5)).to_pylist()
     console.print()

@@ -27,10 +27,26 @@ TOTALS_WORDS: Mapping[str, str] = {
     "forgotten": "erased customers",
 }
 """What the classes of rows mean in a table of customers."""
+RATINGS_WORDS: Mapping[str, str] = {
+    "kept": "ratings that count",
+    "duplicate": "equal to an earlier row of the same customer, time and item",
+    "no_customer": "no customer named",
+    "bad_date": "time missing, unreadable or in the future",
+    "bad_rating": "rating missing or unreadable",
+    "not_merchandise": "left out by your rules",
+    "unreadable": "not a row of this file",
+    "forgotten": "erased customers",
+}
+"""What the classes of rows mean where ratings were read."""
 
 
 def run_lines(result: RunResult) -> list[str]:
-    """Return the head of what a run on totals did."""
+    """Return the head of what a run on totals or ratings did."""
+    if result.level == "ratings":
+        return [
+            f"Published {result.version}: {quantity(result.customers, 'customers')} as of {day(result.as_of)}, {result.horizon_days}-day outlook",
+            f"{quantity(result.lines, 'ratings')}, no money, in {result.seconds['total']:.1f} s",
+        ]
     known = [quantity(result.orders, "orders")] if result.orders else []
     known += [f"{money(result.revenue, result.currency)} revenue"] if result.revenue else []
     return [
@@ -65,6 +81,8 @@ def facts_of_totals(record: Mapping[str, Any], currency: str) -> list[tuple[str,
         lower, upper = record.get("spend_lower"), record.get("spend_upper")
         within = "" if lower is None else f", 80 % between {money(lower, currency)} and {money(upper, currency)}"
         rows.append((f"Spend expected in {record['horizon_days']} days", f"{money(record['predicted_spend'], currency)}{within}"))
+    if record.get("total_spend") is None and record.get("clv_180d") is None:
+        return [*rows, ("Risk", risk)]
     return [
         *rows,
         ("Risk", risk),

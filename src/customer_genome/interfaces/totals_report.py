@@ -10,15 +10,17 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from customer_genome.contracts import CUSTOMER_TOTALS, LABELS
+from customer_genome.contracts import CUSTOMER_TOTALS, LABELS, ORDER_LINES
 from customer_genome.decisions.priority import BANDS
 from customer_genome.genome import Genome
 from customer_genome.interfaces import overview
 from customer_genome.interfaces.change_section import change_section
 from customer_genome.interfaces.figures import count, day, money, quantity, share
 from customer_genome.interfaces.pictures import Picture, pictures_of_totals
-from customer_genome.interfaces.standing import CAUTION, NO_DATES, no_risk_reason, rank_words
-from customer_genome.interfaces.terminal_totals import TOTALS_WORDS
+from customer_genome.interfaces.recommendation_section import recommendation_section
+from customer_genome.interfaces.segment_section import segment_section
+from customer_genome.interfaces.standing import CAUTION, no_risk_reason, rank_words, why_no_dates
+from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WORDS
 
 MOST_ACTIONS, MOST_CUSTOMERS = 3, 10
 
@@ -27,49 +29,65 @@ def totals_page(genome: Genome) -> dict[str, Any]:
     """Return everything the template asks for."""
     totals = overview.totals(genome)
     change_pictures, changed = change_section(genome)
-    pictures: dict[str, Picture] = pictures_of_totals(genome) | change_pictures
+    segment_pictures, chosen_segments = segment_section(genome)
+    list_pictures, recommended = recommendation_section(genome)
+    pictures: dict[str, Picture] = pictures_of_totals(genome) | change_pictures | segment_pictures | list_pictures
     playbooks = genome.query('select * from "playbooks" order by priority, playbook').to_pylist()
     ledger = overview.ledger(genome).to_pylist()
-    mapping = genome.manifest["sources"][CUSTOMER_TOTALS.name]["mapping"]
+    is_rated = genome.level == "ratings"
+    words = RATINGS_WORDS if is_rated else TOTALS_WORDS
+    mapping = genome.manifest["sources"][_source(genome)]["mapping"]
     return {
         "head": _head(genome),
         "totals": totals,
         "kpis": _kpis(genome, totals),
         "pictures": pictures,
         "changed": changed,
+        "chosen_segments": chosen_segments,
+        "recommended": recommended,
         "steps": _steps(genome, playbooks),
         "first_customers": _first_customers(genome),
         "known": _known(genome),
         "first_by": _first_by(_known(genome)),
-        "segments": genome.query('select * from "segments" order by total_spend desc, segment_name').to_pylist(),
+        "segments": genome.query(
+            'select * from "segments" order by total_spend desc nulls last, customers desc, segment_name'
+        ).to_pylist(),
         "playbooks": playbooks,
         "findings": genome.query("select * from findings where value is not null").to_pylist(),
         "cells": _cells(genome),
         "bands": BANDS,
         "ledger": {
-            "rows": [row | {"words": TOTALS_WORDS.get(row["row_class"], "")} for row in ledger],
+            "rows": [row | {"words": words.get(row["row_class"], "")} for row in ledger],
             "n_rows": sum(row["n_rows"] for row in ledger),
-            "revenue": sum(row["revenue"] for row in ledger),
+            "revenue": None if is_rated else sum(row["revenue"] for row in ledger),
         },
         "coverage": {
             "given": [(name, " + ".join(raws)) for name, raws in mapping.items()],
-            "missing": [name for name in CUSTOMER_TOTALS.names if name not in (*mapping, *LABELS, "cluster", "country")],
+            "missing": []
+            if is_rated
+            else [name for name in CUSTOMER_TOTALS.names if name not in (*mapping, *LABELS, "cluster", "country")],
         },
         "notices": genome.manifest["notices"],
         "fit": genome.manifest["fit"],
-        "no_dates": NO_DATES,
+        "no_dates": why_no_dates(genome.manifest),
         "no_risk": no_risk_reason(genome.manifest),
         "caution": CAUTION if genome.is_borrowed else "",
+        "is_rated": is_rated,
         "is_borrowed": genome.is_borrowed,
         "horizon_days": int(genome.manifest["horizon_days"]),
         "clv_days": 180,
     }
 
 
+def _source(genome: Genome) -> str:
+    """Return the table that the version was made from."""
+    return ORDER_LINES.name if genome.level == "ratings" else CUSTOMER_TOTALS.name
+
+
 def _head(genome: Genome) -> dict[str, str]:
     """Return what the page is about."""
     manifest = genome.manifest
-    label = manifest["sources"][CUSTOMER_TOTALS.name]["label"]
+    label = manifest["sources"][_source(genome)]["label"]
     made = dt.datetime.fromisoformat(manifest["created_at"])
     return {
         "shop": manifest["settings"]["shop"]["name"] or label,
@@ -130,7 +148,9 @@ def _known(genome: Genome) -> frozenset[str]:
 def _steps(genome: Genome, playbooks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what to do first: the playbooks with most value at risk, or with most spend behind them where no risk is known."""
     texts = {row["playbook"]: row for row in playbooks}
-    found = overview.actions(genome) or sorted(playbooks, key=lambda row: (-row["total_spend"], row["playbook"]))
+    found = overview.actions(genome) or sorted(
+        playbooks, key=lambda row: (-(row["total_spend"] or row["customers"]), row["playbook"])
+    )
     kept = [texts[row["playbook"]] for row in found if texts.get(row["playbook"], {}).get("customers")]
     return kept[:MOST_ACTIONS]
 

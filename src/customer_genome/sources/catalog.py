@@ -20,6 +20,7 @@ from customer_genome.sources.customer_level import Level, describe_data
 from customer_genome.sources.databases import describe_database, is_database_address
 from customer_genome.sources.files import describe_arrow, describe_file, describe_look, look_at_arrow
 from customer_genome.sources.public import PUBLIC_DATA, describe_public, public_data
+from customer_genome.sources.ratings import as_events, describe_ratings
 
 CatalogSample = Callable[[str], pa.Table]
 """Returns some rows of a table that Spark's catalog knows, with all its columns."""
@@ -72,12 +73,12 @@ def describe_sources(
 def describe_run(
     data: Any, settings: Settings, tmp: Path, level: Level | None = None, catalog_sample: CatalogSample | None = None
 ) -> Mapping[str, SourceTable]:
-    """Describe every input table of a run, which may also be given one row per customer instead of order lines.
+    """Describe every input table of a run, which may also be given one row per customer, or ratings, instead of order lines.
 
     Parameters
     ----------
     data : as for `describe_sources`; None takes [tables.order_lines] or [tables.customer_totals]
-    level : "orders" or "customers", optional
+    level : "orders", "customers" or "ratings", optional
         What the data are; by default what their columns say.
     catalog_sample : as for `describe_sources`
 
@@ -97,13 +98,27 @@ def describe_run(
         )
     if data is None and named == ["customer_totals"]:
         data, level = paths["customer_totals"], "customers"
+    if level in (None, "ratings") and (data is None or isinstance(data, (str, Path))):
+        rated = describe_ratings(data, settings, tmp)
+        if rated is not None:
+            return _with_side(rated, settings, tmp, catalog_sample)
     if data is None or (isinstance(data, (str, Path)) and _holds_order_lines(str(data))):
         return describe_sources(data, settings, tmp, catalog_sample)
     if isinstance(data, (str, Path)):
         _refuse_near_name(str(data))
     name, described = describe_data(data, settings.tables, tmp, level)
+    if name == "ratings":
+        items = describe_side_tables(settings, tmp, only={"items"}, catalog_sample=catalog_sample).get("items")
+        return _with_side(as_events(described, items), settings, tmp, catalog_sample)
     side = {"suppressions"} if name == "customer_totals" else None  # products and promotions say nothing about totals
     return {name: described, **describe_side_tables(settings, tmp, only=side, catalog_sample=catalog_sample)}
+
+
+def _with_side(
+    rated: Mapping[str, SourceTable], settings: Settings, tmp: Path, catalog_sample: CatalogSample | None
+) -> dict[str, SourceTable]:
+    """Return ratings read as order lines with the tables that may stand beside them."""
+    return {**rated, **describe_side_tables(settings, tmp, only={"customers", "suppressions"}, catalog_sample=catalog_sample)}
 
 
 def describe_side_tables(

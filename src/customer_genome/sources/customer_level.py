@@ -1,7 +1,7 @@
-"""Whether a source holds order lines or one row per customer with totals, and the description of the latter.
+"""Whether a source holds order lines, one row per customer with totals, or ratings, and the description of totals.
 
-Comes in: what the user named and the settings of its tables. Goes out: a described `customer_totals` or `order_lines` table. Where
-both readings are possible the user is asked; where neither is, the message says what each lacks. Rows are read later.
+Comes in: what the user named and the settings of its tables. Goes out: a described `customer_totals`, `order_lines` or `ratings`
+table. Where the first two readings are possible the user is asked; where neither is, the message says what each lacks. Rows are read later.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from customer_genome.sources.files import Look, describe_look, look_at_arrow, lo
 from customer_genome.sources.headers import HeaderMatch, near_headers, normal_header
 from customer_genome.sources.meaning import match_by_values
 
-Level = Literal["orders", "customers"]
-LEVELS: tuple[Level, ...] = ("orders", "customers")
-TABLE_OF: Mapping[Level, str] = {"orders": "order_lines", "customers": "customer_totals"}
+Level = Literal["orders", "customers", "ratings"]
+LEVELS: tuple[Level, ...] = ("orders", "customers", "ratings")
+TABLE_OF: Mapping[Level, str] = {"orders": "order_lines", "customers": "customer_totals", "ratings": "ratings"}
 TOTALS = (*SUMS, "total_quantity", "recency_days", "unique_products")
 """What such a file says about buying; any of them tells that it is one."""
 WITHOUT: Mapping[str, str] = {
@@ -75,7 +75,8 @@ def describe_data(
 
 def _told(tables: Mapping[str, TableSettings]) -> Level | None:
     """Return the level that mapped columns in the settings tell."""
-    mapped = [level for level in LEVELS if TABLE_OF[level] in tables and tables[TABLE_OF[level]].columns]
+    both: tuple[Level, ...] = ("orders", "customers")  # ratings also stand beside order lines, and tell nothing then
+    mapped = [level for level in both if TABLE_OF[level] in tables and tables[TABLE_OF[level]].columns]
     return mapped[0] if len(mapped) == 1 else None
 
 
@@ -101,7 +102,7 @@ def _described(look: Look, table: str, tables: Mapping[str, TableSettings]) -> t
     """Return the table with its description."""
     settings = tables.get(table, TableSettings())
     look = replace(look, table=replace(look.table, table=table))
-    if table == "order_lines":
+    if table != "customer_totals":
         return table, describe_look(look, table, settings)
     return table, with_totals(look, settings)
 
@@ -125,14 +126,12 @@ class _Reading:
 
 
 def level_of(look: Look, tables: Mapping[str, TableSettings], today: date | None = None) -> Level:
-    """Return whether a source holds order lines or customers.
+    """Return whether a source holds order lines, customers or ratings.
 
     Raises
     ------
     AskError
-        When both readings are complete.
-    SourceError
-        When it holds ratings.
+        When both order lines and customers are complete readings.
     """
     latest_year = (today or date.today()).year + 1
     lines, totals, ratings = (
@@ -148,10 +147,7 @@ def level_of(look: Look, tables: Mapping[str, TableSettings], today: date | None
     if is_lines or is_totals:
         return "orders" if is_lines else "customers"
     if ratings.has("customer_id", "item_id", "rating"):
-        raise SourceError(
-            f"{look.table.label} holds ratings (customer, item, rating), neither order lines nor customers. "
-            "Name it under [tables.ratings] path in genome.toml."
-        )
+        return "ratings"
     return "customers" if totals.found(TOTALS) and not lines.has("ordered_at") else "orders"
 
 

@@ -45,6 +45,8 @@ class LineRules:
         Lines dated after the day that follows it are bad dates.
     salt, forgotten : text, SHA-256 digests of salt + customer id
         Erased customers, whose rows keep nothing but their class.
+    has_money : bool
+        False where lines are ratings.
     """
 
     cleaning: CleaningSettings
@@ -53,6 +55,7 @@ class LineRules:
     not_merchandise: NotMerchandise = NotMerchandise()
     salt: str = ""
     forgotten: tuple[str, ...] = ()
+    has_money: bool = True
 
     @property
     def latest_time(self) -> dt.datetime:
@@ -90,7 +93,7 @@ def stage_lines(
     SourceError
         When customer, time or money is not mapped.
     """
-    rules = LineRules(cleaning, shop, today, not_merchandise or NotMerchandise(), salt, tuple(forgotten))
+    rules = LineRules(cleaning, shop, today, not_merchandise or NotMerchandise(), salt, tuple(forgotten), source.has_money)
     unreadable = read_lines(engine, source, rules, "lines")
     engine.write("unreadable_lines", unreadable, keep=True)
     engine.number_rows("lines", "numbered_lines")
@@ -127,8 +130,11 @@ def read_lines(engine: Engine, source: SourceTable, rules: LineRules, table: str
 
 
 def finds_duplicates(source: SourceTable, cleaning: CleaningSettings) -> bool:
-    """Return whether equal lines are one line sent twice: only where order and product tell lines apart."""
-    return cleaning.drop_duplicates and {"order_id", "product_id"} <= set(source.mapping)
+    """Return whether equal lines are one line sent twice: only where order and product tell lines apart.
+
+    A rating is told apart by its time and item: nobody rates one thing twice in a moment.
+    """
+    return cleaning.drop_duplicates and {"order_id" if source.has_money else "ordered_at", "product_id"} <= set(source.mapping)
 
 
 def _with_digests(unreadable: pa.Table) -> pa.Table:
@@ -241,6 +247,7 @@ def staging_text() -> str:
 def define_rules(engine: Engine, rules: LineRules) -> None:
     """Turn the rules into functions that the staging text calls."""
     cleaning, not_merchandise = rules.cleaning, rules.not_merchandise
+    engine.define("unread_money", (), "'bad_price'" if rules.has_money else "'bad_rating'")
     ids = ", ".join(literal(digest) for digest in rules.forgotten)
     engine.define("is_forgotten", ("c",), f"digest({literal(rules.salt)} || c) in ({ids})" if ids else "false")
     statuses = ", ".join(literal(status.lower()) for status in cleaning.cancelled_statuses)
@@ -295,6 +302,8 @@ def source_lines_select(engine: Engine, source: SourceTable, timezone: str) -> s
         quantity = "cast(1 as decimal(18, 4))"
     parts.append(f"{quantity} as quantity")
     money = amount if "amount" in source.mapping else _product(quantity, price)
+    if not source.has_money:  # a rating weighs one, whatever it says
+        money = f"cast(case when {price} is not null then 1 end as decimal(18, 4))"
     parts.append(f"{money} as money")
     used = dict.fromkeys(name for names in source.mapping.values() for name in names)
     parts.append(f"{engine.row_json_expression(tuple(used))} as raw_row")

@@ -23,6 +23,28 @@ ATTRIBUTE = "attribute_"
 GIVEN = ATTRIBUTE + "cluster"
 """The fact that holds the grouping a table came with."""
 MOST_GROUPS = 50
+PROFILE_HEADERS: Mapping[str, tuple[str, ...]] = {
+    "tenure_months": ("tenuremonths", "tenure", "monthsascustomer", "customermonths", "tenureinmonths", "tenuremonth"),
+    "monthly_spend": (
+        "avgmonthlyspend",
+        "averagemonthlyspend",
+        "monthlyspend",
+        "monthlycharges",
+        "monthlycharge",
+        "monthlyrevenue",
+        "monthlyfee",
+    ),
+    "support_tickets": (
+        "supporttickets",
+        "tickets",
+        "complaints",
+        "supportcalls",
+        "servicecalls",
+        "customerservicecalls",
+        "numcomplaints",
+    ),
+}
+"""Fact -> headers, in small letters and digits only, under which profiles tell it."""
 _CENT = 0.01
 _MOST_NAMED = 3
 _SQL_TYPES = {"text": "string", "date": "date", "double": "double", "decimal": "double", "integer": "bigint"}
@@ -199,6 +221,25 @@ def refuse_unusable(engine: Engine, source: SourceTable, on_bad_rows: str) -> No
         )
 
 
+def profile_facts(attributes: Sequence[Attribute]) -> dict[str, Attribute]:
+    """Return the further columns of numbers that mean something by themselves, by the fact they give.
+
+    Examples
+    --------
+    >>> list(
+    ...     profile_facts([Attribute("Tenure_Months", "attribute_tenure_months", True), Attribute("Age", "attribute_age", True)])
+    ... )
+    ['tenure_months']
+    """
+    found = {}
+    for fact, headers in PROFILE_HEADERS.items():
+        named = {one.name.removeprefix(ATTRIBUTE).replace("_", ""): one for one in attributes if one.is_number}
+        header = next((name for name in headers if name in named), None)
+        if header is not None:
+            found[fact] = named[header]
+    return found
+
+
 def build_customer_facts(engine: Engine, as_of: dt.date, attributes: Sequence[Attribute]) -> None:
     """Make `customer_facts` and `cutoffs`: what the rows give, and every other fact of the contract empty."""
     columns = []
@@ -211,6 +252,7 @@ def build_customer_facts(engine: Engine, as_of: dt.date, attributes: Sequence[At
             value = f"t.{column.name}" if column.name in _GIVEN else f"cast(null as {_SQL_TYPES[column.type]})"
             columns.append(f"{value} as {column.name}")
     columns += [f"r.{quoted(one.name)}" for one in attributes if one.name != GIVEN]
+    columns += [f"cast(r.{quoted(one.name)} as double) as {fact}" for fact, one in profile_facts(attributes).items()]
     columns.append(f"r.cluster as {GIVEN}")
     given = ", ".join(f"{expression} as {name}" for name, expression in _GIVEN.items())
     engine.create_table(

@@ -10,7 +10,7 @@ from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.figures import count
 from customer_genome.interfaces.overview import ledger
 from customer_genome.interfaces.terminal import CLASS_WORDS
-from customer_genome.interfaces.terminal_totals import TOTALS_WORDS
+from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WORDS
 
 
 def show_ledger(seen: Visit) -> None:
@@ -18,7 +18,7 @@ def show_ledger(seen: Visit) -> None:
     rows = ledger(seen.genome).to_pylist()
     n_rows, revenue = sum(row["n_rows"] for row in rows), sum(row["revenue"] for row in rows)
     rows.append({"row_class": "all rows", "n_rows": n_rows, "row_share": 1.0 if n_rows else None, "revenue": revenue})
-    words = {**(TOTALS_WORDS if seen.genome.level == "customers" else CLASS_WORDS), "all rows": "every row of the input"}
+    words = {**{"customers": TOTALS_WORDS, "ratings": RATINGS_WORDS}.get(seen.genome.level, CLASS_WORDS), "all rows": "every row of the input"}
     unit = f", {seen.genome.currency}" if seen.genome.currency else ""
     st.dataframe(
         pa.table(

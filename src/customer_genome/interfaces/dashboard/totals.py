@@ -13,12 +13,15 @@ from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.figures import count, quantity, share
-from customer_genome.interfaces.standing import CAUTION, NO_DATES, no_risk_reason, standing
+from customer_genome.interfaces.standing import CAUTION, no_risk_reason, standing, why_no_dates
+
+READ_AS = {"customers": "customers with totals, no dates", "ratings": "ratings, no money"}
+"""What a version was made from, where it was not order lines."""
 
 
 def is_of_totals(seen: Visit) -> bool:
-    """Return whether the version was made from customers with totals."""
-    return seen.genome.level == "customers"
+    """Return whether the version was made from something else than order lines: customers with totals, or ratings without money."""
+    return seen.genome.level != "orders"
 
 
 def knows(seen: Visit, *columns: str) -> bool:
@@ -47,9 +50,9 @@ def say_how_far_to_trust(seen: Visit) -> None:
         st.info(plain(CAUTION))
 
 
-def say_no_dates() -> None:
+def say_no_dates(seen: Visit) -> None:
     """Say why there is nothing over time, and what would change that."""
-    st.info(f"{NO_DATES} Order lines (customer, time, money) would: `genome run orders.csv`.")
+    st.info(f"{why_no_dates(seen.manifest)} Order lines (customer, time, money) would: `genome run orders.csv`.")
 
 
 def show_bands(seen: Visit, selection: Selection) -> None:
@@ -223,6 +226,8 @@ def show_what_was_measured(seen: Visit) -> None:
 
 def show_definitions(seen: Visit) -> None:
     """Show what each word means in a version made from totals."""
+    if seen.genome.level == "ratings":
+        st.markdown(plain(why_no_dates(seen.manifest)))
     for word, meaning in (
         (
             "Totals",

@@ -6,7 +6,7 @@ select
     cast(count(distinct k.customer_id) as bigint) as customers,
     cast(count(*) as bigint) as orders,
     cast(sum(k.n_lines) as bigint) as n_lines,
-    cast(sum(k.revenue) as double) as revenue
+    published_money(cast(sum(k.revenue) as double)) as revenue
 from known_days as k
 inner join predictions as p on k.customer_id = p.customer_id
 where k.as_of = (select max(as_of) from cutoffs)

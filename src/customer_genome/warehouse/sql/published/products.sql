@@ -15,7 +15,7 @@ sold as (
     group by product_id
 )
 
-select s.product_id, d.description, s.revenue, s.n_lines, s.customers
+select s.product_id, d.description, published_money(s.revenue) as revenue, s.n_lines, s.customers
 from sold as s
 inner join described as d on s.product_id = d.product_id and d.place = 1
 order by s.revenue desc, s.product_id

@@ -18,7 +18,7 @@ classified as (
             when ordered_at is null or ordered_at < earliest_time() or ordered_at >= latest_time() then 'bad_date'
             when customer_id is null then 'no_customer'
             when quantity is null then 'bad_quantity'
-            when money is null then 'bad_price'
+            when money is null then unread_money()
             when is_marked_cancelled or (quantity < 0 and money < 0) then 'cancelled'
             when quantity <= 0 then 'bad_quantity'
             when money <= 0 then 'bad_price'
@@ -43,5 +43,5 @@ select
     currency,
     status,
     row_class,
-    case when row_class in ('bad_date', 'bad_quantity', 'bad_price') then row_json(raw_row) end as raw_row
+    case when row_class in ('bad_date', 'bad_quantity', 'bad_price', 'bad_rating') then row_json(raw_row) end as raw_row
 from classified
