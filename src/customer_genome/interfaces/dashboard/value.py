@@ -20,7 +20,7 @@ def show() -> None:
     seen = visit()
     st.title("Value of all customers", anchor=False)
     if is_of_totals(seen):
-        say_no_dates()
+        say_no_dates(seen)
         return
     tables = outlook(seen.genome)
     if not tables["forecast"].num_rows:
