@@ -88,6 +88,7 @@ PREDICTIONS: Mapping[str, tuple[str, ...]] = {
 PUBLISHED: Mapping[str, tuple[str, ...]] = {
     "customers": ("customer_id",),
     "orders": ("customer_id", "order_id"),
+    "returns": ("customer_id", "returned_on"),
     "daily": ("ordered_on", "country", "segment_name"),
     "products": ("product_id",),
     "ledger": ("row_class",),

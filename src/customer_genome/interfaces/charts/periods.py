@@ -98,7 +98,12 @@ def customers_over_time(periods: pa.Table, look: Look | None = None) -> Any:
 
 
 def customer_timeline(
-    order_days: pa.Table, look: Look | None = None, *, as_of: dt.date | None = None, next_order_on: dt.date | None = None
+    order_days: pa.Table,
+    look: Look | None = None,
+    *,
+    as_of: dt.date | None = None,
+    next_order_on: dt.date | None = None,
+    returns: pa.Table | None = None,
 ) -> Any:
     """Draw one customer's purchase days with their money; takes `overview.order_days`.
 
@@ -108,6 +113,8 @@ def customer_timeline(
         The cutoff, drawn as a thin line.
     next_order_on : date, optional
         The day by which another order is as likely as not, drawn as a dashed line.
+    returns : table, optional
+        Days on which goods were brought back: returned_on, n_lines, money; drawn downwards, hollow and dashed.
     """
     look = look or Look()
     rows = rows_of(order_days)
@@ -138,7 +145,8 @@ def customer_timeline(
     room = alt.Chart(values([{"ordered_on": rows[0]["ordered_on"], "revenue": top * (1 + 0.14 * len(marks))}])).mark_point(
         opacity=0
     )
-    layers = [room.encode(x="ordered_on:T", y="revenue:Q"), stems, tops]
+    back = _brought_back(returns, look)
+    layers = [room.encode(x="ordered_on:T", y="revenue:Q"), stems, tops, *_returned_marks(back, look)]
     for place, mark in enumerate(marks):
         layers += _marked_day(*mark, look, row=place, is_late=_is_late(mark[0], [row["ordered_on"] for row in rows], marks))
     total = sum(row["revenue"] for row in rows)
@@ -148,7 +156,39 @@ def customer_timeline(
         if len(rows) > 1
         else f"{orders} on {rows[0]['when']}, {look.money(total)}"
     )
-    return finished(alt.layer(*layers), look, title=title, subtitle=f"Money per purchase day, {look.money_unit}", height=200)
+    subtitle = f"Money per purchase day, {look.money_unit}"
+    if back:
+        title += f"; {look.money(sum(row['money'] for row in back))} brought back"
+        subtitle += "; hollow and dashed, downwards: goods brought back"
+    return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, height=200)
+
+
+def _brought_back(returns: pa.Table | None, look: Look) -> list[dict[str, Any]]:
+    """Return the days on which goods were brought back, with the words of their tooltips."""
+    rows = rows_of(returns) if returns is not None else []
+    for row in rows:
+        row |= {
+            "below": -row["money"],
+            "when": day(row["returned_on"]),
+            "money_back": look.money(row["money"]),
+            "lines": quantity(row["n_lines"], "lines"),
+        }
+    return rows
+
+
+def _returned_marks(rows: Sequence[dict[str, Any]], look: Look) -> list[Any]:
+    """Return the marks of goods brought back."""
+    if not rows:
+        return []
+    said = tips(("when", "Brought back on"), ("money_back", "Money"), ("lines", "Lines"))
+    drawn = alt.Chart(values(rows)).encode(x="returned_on:T", tooltip=said)
+    colour = look.palette.second
+    return [
+        drawn.mark_rule(color=colour, strokeWidth=1.5, strokeDash=[3, 2]).encode(y="below:Q", y2=alt.datum(0)),
+        drawn.mark_point(shape="triangle-down", filled=False, fill=look.palette.paper, stroke=colour, size=50).encode(
+            y="below:Q"
+        ),
+    ]
 
 
 def _marked_day(on: dt.date, name: str, dash: list[int], look: Look, *, row: int, is_late: bool) -> list[Any]:

@@ -14,7 +14,7 @@ import streamlit as st
 from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard.markup import aside
-from customer_genome.interfaces.dashboard.session import Visit
+from customer_genome.interfaces.dashboard.session import Visit, masked_id
 from customer_genome.neighbours import Neighbour, Neighbours
 
 MOST_SHOWN = 8
@@ -55,7 +55,7 @@ def show_alike(seen: Visit, record: dict[str, Any]) -> None:
     known = {row["customer_id"]: row for row in rows}
     listed = [(one, known[one.customer_id]) for one in found if one.customer_id in known]
     picked = st.dataframe(
-        _table(listed),
+        _table(seen, listed),
         hide_index=True,
         height="content",
         placeholder="–",
@@ -66,10 +66,12 @@ def show_alike(seen: Visit, record: dict[str, Any]) -> None:
         alt="Customers most like this one; select a row to open a customer.",
     )
     if picked["selection"]["rows"]:
-        st.switch_page("customer.py", query_params={"customer": listed[picked["selection"]["rows"][0]][0].customer_id})
+        st.switch_page(
+            "customer.py", query_params={"customer": masked_id(seen, listed[picked["selection"]["rows"][0]][0].customer_id)}
+        )
 
 
-def _table(listed: Sequence[tuple[Neighbour, Mapping[str, Any]]]) -> pa.Table:
+def _table(seen: Visit, listed: Sequence[tuple[Neighbour, Mapping[str, Any]]]) -> pa.Table:
     """Return similar customers with what was published about them, a row each."""
     published = (
         ("segment_name", pa.string()),
@@ -80,7 +82,7 @@ def _table(listed: Sequence[tuple[Neighbour, Mapping[str, Any]]]) -> pa.Table:
     )
     return pa.table(
         {
-            "customer": [one.customer_id for one, _ in listed],
+            "customer": [masked_id(seen, one.customer_id) for one, _ in listed],
             "similarity": [one.similarity for one, _ in listed],
             "shared": [one.words for one, _ in listed],
             **{name: pa.array([row[name] for _, row in listed], type_) for name, type_ in published},

@@ -1,10 +1,12 @@
-"""The page of one customer: who they are, what they did, what to expect, how sure that is, what to do.
+"""The page of one customer: who they are, what they will do, how sure that is, what to do; then why, what if, and what they did.
 
-The address names the customer: `/customer?customer=ID`. Every figure is a published column or an order.
+The address names the customer: `/customer?customer=ID` (`?id=ID` does too). Every figure is a published column, an order, or an
+answer of the models the version was scored with. A visitor for whom personal data are masked sees a pseudonym and no orders.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,170 +18,143 @@ from customer_genome.genome import Genome
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.charts.prospects import months_of
 from customer_genome.interfaces.dashboard.alike import show_alike
-from customer_genome.interfaces.dashboard.customer_list import table_as_csv
-from customer_genome.interfaces.dashboard.drawing import draw
-from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, money_in_markdown, plain
-from customer_genome.interfaces.dashboard.recommended import show_recommended
-from customer_genome.interfaces.dashboard.session import Visit, visit
-from customer_genome.interfaces.dashboard.totals import (
-    is_of_totals,
-    say_how_far_to_trust,
-    say_no_dates,
-    show_customer_figures,
-    totals_of_customer,
+from customer_genome.interfaces.dashboard.customer_facts import (
+    show_all_facts,
+    show_beside_segment,
+    show_orders,
+    show_timeline,
+    show_totals,
 )
-from customer_genome.interfaces.dashboard.why import show_reasons, show_why
-from customer_genome.interfaces.figures import count, day, estimate, quantity, share, span
-from customer_genome.interfaces.overview import order_days
+from customer_genome.interfaces.dashboard.customer_head import (
+    show_action,
+    show_figures,
+    show_head,
+    show_how_sure,
+    show_reasons_in_short,
+)
+from customer_genome.interfaces.dashboard.drawing import draw
+from customer_genome.interfaces.dashboard.list_place import show_neighbours
+from customer_genome.interfaces.dashboard.markup import aside, plain
+from customer_genome.interfaces.dashboard.masking import id_behind
+from customer_genome.interfaces.dashboard.recommended import show_recommended
+from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit, workspace_root
+from customer_genome.interfaces.dashboard.totals import is_of_totals, say_how_far_to_trust, show_customer_figures
+from customer_genome.interfaces.dashboard.why import show_why
+from customer_genome.interfaces.figures import day, estimate, span
 from customer_genome.prospects import Month, Prospect, prospect_of
+from customer_genome.workspace import Workspace
 
-MOST_ORDERS_LISTED = 500
+CUSTOMER, OPENED = "customer", "opened_customer"
 
 
 def show() -> None:
     """Show the customer the address names, or the nearest ids when there is none."""
-    st.page_link("customers.py", label="← All customers")
-    customer_id = st.query_params.get("customer", "")
-    if not customer_id:
+    seen = visit()
+    named = st.query_params.get(CUSTOMER) or st.query_params.get("id") or ""
+    top = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with top:
+        st.page_link("customers.py", label="← All customers")
+    if not named:
+        st.title("Customer", anchor=False)
         st.info("Select a customer in the list to see everything about them here.")
         return
-    seen = visit()
-    try:
-        record = seen.genome.customer(customer_id)
-    except UnknownCustomerError as err:
-        st.warning(plain(err))
+    st.session_state[OPENED] = named
+    record = _record(seen, named)
+    if record is None:
         return
-    _show_head(record)
+    with top:
+        wanted = show_neighbours(seen, record["customer_id"])
+    if wanted is not None:
+        st.switch_page("customer.py", query_params={CUSTOMER: masked_id(seen, wanted)})
+    show_head(seen, record)
     if is_of_totals(seen):
-        say_how_far_to_trust(seen)
-        show_customer_figures(seen, record)
-        _show_action(record)
-        show_reasons(record)
-        show_alike(seen, record)
-        _show_totals(seen, record)
-        return
-    _show_figures(seen, record)
-    _show_action(record)
-    show_why(seen, record)
-    show_recommended(seen, record)
-    _show_timeline(seen, record)
-    _show_months(seen, record)
-    show_alike(seen, record)
-    _show_facts(seen, record)
-    _show_orders(seen, record)
+        _show_known_by_totals(seen, record)
+    else:
+        _show_known_by_orders(seen, record)
 
 
-def _show_head(record: dict[str, Any]) -> None:
-    """Show who this is, with segment and bands in words."""
-    st.title(f"Customer {plain(record['customer_id'])}", anchor=False)
-    with st.container(horizontal=True, gap="small"):
-        st.badge(plain(record["segment_name"]), color="gray")
-        for what, band, marks in (("value", record["clv_band"], VALUE_MARKS), ("risk", record["churn_band"], RISK_MARKS)):
-            if band in marks:
-                sign, color = marks[band]
-                st.badge(f"{sign} {band} {what}", color=color)
-        if record.get("is_suppressed"):
-            st.badge("⊘ Must not be contacted", color="orange")
-    if record["first_order_on"] is None:
-        place = f"{plain(record['primary_country'])} · " if record["primary_country"] not in (None, "Unknown") else ""
-        st.markdown(aside(f"{place}known by totals, without dates · as of {day(record['as_of'])}"))
-        return
-    where = "Customer" if record["primary_country"] in (None, "Unknown") else f"{plain(record['primary_country'])} · customer"
-    st.markdown(
-        aside(
-            f"{where} since {day(record['first_order_on'])} · last order {day(record['last_order_on'])} · "
-            f"as of {day(record['as_of'])}"
-        )
-    )
-
-
-def _show_figures(seen: Visit, record: dict[str, Any]) -> None:
-    """Show the figures that matter, each with its period and what it means."""
-    horizon = seen.horizon_days
-    low, high = seen.money(record["clv_lower"], short=True), seen.money(record["clv_upper"], short=True)
-    sign = RISK_MARKS.get(record["churn_band"], ("", "gray"))[0]
-    cards = st.grid(3, min_column_width=160, gap="small")
-    cards.metric(
-        "Spent so far",
-        money_in_markdown(seen.money(record["total_spend"], short=True)),
-        f"{quantity(record['n_orders'], 'orders')}, {money_in_markdown(seen.money(record['mean_order_value'], short=True))} each",
-        delta_color="off", delta_arrow="off", border=True, height="stretch",
-        help="Money of all orders known at the cutoff, and the average order.",
-    )  # fmt: skip
-    cards.metric(
-        "Value over 180 days",
-        money_in_markdown(seen.money(record["clv_180d"], short=True)),
-        f"80 %: {money_in_markdown(low)} to {money_in_markdown(high)}",
-        delta_color="off", delta_arrow="off", border=True, height="stretch",
-        help="Expected revenue over the next 180 days, discounted, times the margin. What really happens lies in the range "
-        "with a probability of 80 %, if the models hold.",
-    )  # fmt: skip
-    cards.metric(
-        f"Risk, {horizon} days",
-        share(record["churn_probability"]),
-        f"{sign} {record['churn_band']} risk",
-        delta_color="off", delta_arrow="off", border=True, height="stretch",
-        help=f"Probability that this customer places no order within {horizon} days of the cutoff.",
-    )  # fmt: skip
-    cards.metric(
-        "Value at risk",
-        money_in_markdown(seen.money(record["expected_value_loss"], short=True)),
-        "value times risk",
-        delta_color="off", delta_arrow="off", border=True, height="stretch",
-        help="Ranks customers for retention work. It is no forecast of lost revenue: the value already counts the chance "
-        "that nothing more is bought.",
-    )  # fmt: skip
-    cards.metric(
-        "Next order by",
-        day(record["next_order_on"]) if record["next_order_on"] else "None expected",
-        f"{quantity(record['predicted_orders'], 'orders')} expected",
-        delta_color="off", delta_arrow="off", border=True, height="stretch",
-        help="The day by which an order is as likely as not. None expected: that point is never reached. "
-        f"Below it: orders expected in {horizon} days.",
-    )  # fmt: skip
-    cards.metric(
-        "Confidence",
-        share(record["confidence_score"]),
-        f"reliability {record['reliability']}" if record.get("reliability") else f"an order in {horizon} days",
-        delta_color="off", delta_arrow="off", border=True, height="stretch",
-        help="1 minus the risk: how likely the customer orders again within the horizon. Reliability is another thing: by how much "
-        "forecasts of similar customers were off; Model quality says what each grade measured.",
-    )  # fmt: skip
-
-
-def _show_action(record: dict[str, Any]) -> None:
-    """Show what to do and why."""
-    with st.container(border=True):
-        st.header("What to do", anchor=False)
-        st.markdown(f"**{plain(record['recommended_action'])}**")
-        st.markdown(f"Playbook: {plain(record['playbook'])}")
-        why = record.get("playbook_reason")
-        if why:
-            st.markdown(aside(f"Why: {plain(why)}"))
-
-
-def _show_timeline(seen: Visit, record: dict[str, Any]) -> None:
-    """Show the orders over time, and what is expected next."""
-    days = order_days(seen.genome, record["customer_id"])
-    st.header("Orders over time", anchor=False)
-    draw(
-        seen,
-        lambda look: charts.customer_timeline(days, look, as_of=record["as_of"], next_order_on=record["next_order_on"]),
-    )
-
-
-def _show_months(seen: Visit, record: dict[str, Any]) -> None:
-    """Show the value to come month by month with its range, and between which days the next order falls."""
-    st.header("Months to come", anchor=False)
+def _record(seen: Visit, named: str) -> dict[str, Any] | None:
+    """Return what is published of the customer the address names; where there is nobody, say so."""
+    customer_id = id_behind(seen, named)
     try:
-        prospect = months_to_come(seen.key, record["customer_id"], seen.genome)
+        if customer_id is not None:
+            return seen.genome.customer(customer_id)
+        st.title("Customer", anchor=False)
+        st.warning(f"Nobody here is called {plain(named)}. Your role sees pseudonyms in place of ids: choose in the list.")
+    except UnknownCustomerError as err:
+        st.title("Customer", anchor=False)
+        gone = " They were erased from this workspace, and nothing about them is kept." if _is_erased(named) else ""
+        st.warning(plain(str(err)) + gone)
+    return None
+
+
+def _is_erased(customer_id: str) -> bool:
+    """Return whether a customer was erased from the workspace; only a salted digest of them is kept."""
+    salt, digests = Workspace(workspace_root()).forgotten()
+    return bool(digests) and hashlib.sha256((salt + customer_id).encode()).hexdigest() in digests
+
+
+def _show_known_by_totals(seen: Visit, record: dict[str, Any]) -> None:
+    """Show a customer of a version made from totals."""
+    say_how_far_to_trust(seen)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        show_customer_figures(seen, record)
+    with right:
+        show_action(record)
+        if record.get("reason_1"):
+            show_reasons_in_short(record)
+    show_beside_segment(seen, record)
+    show_alike(seen, record)
+    show_totals(seen, record)
+
+
+def _show_known_by_orders(seen: Visit, record: dict[str, Any]) -> None:
+    """Show a customer of a version made from orders."""
+    prospect, fault = _prospect(seen, record["customer_id"])
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        show_figures(seen, record, prospect)
+        show_reasons_in_short(record)
+    with right:
+        show_action(record)
+        show_how_sure(seen, record)
+    show_why(seen, record)
+    st.header("Orders so far, months to come", anchor=False)
+    places = st.columns(2, gap="large") if not seen.masks else [st.container(), st.container()]
+    with places[0]:
+        if seen.masks:
+            st.markdown(aside("Orders of one person are not shown to your role."))
+        else:
+            show_timeline(seen, record)
+    with places[1]:
+        _show_months(seen, prospect, fault)
+    show_recommended(seen, record)
+    show_beside_segment(seen, record)
+    show_alike(seen, record)
+    show_all_facts(seen, record)
+    if not seen.masks:
+        show_orders(seen, record)
+
+
+def _prospect(seen: Visit, customer_id: str) -> tuple[Prospect | None, str]:
+    """Return the months to come, or why they cannot be computed."""
+    try:
+        return months_to_come(seen.key, customer_id, seen.genome), ""
     except GenomeError as err:
-        st.info(plain(err))
+        return None, str(err)
+
+
+def _show_months(seen: Visit, prospect: Prospect | None, fault: str) -> None:
+    """Show the value to come month by month with its range, and between which days the next order falls."""
+    if prospect is None:
+        st.info(plain(fault))
         return
-    draw(seen, lambda look: charts.value_path(months_of(prospect.months), look))
+    months = prospect.months
+    draw(seen, lambda look: charts.value_path(months_of(months), look), name="value by month")
     st.markdown(aside(f"Next order, 80 %: {span(prospect.next_order_lower, prospect.next_order_upper)}."))
     with st.expander("Month by month"):
-        st.dataframe(months_table(prospect.months, seen.genome.currency), hide_index=True, height="content")
+        st.dataframe(months_table(months, seen.genome.currency), hide_index=True, height="content")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -201,82 +176,6 @@ def months_table(months: Sequence[Month], currency: str) -> pa.Table:
             "to": [estimate(month.upper, currency) for month in months],
         }
     )
-
-
-def _show_facts(seen: Visit, record: dict[str, Any]) -> None:
-    """Show the facts the models and rules saw."""
-    facts = [
-        ("Orders", count(record["n_orders"])),
-        ("Order lines", count(record["n_lines"])),
-        ("Pieces", count(record["total_quantity"])),
-        ("Different products", count(record["unique_products"])),
-        ("Usual gap between purchase days", quantity(record["mean_gap_days"], "days")),
-        ("Days since the last order", count(record["recency_days"])),
-        ("Spent in the last 90 days", seen.money(record["spend_last_90d"])),
-        ("Spent in the 90 days before", seen.money(record["spend_prior_90d"])),
-        ("Brought back", f"{seen.money(record['returned_value'])} in {quantity(record['n_returned_lines'], 'lines')}"),
-        ("RFM scores (1 to 5)", f"{record['recency_score']} · {record['frequency_score']} · {record['monetary_score']}"),
-        ("RFM segment", record["rfm_segment"]),
-        ("Chance to be still active", share(record["p_alive"])),
-        ("Value and risk", record["priority_segment"]),
-    ]
-    if record.get("discount_share") is not None:
-        facts.append(("Share of spend at a discount", share(record["discount_share"])))
-    shares = [(item["category"], record.get(item["column"])) for item in seen.manifest.get("category_shares", [])]
-    facts += [(f"Share of spend: {name}", share(value)) for name, value in shares if value]
-    facts += [
-        (name.removeprefix("attribute_").replace("_", " ").capitalize(), str(value))
-        for name, value in record.items()
-        if name.startswith("attribute_") and value is not None
-    ]
-    with st.expander("All facts about this customer"):
-        st.dataframe(
-            pa.table({"Fact": [name for name, _ in facts], "Value": [value for _, value in facts]}),
-            hide_index=True,
-            height="content",
-        )
-
-
-def _show_totals(seen: Visit, record: dict[str, Any]) -> None:
-    """Show what the table says of a customer, its further columns too."""
-    facts = totals_of_customer(seen, record)
-    facts += [
-        (name.removeprefix("attribute_").replace("_", " ").capitalize(), f"{value:g}" if isinstance(value, float) else str(value))
-        for name, value in record.items()
-        if name.startswith("attribute_") and value is not None
-    ]
-    st.header("What the table says", anchor=False)
-    st.dataframe(
-        pa.table({"Fact": [name for name, _ in facts], "Value": [value for _, value in facts]}), hide_index=True, height="content"
-    )
-    say_no_dates()
-
-
-def _show_orders(seen: Visit, record: dict[str, Any]) -> None:
-    """Show the latest orders as a table, all of them as a download."""
-    orders = seen.genome.orders_of(record["customer_id"])
-    latest = orders.slice(max(0, orders.num_rows - MOST_ORDERS_LISTED)).sort_by([("ordered_at", "descending")])
-    sign = seen.genome.currency
-    with st.expander(f"Orders ({count(orders.num_rows)})"):
-        st.dataframe(
-            latest.select(["ordered_at", "order_id", "n_lines", "quantity", "revenue"]),
-            hide_index=True,
-            column_config={
-                "ordered_at": st.column_config.DatetimeColumn("Ordered", format="D MMM YYYY, HH:mm"),
-                "order_id": "Order",
-                "n_lines": st.column_config.NumberColumn("Lines", format="%,d"),
-                "quantity": st.column_config.NumberColumn("Pieces", format="%,.0f"),
-                "revenue": st.column_config.NumberColumn(f"Money ({sign})" if sign else "Money", format="%,.2f"),
-            },
-        )
-        st.download_button(
-            "Download all orders (CSV)",
-            lambda: table_as_csv(orders),
-            file_name="orders.csv",
-            mime="text/csv",
-            on_click="ignore",
-            key="orders_csv",
-        )
 
 
 show()

@@ -1,4 +1,4 @@
-"""Lists of recommendations inside pages: a customer's buy-again and try-next lists, side by side or one above the other."""
+"""Lists of recommendations inside pages: what a customer may buy again, what they may try next, and both in one order, with reasons."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.lists import has_lists, lists_of
 
 TITLES = {"again": "Buy again", "new": "Try next", "all": "All items"}
-MOST_LISTED = 10
+MOST_LISTED = 8
 
 
 def show_recommended(seen: Visit, record: dict[str, Any]) -> None:
-    """Show what a customer may buy again and try next; nothing where the version has no lists."""
+    """Show what a customer may buy again, try next, and both in one order; nothing where the version has no lists."""
     if not has_lists(seen.genome):
         return
-    found = lists_of(seen.genome, record["customer_id"], ["again", "new"], MOST_LISTED)
+    found = lists_of(seen.genome, record["customer_id"], list(TITLES), MOST_LISTED)
     st.header("What to offer", anchor=False)
     if not any(found["lists"].values()):
         st.markdown(aside("No list was made for this customer: lists go to those who bought last, see the notices of the run."))
         return
     if found["is_cold"]:
         st.markdown(aside("Nothing is known of this customer's taste, so this is what is popular."))
-    for place, view in zip(st.columns(2, gap="large"), ("again", "new"), strict=True):
+    views = [view for view in TITLES if found["lists"][view] or view != "all"]
+    for place, view in zip(st.tabs([TITLES[view] for view in views]), views, strict=True):
         with place:
-            st.markdown(f"**{TITLES[view]}**")
             show_list(found["lists"][view])
             if found["quality"].get(view):
-                st.markdown(aside(plain(found["quality"][view])))
+                st.markdown(aside(f"Listed by: {plain(found['quality'][view])}"))
 
 
 def show_list(rows: list[dict[str, Any]]) -> None:

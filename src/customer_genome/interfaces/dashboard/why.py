@@ -21,8 +21,7 @@ MOST_ADDED_ORDERS, MOST_SILENCE = 5, 180
 
 def show_why(seen: Visit, record: dict[str, Any]) -> None:
     """Show the risk theme by theme, and what-if."""
-    st.header("Why this risk", anchor=False)
-    show_reasons(record)
+    st.header("From the average customer to this one, and what if", anchor=False)
     try:
         asked = models_of(seen.key, seen.genome)
         as_is = answered(seen.key, record["customer_id"], Scenario(), seen.genome, asked)
@@ -31,16 +30,13 @@ def show_why(seen: Visit, record: dict[str, Any]) -> None:
         return
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: waterfall(as_is.points, as_is.average_risk, as_is.risk, look, said=as_is.said))
+        draw(
+            seen,
+            lambda look: waterfall(as_is.points, as_is.average_risk, as_is.risk, look, said=as_is.said),
+            name="why this risk",
+        )
     with right:
         _show_what_if(seen, record, asked)
-
-
-def show_reasons(record: dict[str, Any]) -> None:
-    """Show the published reasons."""
-    for reason in (record.get(f"reason_{number}") for number in (1, 2, 3)):
-        if reason:
-            st.markdown(f"- {plain(reason)}")
 
 
 @st.fragment
