@@ -41,6 +41,9 @@ FACT_WORDS: Mapping[str, str] = {
     "return_share": "Given back",
 }
 MOST_SAMPLES = 10
+FOUR_OF_FIVE = 1.2816
+"""Standard deviations on either side of the mean that hold 80 % of a normal distribution."""
+QUANTILES: Mapping[str, float] = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
 
 
 def fact_words(fact: str) -> str:
@@ -143,12 +146,68 @@ def _method_of(choice: Choice) -> str:
 
 
 def sizes(genome: Genome, choice: Choice) -> pa.Table:
-    """Return `overview.segments` of a method's clusters under their names, with letters in front."""
+    """Return `overview.segments` of a method's clusters under their names, with letters in front, and how far chance alone reaches.
+
+    Returns
+    -------
+    Arrow table, one row per segment
+        As `overview.segments`, with risk_lower, risk_upper (share of the segment that will not order) and mean_clv_lower,
+        mean_clv_upper: 80 % ranges of what comes true if every customer's own figures are right and customers act apart. Null where
+        customers have no ranges.
+    """
     method = _method_of(choice)
     names = {str(row["cluster"]): f"{row['letter']} · {row['segment_name']}" for row in profiles(genome, method)}
     rows = overview.segments(genome, choice)
+    reach = _reach(genome, choice)
+    for name in ("risk_lower", "risk_upper", "mean_clv_lower", "mean_clv_upper"):
+        found = [reach.get(str(cluster), {}).get(name) for cluster in rows.column("segment").to_pylist()]
+        rows = rows.append_column(name, pa.array(found, pa.float64()))
     told = pa.array([names.get(str(name), "Unknown") for name in rows.column("segment").to_pylist()], pa.string())
     return rows.set_column(rows.schema.get_field_index("segment"), "segment", told)
+
+
+def _reach(genome: Genome, choice: Choice) -> dict[str, dict[str, float | None]]:
+    """Return how far chance alone moves risk and mean value of each segment."""
+    where, parameters = choice.where()
+    rows = genome.query(
+        f"""
+        with summed as (
+            select
+                cast({choice.segment_sql} as varchar) as segment, avg(churn_probability) as risk, avg(clv_180d) as clv,
+                sqrt(sum(churn_probability * (1 - churn_probability))) / count(churn_probability) as risk_error,
+                sqrt(sum(pow((clv_upper - clv_lower) / (2 * {FOUR_OF_FIVE}), 2))) / count(clv_upper) as clv_error
+            from customers where {where} group by 1
+        )
+        select
+            segment, greatest(risk - {FOUR_OF_FIVE} * risk_error, 0) as risk_lower, least(risk + {FOUR_OF_FIVE} * risk_error, 1) as risk_upper,
+            greatest(clv - {FOUR_OF_FIVE} * clv_error, 0) as mean_clv_lower, clv + {FOUR_OF_FIVE} * clv_error as mean_clv_upper
+        from summed""",
+        parameters,
+    ).to_pylist()
+    return {row.pop("segment"): row for row in rows}
+
+
+def spread(genome: Genome, choice: Choice) -> pa.Table:
+    """Return how expected value is spread within each segment: segment (letter and name), customers, and quantiles p10 to p90 (money).
+
+    Customers without a value are left out; the segment with the highest median comes first.
+    """
+    method = _method_of(choice)
+    names = {str(row["cluster"]): f"{row['letter']} · {row['segment_name']}" for row in profiles(genome, method)}
+    where, parameters = choice.where()
+    rows = genome.query(
+        f"""
+        with placed as (
+            select cast({choice.segment_sql} as varchar) as segment, count(*) as customers,
+                quantile_cont(clv_180d, [{", ".join(str(part) for part in QUANTILES.values())}]) as q
+            from customers where {where} and clv_180d is not null group by 1
+        )
+        select segment, customers, {", ".join(f"q[{place}]::double as {name}" for place, name in enumerate(QUANTILES, start=1))}
+        from placed order by q[3] desc, segment""",
+        parameters,
+    )
+    told = pa.array([names.get(str(name), "Unknown") for name in rows.column("segment").to_pylist()], pa.string())
+    return rows.set_column(0, "segment", told)
 
 
 def by_recency(genome: Genome, choice: Choice) -> pa.Table:
@@ -202,6 +261,51 @@ def _cells(genome: Genome, choice: Choice, x: str, y: str, known: str, extra: Ma
         for row in rows
     ]
     return pa.Table.from_pylist(told) if told else pa.table({"x": pa.array([], pa.float64())})
+
+
+def readings(counts: pa.Table, method: str) -> dict[str, str]:
+    """Return in words what each figure says of the number of segments chosen; takes `tried`.
+
+    Returns
+    -------
+    dict
+        By figure (silhouette, stability, wcss, bic), one sentence each; a figure that was not taken is left out.
+    """
+    rows = [row for row in counts.to_pylist() if row["method"] == method]
+    by_k = {row["k"]: row for row in rows}
+    chosen = next((row for row in rows if row["is_chosen"]), None)
+    if chosen is None or len(rows) < 2:
+        return {}
+    k, said = chosen["k"], {}
+    if chosen["silhouette"] is not None:
+        value = chosen["silhouette"]
+        how = (
+            "clearly apart"
+            if value >= 0.5
+            else "apart, with edges that overlap"
+            if value >= 0.25
+            else "hardly apart: a matter of degree"
+        )
+        said["silhouette"] = f"At {k} it is {value:.2f}: segments lie {how} (0.25 and 0.5 are the usual marks)."
+    if chosen["stability"] is not None:
+        value = chosen["stability"]
+        how = "nearly the same" if value >= 0.8 else "much the same" if value >= 0.6 else "rather different"
+        said["stability"] = f"At {k} it is {value:.2f}: other customers drawn from the same shop give {how} segments."
+    falls = [
+        f"from {one} to {other} it falls by {share(1 - by_k[other]['wcss'] / by_k[one]['wcss'])}"
+        for one, other in ((k - 1, k), (k, k + 1))
+        if one in by_k and other in by_k and by_k[one]["wcss"]
+    ]
+    if falls:
+        said["wcss"] = f"It always falls: {', '.join(falls)}. Where it starts to fall less, more segments tell little more."
+    mixture = {row["k"]: row["bic"] for row in counts.to_pylist() if row["bic"] is not None}
+    if len(mixture) > 1:
+        best = min(mixture, key=lambda number: mixture[number])
+        edge = ", the most that were tried: it would like still smaller groups" if best == max(mixture) else ""
+        said["bic"] = (
+            f"The mixture describes customers best with {best}{edge}. It weighs fit, not use: each segment needs its own action."
+        )
+    return said
 
 
 def samples(genome: Genome, method: str, cluster: int) -> pa.Table:

@@ -60,15 +60,17 @@ def segment_value(segments: pa.Table, look: Look | None = None) -> Any:
         return nothing_to_draw(look, "No customer has a value yet.")
     for row in rows:
         row["label"] = f"{look.estimate(row['mean_clv'])} · {look.estimate(row['clv'])} in all"
+        if row.get("mean_clv_upper") is not None:
+            row["reach"] = f"{look.estimate(row['mean_clv_lower'])} to {look.estimate(row['mean_clv_upper'])}"
         row["middle"] = look.estimate(row["median_clv"])
     first = rows[0]
     everybody = sum(row["clv"] for row in rows) / sum(row["customers"] for row in rows)
     title = f"A customer in {first['segment']} is worth {look.estimate(first['mean_clv'])} over 180 days"
     title += f", {first['mean_clv'] / everybody:.1f} times the average" if everybody > 0 and len(rows) > 1 else ""
-    subtitle = f"Expected customer value over the next 180 days, mean per customer and segment total, {look.money_unit}"
+    subtitle = f"Expected customer value over the next 180 days, mean per customer and segment total, {look.money_unit}{_reach_note(rows)}"
     return _bars(rows, look, name="segment", value="mean_clv", title=title, subtitle=subtitle, tip=[
-        ("segment", "Segment"), ("label", "Mean and total value"), ("middle", "Half are worth less than"),
-    ])  # fmt: skip
+        ("segment", "Segment"), ("label", "Mean and total value"), ("middle", "Half are worth less than"), *_reach_tip(rows),
+    ], reach=("mean_clv_lower", "mean_clv_upper"))  # fmt: skip
 
 
 def segment_risk(segments: pa.Table, look: Look | None = None) -> Any:
@@ -81,12 +83,16 @@ def segment_risk(segments: pa.Table, look: Look | None = None) -> Any:
         return nothing_to_draw(look, "No customer has a risk yet.")
     for row in rows:
         row["label"] = f"{share(row['churn_probability'])} · {look.estimate(row['value_at_risk'])} at risk"
+        if row.get("risk_upper") is not None:
+            row["reach"] = f"{share(row['risk_lower'])} to {share(row['risk_upper'])}"
     first = rows[0]
     title = f"{share(first['churn_probability'])} of customers in {first['segment']} will probably not order in {look.horizon_days} days"
-    subtitle = f"Mean risk of no order in {look.horizon_days} days, and the value that hangs on it, {look.money_unit}"
+    subtitle = (
+        f"Mean risk of no order in {look.horizon_days} days, and the value that hangs on it, {look.money_unit}{_reach_note(rows)}"
+    )
     return _bars(rows, look, name="segment", value="churn_probability", title=title, subtitle=subtitle, tip=[
-        ("segment", "Segment"), ("label", "Risk and value at risk"),
-    ])  # fmt: skip
+        ("segment", "Segment"), ("label", "Risk and value at risk"), *_reach_tip(rows),
+    ], reach=("risk_lower", "risk_upper"))  # fmt: skip
 
 
 def hidden_potential(chances: pa.Table, look: Look | None = None) -> Any:
@@ -180,6 +186,16 @@ def row_ledger(ledger: pa.Table, words: Mapping[str, str], look: Look | None = N
     ])  # fmt: skip
 
 
+def _reach_tip(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return the line of the tooltip that names the range, where there is one."""
+    return [("reach", "80 % by chance alone")] if any("reach" in row for row in rows) else []
+
+
+def _reach_note(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the whiskers mean, where there are some."""
+    return "; whiskers: 80 % range by chance alone" if any("reach" in row for row in rows) else ""
+
+
 def _sentence_case(text: str) -> str:
     """Return text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
@@ -195,20 +211,30 @@ def _bars(
     subtitle: str,
     tip: Sequence[tuple[str, str]],
     pale: str = "",
+    reach: tuple[str, str] | None = None,
 ) -> Any:
-    """Draw horizontal bars in the order of `rows`: name on the left (above the bar on a phone), figure at the end."""
+    """Draw horizontal bars in the order of `rows`: name on the left (above the bar on a phone), figure at the end.
+
+    `reach` names the columns of a range, drawn as whiskers where a row has it.
+    """
     palette = look.palette
     shown = [{**row, "_place": place, "_pale": bool(pale and row[pale])} for place, row in enumerate(rows)]
     names = [row[name] for row in rows]
     used = 0 if look.is_narrow else min(_LEFT_LABEL_PX, LETTER_PX * max(len(text) for text in names) + 20)
-    end = room_for([row["label"] for row in rows], max((row[value] or 0) for row in rows), look, used)
+    end = room_for(
+        [row["label"] for row in rows],
+        max(max(row[value] or 0, (row.get(reach[1]) or 0) if reach else 0) for row in rows),
+        look,
+        used,
+    )
     axis = (
         None if look.is_narrow else alt.Axis(title=None, labelColor=palette.ink, labelLimit=_LEFT_LABEL_PX, minExtent=used - 14)
     )
     y = alt.Y(
         f"{name}:N", sort=names, axis=axis, scale=alt.Scale(paddingInner=0.62 if look.is_narrow else 0.34, paddingOuter=0.2)
     )
-    x = alt.X(f"{value}:Q", axis=None, scale=alt.Scale(domain=[0, end], nice=False, zero=True))
+    scale = alt.Scale(domain=[0, end], nice=False, zero=True)
+    x = alt.X(f"{value}:Q", axis=None, scale=scale)
     drawn = alt.Chart(values(shown)).encode(y=y, x=x, tooltip=tips(*tip))
     solid = drawn.transform_filter("!datum._pale").mark_bar(color=palette.main, cornerRadiusEnd=2)
     outlined = drawn.transform_filter("datum._pale").mark_bar(
@@ -216,6 +242,21 @@ def _bars(
     )
     figure = drawn.mark_text(align="left", dx=6, color=palette.ink).encode(text="label:N")
     layers = [solid, outlined, figure]
+    if reach and any(row.get(reach[1]) is not None for row in rows):
+        ranged = drawn.transform_filter(f"isValid(datum['{reach[1]}'])")
+        layers[2] = drawn.transform_calculate(
+            _end=f"max(datum['{value}'], isValid(datum['{reach[1]}']) ? datum['{reach[1]}'] : 0)"
+        )
+        layers[2] = (
+            layers[2]
+            .mark_text(align="left", dx=6, color=palette.ink)
+            .encode(text="label:N", x=alt.X("_end:Q", axis=None, scale=scale))
+        )
+        layers.append(
+            ranged.mark_rule(color=palette.second, strokeWidth=2).encode(
+                x=alt.X(f"{reach[0]}:Q", axis=None, scale=scale), x2=f"{reach[1]}:Q"
+            )
+        )
     if look.is_narrow:
         layers.append(drawn.mark_text(align="left", dy=-19, color=palette.ink).encode(text=f"{name}:N", x=alt.value(0)))
     said = "; ".join(f"{row[name]}: {row['label']}" for row in rows[:12])

@@ -17,6 +17,7 @@ from customer_genome.interfaces.charts.look import (
     Look,
     count_labels,
     finished,
+    money_labels,
     nothing_to_draw,
     rows_of,
     tips,
@@ -24,6 +25,8 @@ from customer_genome.interfaces.charts.look import (
 )
 from customer_genome.interfaces.figures import count, share
 
+SPREAD_DECADES = 4
+"""Powers of ten below the largest value that the spread still tells apart."""
 STEPS = (0.3, 0.8, 1.5, 2.5)
 """Effects from which a cell gets the next colour: worth a word, plain, far, another world."""
 _METHODS: Mapping[str, tuple[str, list[int]]] = {
@@ -100,8 +103,8 @@ def segment_traits(effects: pa.Table, look: Look | None = None) -> Any:
     zero = alt.Chart(values([{"zero": 0}])).mark_rule(color=look.palette.soft_ink).encode(x="zero:Q")
     more, less = drawn.transform_filter("datum.effect >= 0"), drawn.transform_filter("datum.effect < 0")
     layers = (
-        more.mark_bar(color=look.palette.main, height=9),
-        less.mark_bar(color=look.palette.paper, stroke=look.palette.second, strokeWidth=1.5, height=9),
+        more.mark_bar(color=look.palette.main, height=9, aria=False),
+        less.mark_bar(color=look.palette.paper, stroke=look.palette.second, strokeWidth=1.5, height=9, aria=False),
         more.mark_text(align="left", dx=5, color=look.palette.ink).encode(text="figure:N"),
         less.mark_text(align="right", dx=-5, color=look.palette.ink).encode(text="figure:N"),
         zero,
@@ -111,6 +114,105 @@ def segment_traits(effects: pa.Table, look: Look | None = None) -> Any:
     return finished(
         alt.layer(*layers), look, title=title, subtitle="In standard deviations", words=f"{said}.", height=alt.Step(21)
     )
+
+
+def segment_profiles(effects: pa.Table, look: Look | None = None) -> Any:
+    """Draw some segments beside each other, fact by fact, each as a line with its letters; takes rows of `segment_figures.effects`.
+
+    It is a radar chart unrolled: facts below each other, the same scale for all, more to the right. Areas of a radar grow with the
+    square and change with the order of its axes; places on a line do not.
+    """
+    look = look or Look()
+    rows = rows_of(effects)
+    if not rows:
+        return nothing_to_draw(look, "Choose a segment to see its profile.")
+    names = {row["letter"]: row["segment_name"] for row in rows}
+    facts = list(dict.fromkeys(row["words"] for row in rows))
+    for row in rows:
+        row["place"] = facts.index(row["words"])
+        row["figure"] = f"{'+' if row['effect'] >= 0 else '−'}{abs(row['effect']):.1f}"
+        row["named"] = f"{row['letter']} · {row['segment_name']}"
+    bound = max(1.5, 1.12 * max(abs(row["effect"]) for row in rows))
+    colours = [look.palette.main, look.palette.second, look.palette.ink, look.palette.soft_ink]
+    dashes = [[1, 0], [6, 3], [2, 3], [8, 3, 2, 3]]
+    domain = [f"{letter} · {name}" for letter, name in names.items()][: len(colours)]
+    legend = alt.Legend(
+        title=None, symbolType="stroke", symbolStrokeWidth=2, symbolSize=300, labelLimit=300, columns=1 if look.is_narrow else 2
+    )
+    drawn = alt.Chart(values([row for row in rows if row["named"] in domain])).encode(
+        x=alt.X("effect:Q", scale=alt.Scale(domain=[-bound, bound], nice=False), axis=alt.Axis(title="Standard deviations from all other customers", tickCount=7, grid=True, labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.1~f')")),
+        y=alt.Y("words:N", sort=facts, axis=alt.Axis(title=None, labelColor=look.palette.ink), scale=alt.Scale(padding=0.5)),
+        color=alt.Color("named:N", scale=alt.Scale(domain=domain, range=colours[: len(domain)]), legend=legend),
+        tooltip=tips(("segment_name", "Segment"), ("words", "Fact"), ("figure", "Against all others")),
+    )  # fmt: skip
+    zero = alt.Chart(values([{"zero": 0}])).mark_rule(color=look.palette.soft_ink).encode(x="zero:Q")
+    dash = alt.StrokeDash("named:N", scale=alt.Scale(domain=domain, range=dashes[: len(domain)]), legend=legend)
+    layers = (
+        zero,
+        drawn.mark_line(strokeWidth=2).encode(order="place:Q", strokeDash=dash),
+        drawn.mark_point(filled=True, size=230, opacity=1, fill=look.palette.paper),
+        drawn.mark_text(fontSize=12, fontWeight="bold").encode(text="letter:N"),
+    )
+    return finished(
+        alt.layer(*layers),
+        look,
+        title=_widest(rows, facts, list(names)),
+        subtitle="Each segment against all other customers, in standard deviations; right is more, left is less",
+        words=" ".join(f"{row['named']}, {row['words']}: {row['figure']}." for row in rows[:40]),
+        height=alt.Step(38),
+    )
+
+
+def _widest(rows: list[dict[str, Any]], facts: list[str], letters: list[str]) -> str:
+    """Return by which fact the segments drawn differ most."""
+    if len(letters) < 2:
+        most = max(rows, key=lambda row: abs(row["effect"]))
+        return f"{most['segment_name']}: {most['words'].lower()} sets them apart most, {most['figure']} standard deviations"
+    apart = {}
+    for fact in facts:
+        found = sorted((row for row in rows if row["words"] == fact), key=lambda row: row["effect"])
+        apart[fact] = (found[-1]["effect"] - found[0]["effect"], found[-1]["letter"], found[0]["letter"])
+    fact = max(apart, key=lambda name: apart[name][0])
+    size, more, less = apart[fact]
+    return f"{fact} parts them most: {more} lies {size:.1f} standard deviations above {less}"
+
+
+def segment_spread(spread: pa.Table, look: Look | None = None) -> Any:
+    """Draw how value is spread within each segment: most customers, the middle half, and the median; takes `segment_figures.spread`."""
+    look = look or Look()
+    rows = rows_of(spread)
+    if not rows:
+        return nothing_to_draw(look, "No customer has a value yet.")
+    least = max(max(row["p90"] for row in rows) / 10**SPREAD_DECADES, 0.01)
+    for row in rows:
+        row |= {f"{name}_drawn": max(row[name], least) for name in ("p10", "p25", "p50", "p75", "p90")}
+        row["label"] = f"half above {look.estimate(row['p50'])}"
+        row["middle"] = f"{look.estimate(row['p25'])} to {look.estimate(row['p75'])}"
+        row["most"] = f"{look.estimate(row['p10'])} to {look.estimate(row['p90'])}"
+        row["people"] = count(row["customers"])
+    palette = look.palette
+    high = max(row["p90_drawn"] for row in rows)
+    low = min(least * 1.0 if any(row["p10"] < least for row in rows) else high, *(row["p10_drawn"] for row in rows))
+    high = high if high > low else low * 10
+    names = [row["segment"] for row in rows]
+    scale = alt.Scale(type="log", domain=[low, high], nice=False)
+    drawn = alt.Chart(values(rows)).encode(
+        y=alt.Y("segment:N", sort=names, axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.3)),
+        tooltip=tips(("segment", "Segment"), ("people", "Customers"), ("label", "Median"), ("middle", "Middle half"), ("most", "8 of 10")),
+    )  # fmt: skip
+    axis = alt.Axis(title=None, grid=True, tickCount=4, labelExpr=money_labels(look))
+    layers = (
+        drawn.mark_rule(color=palette.main, strokeWidth=2).encode(x=alt.X("p10_drawn:Q", scale=scale, axis=axis), x2="p90_drawn:Q"),
+        drawn.mark_bar(color=palette.main_soft, stroke=palette.main, strokeWidth=1.5, height=13).encode(x=alt.X("p25_drawn:Q", scale=scale), x2="p75_drawn:Q"),
+        drawn.mark_tick(color=palette.second, thickness=3, size=17).encode(x=alt.X("p50_drawn:Q", scale=scale)),
+        drawn.mark_text(align="left", dy=-18, color=palette.ink).encode(x=alt.value(0), text="named:N").transform_calculate(named="datum.segment + ': ' + datum.label"),
+    )  # fmt: skip
+    first, last = rows[0], rows[-1]
+    title = f"Half of {first['segment']} are worth more than {look.estimate(first['p50'])}"
+    title += f", half of {last['segment']} more than {look.estimate(last['p50'])}" if len(rows) > 1 else ""
+    subtitle = f"Expected value over 180 days per customer, {look.money_unit}, each step ten times the last: line 8 of 10 customers, box the middle half, mark the median"
+    said = "; ".join(f"{row['segment']}: {row['label']}, middle half {row['middle']}" for row in rows)
+    return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, words=said + ".", height=alt.Step(48))
 
 
 def segments_by_recency(cells: pa.Table, look: Look | None = None) -> Any:
@@ -131,7 +233,8 @@ def segments_by_recency(cells: pa.Table, look: Look | None = None) -> Any:
         axis=alt.Axis(title="Days since the last order", labelExpr=count_labels()),
     )
     y = alt.Y("y_words:O", sort=labels, axis=alt.Axis(title="Orders so far"))
-    return _map(rows, look, x, y, "Where the segments lie by recency and frequency", ("Last order", "Orders"))
+    title = f"Recency and number of orders alone tell the segment of {_told(rows)} of customers"
+    return _map(rows, look, x, y, title, ("Last order", "Orders"))
 
 
 def segments_by_value(cells: pa.Table, look: Look | None = None) -> Any:
@@ -157,7 +260,13 @@ def segments_by_value(cells: pa.Table, look: Look | None = None) -> Any:
         axis=alt.Axis(title="Money so far", values=sorted(marks), labelExpr=expression),
     )
     y = alt.Y("y_words:O", sort=labels, axis=alt.Axis(title="Value, 180 days"))
-    return _map(rows, look, x, y, "Where the segments lie by money so far and value to come", ("Money so far", "Value"))
+    title = f"Money so far and value to come alone tell the segment of {_told(rows)} of customers"
+    return _map(rows, look, x, y, title, ("Money so far", "Value"))
+
+
+def _told(rows: list[dict[str, Any]]) -> str:
+    """Return the share of customers who are in the commonest segment of their cell."""
+    return share(sum(row["customers"] * row["part"] for row in rows) / sum(row["customers"] for row in rows))
 
 
 def _map(rows: list[dict[str, Any]], look: Look, x: Any, y: Any, title: str, axes: tuple[str, str]) -> Any:

@@ -68,7 +68,7 @@ def show_first_minute(seen: Visit, selection: Selection, sums: Mapping[str, Any]
         ("What happened", _what_happened(seen, selection, sums)),
         ("Who matters", _who_matters(seen, selection)),
         ("What to do", _what_to_do(seen, selection)),
-        ("How sure", _how_sure(seen)),
+        ("How sure", _how_sure(seen, selection)),
     ]
     told = [f"**{title}:** {money_in_markdown(plain(text)).replace(' %', _NBSP + '%')}" for title, text in lines if text]
     with st.container(border=True):
@@ -131,7 +131,7 @@ def _what_to_do(seen: Visit, selection: Selection) -> str:
     return f"{step['playbook']} first ({quantity(step['customers'], 'customers')}{stake}): {first[:1].lower()}{first[1:]}."
 
 
-def _how_sure(seen: Visit) -> str:
+def _how_sure(seen: Visit, selection: Selection) -> str:
     """Return how far the forecasts of all customers were off on days they had not seen."""
     known = set(seen.genome.tables())
     parts = []
@@ -150,7 +150,8 @@ def _how_sure(seen: Visit) -> str:
         if people:
             held = sum(row["inside"] * row["customers"] for row in rows) / people
             parts.append(f"spend fell into its 80 % range for {share(held)} of {count(people)} held-out forecasts")
-    return f"{'; '.join(parts)}. Sums are firmer than single customers." if parts else ""
+    whom = "" if selection.is_everybody else "of all customers: "
+    return f"{whom}{'; '.join(parts)}. Sums are firmer than single customers." if parts else ""
 
 
 def show_key_figures(seen: Visit, selection: Selection, sums: Mapping[str, Any]) -> None:
@@ -299,7 +300,7 @@ def show_recent(seen: Visit, selection: Selection) -> None:
         return
     held = before or year_ago
     words = f"on the {found['days']} days before" if before else "on the same days a year earlier"
-    grid = st.grid(4, min_column_width=150, gap="small")
+    grid = st.grid(4, min_column_width=180, gap="small")
     for label, column in (
         ("Revenue", "revenue"),
         ("Orders", "orders"),

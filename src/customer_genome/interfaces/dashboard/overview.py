@@ -183,7 +183,9 @@ def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
     """Show what the data say of these customers, and where their money comes from: countries, or categories where there is one country."""
     everywhen = selection.of_customers
     found = ask(seen, findings, everywhen)
-    sentences = [found[name] for name in FINDINGS_SHOWN if name in found]
+    plain_already = {"top_country"} if len(selection.countries) == 1 else set()
+    plain_already |= {"top_segment_name"} if len(selection.segments) == 1 else set()
+    sentences = [found[name] for name in FINDINGS_SHOWN if name in found and name not in plain_already]
     places, kinds = ask(seen, countries, everywhen), ask(seen, categories, everywhen)
     st.header(
         "What the data say",

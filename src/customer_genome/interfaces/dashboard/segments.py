@@ -6,6 +6,8 @@ of all customers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,8 +23,9 @@ from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.readings import ask
-from customer_genome.interfaces.dashboard.session import Visit, visit
-from customer_genome.interfaces.dashboard.totals import knows
+from customer_genome.interfaces.dashboard.running import offer_run
+from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
+from customer_genome.interfaces.dashboard.totals import knows, knows_risk, shows_sizes
 from customer_genome.interfaces.figures import count, quantity, share
 from customer_genome.interfaces.segment_figures import (
     METHOD_MEANING,
@@ -34,14 +37,18 @@ from customer_genome.interfaces.segment_figures import (
     headline,
     methods,
     profiles,
+    readings,
     samples,
     sizes,
+    spread,
     steadiness,
     steady_sentence,
     tried,
 )
 
 FIGURES = ("silhouette", "stability", "wcss", "bic")
+MOST_COMPARED = 4
+CLUSTERS_ALLOWED = (2, 20)
 
 
 def show() -> None:
@@ -53,7 +60,7 @@ def show() -> None:
         st.info(
             f"{seen.genome.snapshot.version} was published without segments of several methods. Publish again and they are here:"
         )
-        st.code(f"genome run --workspace {seen.genome.snapshot.folder.parent.parent}", language="bash")
+        st.code(f"genome run --workspace {seen.genome.snapshot.folder.parent.parent}", language=None)
         return
     words = {METHOD_WORDS[method]: method for method in found}
     left, right = st.columns([1, 2], vertical_alignment="bottom")
@@ -67,27 +74,34 @@ def show() -> None:
         st.markdown(aside(f"{quantity(len(rows), 'segments')}. {wanted}: {METHOD_MEANING[method]}."))
     st.markdown(f"**{plain(headline(seen.genome, method))}**")
     _show_personas(seen, method, rows)
-    _show_differences(seen, method)
+    _show_differences(seen, method, rows)
     _show_money(seen, method, selection)
-    _show_choice(seen, method)
+    _show_choice(seen, method, len(rows))
     _show_migration(seen)
     _show_samples(seen, method, rows)
 
 
 def _show_personas(seen: Visit, method: str, rows: list[dict[str, Any]]) -> None:
-    """Show a card for every segment: who they are, their figures, what to do."""
+    """Show a card for every segment: who they are, their figures, what to do, and what sets them apart."""
+    st.header(
+        "Who they are, and what to do", anchor=False, help="Of all customers; the filters of the side bar do not apply here."
+    )
+    sizes_told = f" · value over 180 days · risk of no order in {seen.horizon_days} days" if shows_sizes(seen) else ""
+    st.markdown(aside(f"All customers · revenue so far{sizes_told}"))
     apart = effects(seen.genome, method)
-    columns = st.columns(2, gap="medium")
-    for place, row in enumerate(rows):
-        with columns[place % 2], st.container(border=True):
-            st.markdown(f"#### {row['letter']} · {plain(row['segment_name'])}")
-            st.markdown(plain(row["persona"]))
-            st.markdown(f"**What to do:** {plain(row['strategy'])}")
-            st.markdown(_figures(seen, row))
+    for row in rows:
+        with st.container(border=True):
+            st.markdown(f"### {row['letter']} · {plain(row['segment_name'])}")
+            left, right = st.columns([3, 2], gap="large")
+            with left:
+                st.markdown(f"**{_figures(seen, row)}**")
+                st.markdown(plain(row["persona"]))
+                st.markdown(f"**What to do:** {plain(row['strategy'])}")
+                st.markdown(aside(f"Why this name: {plain(row['reason'])}"))
             if apart.num_rows and len(rows) > 1:
                 own = apart.filter(pc.equal(apart["cluster"], row["cluster"]))
-                draw(seen, lambda look, own=own: drawings.segment_traits(own, look))  # type: ignore[misc]
-            st.markdown(aside(f"Why this name: {plain(row['reason'])}"))
+                with right:
+                    draw(seen, partial(drawings.segment_traits, own), own, f"traits of {row['letter']}")
 
 
 def _figures(seen: Visit, row: dict[str, Any]) -> str:
@@ -95,20 +109,32 @@ def _figures(seen: Visit, row: dict[str, Any]) -> str:
     parts = [f"{quantity(row['customers'], 'customers')} ({share(row['customer_share'])})"]
     if row["total_spend"] is not None:
         parts.append(f"{seen.money(row['total_spend'], short=True)} revenue")
-    if row["clv_180d"] is not None:
-        parts.append(f"{seen.money(row['clv_180d'], short=True)} value over 180 days")
-    if row["churn_probability"] is not None:
+    if row["clv_180d"] is not None and shows_sizes(seen):
+        parts.append(f"{seen.money(row['clv_180d'], short=True)} value")
+    if row["churn_probability"] is not None and knows_risk(seen):
         parts.append(f"{share(row['churn_probability'])} risk")
     return money_in_markdown(" · ".join(parts))
 
 
-def _show_differences(seen: Visit, method: str) -> None:
-    """Show what sets the segments apart, beside each other."""
+def _show_differences(seen: Visit, method: str, rows: list[dict[str, Any]]) -> None:
+    """Show what sets the segments apart: all of them in figures, and a few as profiles over each other."""
     apart = effects(seen.genome, method)
-    if not apart.num_rows:
+    if not apart.num_rows or len(rows) < 2:
         return
     st.header("What sets them apart", anchor=False)
-    draw(seen, lambda look: drawings.segment_effects(apart, look))
+    draw(seen, partial(drawings.segment_effects, apart), apart, "segments against all others")
+    names = {f"{row['letter']} · {row['segment_name']}": row["cluster"] for row in rows}
+    wanted = st.multiselect(
+        "Compare",
+        list(names),
+        default=[next(iter(names)), list(names)[-1]],
+        max_selections=MOST_COMPARED,
+        key=f"compare_{method}",
+        help="Up to four segments over each other, on one scale: a radar chart unrolled. The areas of a radar grow with the square and "
+        "change with the order of its axes; places on a line do not.",
+    )
+    chosen_rows = apart.filter(pc.is_in(apart["cluster"], pa.array([names[name] for name in wanted], apart["cluster"].type)))
+    draw(seen, partial(drawings.segment_profiles, chosen_rows), chosen_rows, "segments compared")
 
 
 def _show_money(seen: Visit, method: str, selection: Selection) -> None:
@@ -121,19 +147,37 @@ def _show_money(seen: Visit, method: str, selection: Selection) -> None:
     if not parts.num_rows:
         st.info("No customer fits these filters. Take one off in the side bar, or show all customers.")
         return
-    left, right = st.columns(2, gap="large")
-    with left:
-        draw(seen, lambda look: charts.segment_sizes(parts, look))
-        draw(seen, lambda look: charts.segment_value(parts, look))
-        if knows(seen, "n_orders", "recency_days"):
-            draw(seen, lambda look: drawings.segments_by_recency(ask(seen, by_recency, choice), look))
-    with right:
-        draw(seen, lambda look: charts.segment_spend(parts, look))
-        draw(seen, lambda look: charts.segment_risk(parts, look))
-        if knows(seen, "total_spend", "clv_180d"):
-            draw(seen, lambda look: drawings.segments_by_value(ask(seen, by_value, choice), look))
+    pictures = [(charts.segment_sizes, parts, "segment sizes"), (charts.segment_spend, parts, "spend per segment")]
+    if shows_sizes(seen):
+        pictures += [(charts.segment_value, parts, "value per segment"), (charts.segment_risk, parts, "risk per segment")]
+    _in_pairs(seen, pictures)
+    if shows_sizes(seen):
+        st.markdown(
+            aside(
+                "Ranges hold chance alone: what comes true in four of five cases if every customer's own figures are right. "
+                "How far the model itself may be off stands on Model quality."
+            )
+        )
+    st.header("Where they lie", anchor=False)
+    maps: list[tuple[Callable[..., Any], pa.Table, str]] = []
+    if knows(seen, "n_orders", "recency_days"):
+        maps.append((drawings.segments_by_recency, ask(seen, by_recency, choice), "segments by recency and orders"))
+    if knows(seen, "total_spend", "clv_180d"):
+        maps.append((drawings.segments_by_value, ask(seen, by_value, choice), "segments by spend and value"))
+    _in_pairs(seen, maps)
+    if shows_sizes(seen):
+        spread_rows = ask(seen, spread, choice)
+        draw(seen, partial(drawings.segment_spread, spread_rows), spread_rows, "spread of value per segment")
     with st.expander("The segments in figures"):
         _show_table(seen, parts)
+
+
+def _in_pairs(seen: Visit, pictures: Sequence[tuple[Callable[..., Any], pa.Table, str]]) -> None:
+    """Show charts two beside each other."""
+    for place in range(0, len(pictures), 2):
+        for column, (picture, rows, name) in zip(st.columns(2, gap="large"), pictures[place : place + 2], strict=False):
+            with column:
+                draw(seen, partial(picture, rows), rows, name)
 
 
 def _show_table(seen: Visit, parts: pa.Table) -> None:
@@ -145,37 +189,62 @@ def _show_table(seen: Visit, parts: pa.Table) -> None:
         "customers": number("Customers", format="%,d"),
         "customer_share": number("Share", format="percent", step=0.001),
         "revenue": number(f"Spent{unit}", format="%,.0f"),
-        "clv": number(f"Value, 180 days{unit}", format="%,.0f"),
-        "churn_probability": number(f"Risk, {seen.horizon_days} days", format="percent", step=0.01),
-        "value_at_risk": number(f"At risk{unit}", format="%,.0f"),
+        "mean_spend": number(f"Spent each{unit}", format="%,.0f"),
+        "mean_orders": number("Orders each", format="%,.1f"),
     }
+    if shows_sizes(seen):
+        shown |= {
+            "clv": number(f"Value, 180 days{unit}", format="%,.0f"),
+            "mean_clv": number(f"Value each{unit}", format="%,.0f"),
+            "churn_probability": number(f"Risk, {seen.horizon_days} days", format="percent", step=0.01),
+            "risk_lower": number("80 % from", format="percent", step=0.001),
+            "risk_upper": number("80 % to", format="percent", step=0.001),
+            "value_at_risk": number(f"At risk{unit}", format="%,.0f"),
+        }
     st.dataframe(parts.select(list(shown)), hide_index=True, height="content", column_config=shown, placeholder="–")
     st.download_button(
         "Download (CSV)", table_as_csv(parts), file_name="segments.csv", mime="text/csv", on_click="ignore", key="method_csv"
     )
 
 
-def _show_choice(seen: Visit, method: str) -> None:
-    """Show how the number of segments was chosen, and how steady they are."""
+def _show_choice(seen: Visit, method: str, n_segments: int) -> None:
+    """Show how the number of segments was chosen and how steady they are, each figure with its reading, and let another be tried."""
     rows = steadiness(seen.genome)
     counts = tried(seen.genome)
     st.header("Why so many, and how steady", anchor=False)
-    reason = next((row.get("reason") for row in rows if row["is_naming"]), "")
-    if reason:
-        st.markdown(plain(reason))
     for row in sorted(rows, key=lambda row: row["method"] != method):
         st.markdown(f"- {plain(steady_sentence(row))}")
+    reason = next((row.get("reason") for row in rows if row["is_naming"]), "")
     if counts.num_rows and len(set(counts["k"].to_pylist())) > 1:
-        left, right = st.columns(2, gap="large")
+        said = readings(counts, method)
+        columns = st.columns(2, gap="large")
         for place, figure in enumerate(FIGURES):
-            with left if place % 2 == 0 else right:
-                draw(seen, lambda look, figure=figure: drawings.cluster_counts(counts, figure, look))  # type: ignore[misc]
-    st.markdown(
-        aside(
-            'Another number or method: `k = 6` and `method = "gmm"` under `[segments]` in genome.toml, or `genome run --clusters 6`; '
-            "the facts that count are set by `features`. Figures are of an evenly spaced part of 2,000 customers."
+            with columns[place % 2]:
+                draw(seen, partial(drawings.cluster_counts, counts, figure), counts, f"{figure} by number of segments")
+                if figure in said:
+                    st.markdown(aside(plain(said[figure])))
+    if reason:
+        st.markdown(f"**How it was chosen.** {plain(reason)}")
+    _show_other_number(seen, n_segments)
+
+
+def _show_other_number(seen: Visit, n_segments: int) -> None:
+    """Let an admin try another number of segments: a run that publishes a new version."""
+    with st.expander("Try another number of segments", key="other_number", expanded=False):
+        st.markdown(
+            "A run reads the same data up to the same day and publishes a new version; this one stays. Segments, playbooks and what is "
+            "learned per segment are made anew."
         )
-    )
+        wanted = st.number_input(
+            "Segments", *CLUSTERS_ALLOWED, value=min(max(n_segments, CLUSTERS_ALLOWED[0]), CLUSTERS_ALLOWED[1]), key="other_k"
+        )
+        offer_run(seen, {"segments.k": str(wanted)}, f"Run with {wanted} segments")
+        st.markdown(
+            aside(
+                f'The same by hand: `genome run --clusters {wanted}`, or `k = {wanted}` and `method = "gmm"` under `[segments]` in genome.toml, where '
+                "`features` sets the facts that count. Figures above are of an evenly spaced part of 2,000 customers."
+            )
+        )
 
 
 @st.cache_data(max_entries=4, show_spinner="Comparing with the version before …")
@@ -199,7 +268,8 @@ def _show_migration(seen: Visit) -> None:
             f"Named segments, {plain(found.before.version)} to {plain(found.after.version)}. More on the page Changes. The letters of this chart are its own."
         )
     )
-    draw(seen, lambda look: charts.migration(changes.flow_table(found), look, group="segment"))
+    flows = changes.flow_table(found)
+    draw(seen, lambda look: charts.migration(flows, look, group="segment"), flows, "who moved between segments")
 
 
 def _show_samples(seen: Visit, method: str, rows: list[dict[str, Any]]) -> None:
@@ -208,13 +278,21 @@ def _show_samples(seen: Visit, method: str, rows: list[dict[str, Any]]) -> None:
     names = {f"{row['letter']} · {row['segment_name']}": row["cluster"] for row in rows}
     wanted = st.selectbox("Segment to look into", list(names), key="look_into")
     found = samples(seen.genome, method, names[wanted])
+    ids = found.column("customer_id").to_pylist()
+    named = pa.array([masked_id(seen, name) for name in ids], pa.string())
+    found = found.set_column(found.schema.get_field_index("customer_id"), "customer_id", named)
+    if not shows_sizes(seen):
+        found = found.select([name for name in found.column_names if name not in ("clv_180d", "churn_probability")])
     unit = f", {seen.genome.currency}" if seen.genome.currency else ""
     number = st.column_config.NumberColumn
-    st.dataframe(
+    picked = st.dataframe(
         found,
         hide_index=True,
         height="content",
         placeholder="–",
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"samples_{method}_{names[wanted]}",
         column_config={
             "customer_id": "Customer",
             "n_orders": number("Orders", format="%,d"),
@@ -227,8 +305,12 @@ def _show_samples(seen: Visit, method: str, rows: list[dict[str, Any]]) -> None:
         },
     )
     st.markdown(
-        aside(f"{count(found.num_rows)} customers, drawn by the digest of their ids: the same ones every time, no favourites.")
+        aside(
+            f"{count(found.num_rows)} customers, drawn by the digest of their ids: the same ones every time, no favourites. Select a row to see the customer."
+        )
     )
+    if picked["selection"]["rows"]:
+        st.switch_page("customer.py", query_params={"customer": named[picked["selection"]["rows"][0]].as_py()})
 
 
 show()
