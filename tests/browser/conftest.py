@@ -10,13 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from published_shops import hostile_customers, publish_rows, publish_simulated
+from published_shops import hostile_customers, publish, publish_rows, publish_simulated
 
 FLAGS = [
     "--headless",
@@ -55,12 +57,39 @@ class Visitor:
         )
         self.page.wait_for_timeout(400)
 
+    def turn_to(self, name: str) -> None:
+        """Follow the navigation to a page; where it stands in a group, open the group first."""
+        link = self.page.get_by_role("link", name=name, exact=True)
+        groups = self.page.get_by_role("navigation").get_by_role("button").all()
+        while not link.count() and groups:
+            groups.pop(0).click()
+            self.page.wait_for_timeout(200)
+        link.first.click()
+        self.settle()
+
+    def faults_of_access(self) -> list[str]:
+        """Return what keeps people from reading or using the page: serious and critical findings of axe, with where they are."""
+        self.page.add_script_tag(content=_axe())
+        found = self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{fault['id']} ({fault['impact']}): {node['html'][:200]} | {node['failureSummary']}"
+            for fault in found["violations"]
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]
+
     def cards(self) -> dict[str, str]:
         """Return the figures of the cards by label."""
         return {
             card.get_by_test_id("stMetricLabel").inner_text().strip(): card.get_by_test_id("stMetricValue").inner_text().strip()
             for card in self.page.get_by_test_id("stMetric").all()
         }
+
+
+@cache
+def _axe() -> str:
+    """Return the script that judges accessibility."""
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +129,24 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
     """A published simulated shop and its address."""
     workspace = tmp_path_factory.mktemp("shop")
     publish_simulated(workspace)
+    with served(workspace) as address:
+        yield workspace, address
+
+
+@pytest.fixture(scope="session")
+def retail(tmp_path_factory: pytest.TempPathFactory, genome_data: Path) -> Iterator[tuple[Path, str]]:
+    """Online Retail II, published, and its address."""
+    workspace = tmp_path_factory.mktemp("retail")
+    publish(workspace, genome_data / "online_retail_ii.parquet", '[shop]\nname = "Online Retail II"\ncurrency = "GBP"\n')
+    with served(workspace) as address:
+        yield workspace, address
+
+
+@pytest.fixture(scope="session")
+def grocer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """Complete Journey, published, and its address."""
+    workspace = tmp_path_factory.mktemp("grocer")
+    publish(workspace, Path("complete-journey"), '[shop]\nname = "Complete Journey"\ncurrency = "USD"\n')
     with served(workspace) as address:
         yield workspace, address
 

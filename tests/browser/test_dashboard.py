@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -11,11 +12,14 @@ from playwright.sync_api import expect
 
 from customer_genome.genome import Genome
 from customer_genome.interfaces.figures import count, money
+from customer_genome.interfaces.server import APP
 from published_shops import HOSTILE_ID, answer
 
 pytestmark = pytest.mark.browser
 
-PATHS = ("/", "/customers", "/customer", "/value", "/quality", "/changes", "/about")
+PATHS = tuple("/" if path == "overview" else f"/{path}" for path in re.findall(r'url_path="(\w+)"', APP.read_text("utf-8")))
+"""The addresses that the navigation names, so that a new page is tried from its first day."""
+
 LIGHT_GROUND, DARK_GROUND = "rgb(255, 255, 255)", "rgb(21, 27, 34)"
 LIGHT_INKS = {"rgb(31, 95, 153)", "rgb(27, 39, 51)", "rgb(81, 96, 111)"}
 DARK_INKS = {"rgb(111, 176, 230)", "rgb(232, 237, 242)", "rgb(169, 182, 195)"}
@@ -33,21 +37,21 @@ def first_customer(workspace: Path) -> str:
     return str(answer(workspace, "select customer_id as c from customers order by n_orders desc, 1 limit 1"))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("path", PATHS)
-def test_every_page_is_whole_at_every_width_and_in_both_themes(visit, shop, path, width, scheme):
+def test_every_page_is_whole_at_every_width_and_in_both_themes(visit, shop, path, width):
     workspace, address = shop
-    visitor = visit(address, width, scheme)
+    visitor = visit(address, width, "light")
     visitor.go(f"{path}?customer={quote(first_customer(workspace))}" if path == "/customer" else path)
     page = visitor.page
     assert page.get_by_test_id("stException").count() == 0
     expect(page.locator("h1")).to_have_count(1)
-    ground = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
-    assert ground == (DARK_GROUND if scheme == "dark" else LIGHT_GROUND)
-    wide = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth")
-    assert wide <= page.get_by_test_id("stMain").evaluate("main => main.clientWidth"), "the page scrolls sideways"
-    assert page.evaluate(CLIPPED) == []
+    for scheme, ground in (("light", LIGHT_GROUND), ("dark", DARK_GROUND)):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.get_by_test_id("stApp")).to_have_css("background-color", ground)
+        wide = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert wide <= page.get_by_test_id("stMain").evaluate("main => main.clientWidth"), f"the page scrolls sideways, {scheme}"
+        assert page.evaluate(CLIPPED) == []
 
 
 def test_charts_follow_the_theme_at_once(visit, shop):
@@ -94,8 +98,7 @@ def test_filters_hold_across_pages(visit, shop):
     few = visitor.cards()
     assert few["Customers"] == count(answer(workspace, "select count(*) as n from customers where primary_country = ?", country))
     for name in ("Customers", "About", "Overview"):
-        visitor.page.get_by_role("link", name=name, exact=True).click()
-        visitor.settle()
+        visitor.turn_to(name)
         assert address_of(visitor) == {"country": [country]}, name
     assert visitor.cards() == few
 

@@ -30,7 +30,7 @@ from published_shops import (
     publish_simulated,
 )
 
-PAGES = tuple(re.findall(r'st\.Page\("(\w+\.py)"', APP.read_text("utf-8")))
+PAGES = tuple(dict.fromkeys(re.findall(r'st\.Page\("(\w+\.py)"', APP.read_text("utf-8"))))
 """The pages that the navigation names, so that a new one is tried from its first day."""
 
 OF_CHOSEN_CUSTOMERS = ("overview.py", "customers.py", "segments.py", "targets.py")
