@@ -17,14 +17,15 @@ from customer_genome.interfaces.dashboard.session import offer_newer_version, ro
 from customer_genome.interfaces.dashboard.sign_in import say_who_looks
 
 HERE = Path(__file__).parent
+HOME = "home"  # names the first page inside; browsers find it at /
 
 st.set_page_config(page_title="Customer Genome", page_icon=str(HERE / "static" / "icon.png"), layout="wide")
 st.logo(str(HERE / "static" / "logo.png"), icon_image=str(HERE / "static" / "icon.png"), size="large")
-home = st.Page("overview.py", title="Overview", url_path="home", default=True)
-named_home = st.Page("overview.py", title="Overview", url_path="overview", visibility="hidden")
+home = st.Page("overview.py", title="Overview", url_path=HOME, default=True)
+by_name = st.Page(lambda: st.switch_page(home), title="Overview", url_path="overview", visibility="hidden")
 page = st.navigation(
     {
-        "": [home, named_home],
+        "": [home, by_name],
         "Customers": [
             st.Page("customers.py", title="Customers", url_path="customers"),
             st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
@@ -48,7 +49,7 @@ page = st.navigation(
     position="top",
 )
 role_of_visitor()
-if page.url_path == named_home.url_path:  # the first page has one address, so that links to it are equal
+if page.url_path == by_name.url_path:  # the first page keeps one address, whatever it was called by
     st.switch_page(home, query_params={name: st.query_params.get_all(name) for name in st.query_params})
 has_version = (workspace_root() / "published" / "CURRENT").exists()
 if has_version:
