@@ -156,7 +156,7 @@ def _show_refunds(seen: Visit) -> None:
         st.markdown(money_in_markdown(plain(sentence)))
     if len(sentences) > 1:
         other = "net" if refunds["policy"] == "drop" else "drop"
-        offer_run(seen, {"cleaning.refunds": other}, f"Run with refunds = {other}")
+        offer_run(seen, {"cleaning.refunds": other}, f"Run with refunds = {other}", follows=False)
 
 
 def _show_refused(seen: Visit, place: Workspace, classes: list[str]) -> None:
@@ -182,7 +182,7 @@ def _show_refused(seen: Visit, place: Workspace, classes: list[str]) -> None:
     st.dataframe(
         found.drop_columns([name for name in found.column_names if name != "row_number" and found.column(name).null_count == found.num_rows]),
         hide_index=True,
-        height=320,
+        height=320 if found.num_rows > 8 else "content",
         column_config={
             "row_number": st.column_config.NumberColumn("Row", format="%d", help="Its number in the input, the first row after the header is 1."),
             "reason": "Reason", "customer_id": "Customer", "order_id": "Order", "ordered_at": "When", "product_id": "Product",

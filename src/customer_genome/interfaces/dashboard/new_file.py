@@ -42,6 +42,7 @@ DATE_ORDERS = {"": BY_FILE, "dmy": "day first (31/12/2024)", "mdy": "month first
 DECIMAL_MARKS = {"": BY_FILE, ".": "point (1,234.50)", ",": "comma (1.234,50)"}
 DELIMITERS = {"": BY_FILE, ",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 ENCODINGS = {"": BY_FILE, "utf-8": "UTF-8", "cp1252": "Windows-1252", "latin-1": "Latin-1", "utf-16": "UTF-16"}
+_EITHER = {"price": "amount", "amount": "price"}
 _COUNTER, _REFUSED, _CHOSEN = "new_file_number", "new_file_refused", "new_file_chosen"
 
 
@@ -153,7 +154,11 @@ def _map(place: Workspace, given: Upload) -> None:
         st.warning(
             f"By its columns this looks like {plain(found.looks_like)}: {plain(found.reason)}. A run begins with order lines or customers with totals."
         )
-    columns = _form(given, found)
+    columns, is_asked = _form(given, found)
+    missing = [] if is_asked else _missing(table, columns)
+    if missing:
+        st.info(f"Still needed: {plain(', '.join(missing))}. Choose the columns in the form.", icon=":material/edit:")
+        return
     _show_preview(place, given, table, columns, reading, found)
 
 
@@ -173,8 +178,16 @@ def _reading(given: Upload) -> Reading:
     return Reading(**{name: str(value) for name, value in chosen.items()})
 
 
-def _form(given: Upload, found: Draft) -> dict[str, tuple[str, ...]]:
-    """Show the mapping as a form, filled in by header matching; return what was last asked for."""
+def _missing(table: Table, columns: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return what a run cannot do without, and no column was taken for."""
+    if table == "customer_totals":
+        return [] if columns.get("customer_id") else ["customer id"]
+    missing = [name.replace("_", " ") for name in ("customer_id", "ordered_at") if not columns.get(name)]
+    return missing if columns.get("price") or columns.get("amount") else [*missing, "price or amount"]
+
+
+def _form(given: Upload, found: Draft) -> tuple[dict[str, tuple[str, ...]], bool]:
+    """Show the mapping as a form, filled in by header matching; return what was last asked for, and whether anything was."""
     marks = (given.upload_id, found.table)
     columns = {one.name: one.headers for one in found.fields}
     with st.form(f"mapping_{given.upload_id}_{found.table}", border=True):
@@ -186,12 +199,15 @@ def _form(given: Upload, found: Draft) -> dict[str, tuple[str, ...]]:
     if asked:
         st.session_state[_CHOSEN] = (marks, columns)
     kept_marks, kept = st.session_state.get(_CHOSEN, ((), {}))
-    return kept if kept_marks == marks else {one.name: one.headers for one in found.fields}
+    if kept_marks == marks:
+        return kept, True
+    return {one.name: one.headers for one in found.fields}, False
 
 
 def _field(grid: object, one: Field, found: Draft, key: str) -> tuple[str, ...]:
     """Show one column of the contract; return the headers chosen for it."""
-    label = one.name.replace("_", " ") + (" *" if one.is_required else "")
+    words = one.name.replace("_", " ")
+    label = f"{words} (needed)" if one.is_required else f"{words} (this or {_EITHER[one.name]})" if one.name in _EITHER else words
     remark = f" {plain(one.remark)}." if one.remark and one.headers else ""
     meaning = f"{plain(one.about)}.{remark}" + (
         " Needed." if one.is_required else f" Without it: {plain(one.remark)}." if one.remark and not one.headers else ""
@@ -233,7 +249,7 @@ def _show_preview(
     _show_classes(seen, table)
     st.markdown("**Some rows, as they were read**")
     st.dataframe(
-        seen.rows, hide_index=True, height=300, alt="The first rows of the file and some that would not count, as they were read.",
+        seen.rows, hide_index=True, height="content", alt="The first rows of the file and some that would not count, as they were read.",
         column_config={"row_number": st.column_config.NumberColumn("Row", format="%d"), "row_class": "Goes to"},
     )  # fmt: skip
     for notice in seen.notices:

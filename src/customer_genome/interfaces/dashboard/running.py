@@ -23,6 +23,7 @@ from customer_genome.workspace import Workspace
 ONLY_ADMIN = (
     "Only the role admin may start runs, because a run replaces what everybody sees. Ask an administrator of this dashboard."
 )
+UNDER_WAY = "A run is under way in this workspace. One at a time: wait until it has finished, or cancel it."
 STAGE_WORDS: Mapping[str, str] = {
     "read": "Reading",
     "clean": "Classing rows",
@@ -35,22 +36,23 @@ _VERSION = "published_version"
 """Where session.py keeps the version that a visitor looks at."""
 
 
-def offer_run(visit: Visit, change: Mapping[str, str], label: str) -> None:
+def offer_run(visit: Visit, change: Mapping[str, str], label: str, *, follows: bool = True) -> None:
     """Show a button that runs the workspace's own recipe with settings changed, and the run it started.
 
     Parameters
     ----------
     change : setting, as in genome.toml, -> its value for this run, such as {"segments.k": "6"}; recipes.SETTING_OPTIONS has them all
     label : what the button says, such as "Run with 6 clusters"
+    follows : whether the run is shown here; False where the page shows it elsewhere, or offers several
     """
     place = Workspace(workspace_root())
     run = latest(place)
-    if run is not None and (run.is_running or st.session_state.get(_SHOWN) == run.run_id):
+    is_running = run is not None and run.is_running
+    if follows and run is not None and (is_running or st.session_state.get(_SHOWN) == run.run_id):
         show_run(visit.role)
-    if run is not None and run.is_running:
-        return
-    if visit.role != "admin":
-        st.button(label, disabled=True, help=ONLY_ADMIN, key=f"run_{label}")
+    if visit.role != "admin" or is_running:
+        why = UNDER_WAY if is_running else ONLY_ADMIN
+        st.button(label, disabled=True, help=why, key=f"run_{label}")
         return
     if st.button(
         label, key=f"run_{label}", help="Reads the same data up to the same day and publishes a new version; this one stays."
@@ -102,7 +104,7 @@ def _follow(role: str, run_id: str) -> None:
     with st.container(border=True):
         words = STAGE_WORDS.get(run.stage, "Starting")
         st.markdown(f"**{plain(run.label)}** · {plain(words)}{': ' + plain(run.message) if run.message else ''}")
-        st.progress(min(max(run.fraction, 0.0), 1.0), text=f"{run.fraction:.0%} of the way, {run.seconds:.0f} s so far")
+        st.progress(min(max(run.fraction, 0.0), 1.0), text=f"{run.seconds:.0f} s so far")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
                 aside("You can leave this page; the run goes on. What is published stays as it is until the run has succeeded.")
@@ -131,9 +133,14 @@ def _show_end(run: ChildRun, role: str) -> None:
             st.error(f"**{plain(run.label)} failed.** {plain(stays)}", icon=":material/error:")
             st.code(run.error, language=None, wrap_lines=True)
         with st.container(horizontal=True):
-            if run.state == "published" and st.button(f"Show {run.version}", type="primary", key="show_published"):
+            if (
+                run.state == "published"
+                and st.session_state.get(_VERSION) != run.version
+                and st.button(f"Show {run.version}", type="primary", key="show_published")
+            ):
                 show_version(run.version)
-                put_away(place) if role == "admin" else None
+                if role == "admin":
+                    put_away(place)
                 st.rerun()
             if role == "admin" and st.button("Close this note", key="close_run"):
                 put_away(place)
