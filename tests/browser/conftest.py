@@ -59,7 +59,7 @@ class Visitor:
 
     def turn_to(self, name: str) -> None:
         """Follow the navigation to a page; where it stands in a group, open the group first."""
-        link = self.page.get_by_role("link", name=name, exact=True)
+        link = self.page.get_by_role("link", name=name, exact=True).or_(self.page.get_by_role("menuitem", name=name, exact=True))
         groups = self.page.get_by_role("navigation").get_by_role("button").all()
         while not link.count() and groups:
             groups.pop(0).click()

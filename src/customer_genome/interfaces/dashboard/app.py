@@ -59,6 +59,7 @@ say_who_looks(workspace_root())
 if not has_version and page.url_path not in ("predict", "data"):  # a model of profiles and an upload need no version
     visit()
 give_colours()
+st.html(HERE / "static" / "pages.css")
 try:
     page.run()
 except GenomeError as err:

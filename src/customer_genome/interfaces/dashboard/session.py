@@ -188,12 +188,12 @@ def _show_nothing_to_see(err: GenomeError) -> NoReturn:
     if published:
         st.error(str(err))
         st.markdown("Check the workspace:")
-        st.code(f"genome doctor --workspace {root}", language="bash")
+        st.code(f"genome doctor --workspace {root}", language=None)
     else:
         st.subheader("Nothing has been published yet")
         st.markdown("Turn a file of order lines into a customer genome, then reload this page:")
-        st.code(f"genome run orders.csv --workspace {root}", language="bash")
+        st.code(f"genome run orders.csv --workspace {root}", language=None)
         st.markdown("No file at hand? Look around with real public data:")
-        st.code("genome demo", language="bash")
+        st.code("genome demo", language=None)
         st.caption(f"Workspace: {root}")
     st.stop()
