@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
+import datetime as dt
 
 import pyarrow as pa
 import streamlit as st
 
-from customer_genome.errors import UnknownCustomerError
+from customer_genome.errors import SnapshotError, UnknownCustomerError
 from customer_genome.genome import Genome
-from customer_genome.interfaces.charts.lists import LABEL, MEANING, list_quality
-from customer_genome.interfaces.dashboard.drawing import draw
+from customer_genome.interfaces.charts.lists import list_quality
+from customer_genome.interfaces.charts.lists_backtest import by_items_owned, list_figure
+from customer_genome.interfaces.dashboard.drawing import draw, offer_table
 from customer_genome.interfaces.dashboard.markup import aside, plain
-from customer_genome.interfaces.dashboard.recommended import TITLES, sentence, show_recommended
+from customer_genome.interfaces.dashboard.recommended import MOST_LISTED, sentence, show_recommended
 from customer_genome.interfaces.dashboard.session import Visit, visit
-from customer_genome.interfaces.figures import count, share
-from customer_genome.interfaces.lists import NO_LISTS, has_lists, quality_rows, together_with
+from customer_genome.interfaces.figures import count, day
+from customer_genome.interfaces.list_evidence import LIST_FIGURES, VIEWS, ListEvidence, list_evidence
+from customer_genome.interfaces.lists import NO_LISTS, has_lists, lists_of, quality_rows, together_with
 
 MOST_PRODUCTS = 2_000
+MOST_COMPANIONS = 10
 
 
 def show() -> None:
@@ -25,7 +28,8 @@ def show() -> None:
     seen = visit()
     st.title("Recommendations", anchor=False)
     if not has_lists(seen.genome):
-        st.info(NO_LISTS)
+        st.info(plain(NO_LISTS))
+        _show_backtest(seen, _view())
         return
     st.markdown(
         "What each customer may buy again, and what they have never bought but may want. The two are never mixed, "
@@ -33,19 +37,47 @@ def show() -> None:
     )
     _show_customer(seen)
     _show_product(seen)
-    _show_quality(seen)
+    st.header("How good the lists are", anchor=False)
+    st.markdown(aside("Of all customers; the filters do not apply."))
+    view = _view()
+    _show_quality(seen, view)
+    _show_backtest(seen, view)
+
+
+def _view() -> str:
+    """Show the choice of a view, and return it."""
+    chosen: str = st.segmented_control(
+        "Lists", list(VIEWS), format_func=lambda view: VIEWS[view], default="again", required=True, key="list_view", bind="query-params",
+        help="Buy again: bought before. Try next: never bought. All items: both in one order.",
+    )  # fmt: skip
+    return chosen
 
 
 def _show_customer(seen: Visit) -> None:
     """Show the lists of the customer who is asked for."""
+    if seen.masks:
+        st.markdown(aside("Lists of one customer stand on the customer's own page: choose one in the list of customers."))
+        return
     first = seen.genome.query("select customer_id from customers order by total_spend desc, customer_id limit 1")["customer_id"]
-    asked = st.text_input("Customer", value=first[0].as_py() if len(first) else "", key="recommended_customer", max_chars=200)
+    asked = st.text_input(
+        "Customer", value=first[0].as_py() if len(first) else "", key="recommended_customer", max_chars=200, width=420,
+        help="A customer's id; at first the one who spent most.",
+    )  # fmt: skip
     try:
         record = seen.genome.customer(asked.strip())
     except UnknownCustomerError as err:
         st.warning(plain(err))
         return
     show_recommended(seen, record)
+    if any(lists_of(seen.genome, record["customer_id"], list(VIEWS), 1)["lists"].values()):
+        offer_table(seen, lambda: _lists_table(seen.genome, record["customer_id"]), "Lists of a customer", names_customers=True)
+
+
+def _lists_table(genome: Genome, customer_id: str) -> pa.Table:
+    """Return a customer's lists as one table, the items that the page shows."""
+    found = lists_of(genome, customer_id, list(VIEWS), MOST_LISTED)["lists"]
+    rows = [{"customer_id": customer_id, "list": VIEWS[view]} | row for view, listed in found.items() for row in listed]
+    return pa.Table.from_pylist(rows)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -71,36 +103,193 @@ def _show_product(seen: Visit) -> None:
         products,
         format_func=lambda one: f"{sentence(one[1])} ({one[0]})" if one[1] != one[0] else one[0],
         key="together_product",
+        width=420,
     )
-    rows = together_with(seen.genome, chosen[0], 5)["rows"]
+    rows = together_with(seen.genome, chosen[0], MOST_COMPANIONS)["rows"]
     table = pa.table(
         {
-            "Goes with": [sentence(row["with_description"]) for row in rows],
-            "Baskets with both": [count(row["baskets"]) for row in rows],
-            "Share": [share(row["share"]) for row in rows],
-            "Lift": [f"{row['lift']:.1f} ×" for row in rows],
+            "product": [sentence(row["with_description"]) for row in rows],
+            "baskets": pa.array([row["baskets"] for row in rows], pa.int64()),
+            "support": pa.array([row["support"] for row in rows], pa.float64()),
+            "share": pa.array([row["share"] for row in rows], pa.float64()),
+            "lift": pa.array([row["lift"] for row in rows], pa.float64()),
+            "test": [chance_in_words(row["p_value"]) for row in rows],
         }
     )
-    st.dataframe(table, hide_index=True, height="content", width="stretch")
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={
+            "product": text("Goes with", pinned=True),
+            "baskets": number("Baskets with both", format="%,d"),
+            "support": number("Support", format="percent", step=0.0001, help="Of all baskets, those with both."),
+            "share": number(
+                "Share", format="percent", step=0.001, help="Of the baskets with this product, those that also hold the other."
+            ),
+            "lift": number("Lift", format="%.1f ×", help="How many times more often than by chance."),
+            "test": text(
+                "By chance",
+                help="How likely so many baskets with both would be if the two had nothing to do with each other (p-value).",
+            ),
+        },
+    )
+    offer_table(seen, table, f"Bought together with {chosen[0]}")
     st.markdown(
         aside(
-            "A basket is what one customer bought on one day. Share: of the baskets with this product, those that also hold the other. "
-            "Lift: how many times more often than by chance. Only pairs far beyond chance are shown."
+            "A basket is what one customer bought on one day. Only pairs are kept that chance would hardly make in such a table."
         )
     )
 
 
-def _show_quality(seen: Visit) -> None:
-    """Show how good each view's recommenders were on the last days."""
-    st.header("How good the lists are", anchor=False)
-    found = quality_rows(seen.genome)
-    places = st.columns(max(1, len(found)), gap="large")
-    for place, (view, (words, rows)) in zip(places, found.items(), strict=True):
-        with place:
-            if rows:
-                draw(seen, partial(list_quality, rows, title=TITLES[view]))
-            st.markdown(aside(plain(words)))
-    st.markdown(aside(f"{LABEL}. {MEANING} Measured on what customers bought in the last days, from what was known before them."))
+def chance_in_words(p_value: float | None) -> str:
+    """Return a p-value as people read it.
+
+    Examples
+    --------
+    >>> chance_in_words(0.0), chance_in_words(3e-12), chance_in_words(0.004), chance_in_words(None)
+    ('< 1 in a billion', '< 1 in a billion', '1 in 250', '–')
+    """
+    if p_value is None:
+        return "–"
+    return "< 1 in a billion" if p_value < 1e-9 else f"1 in {count(1 / p_value)}"
+
+
+def _show_quality(seen: Visit, view: str) -> None:
+    """Show how good a view's recommenders were on the days by which the lists were chosen."""
+    found = quality_rows(seen.genome).get(view)
+    if found is None:
+        st.markdown(aside(f"Nothing was measured of {VIEWS[view].lower()}: too few customers bought in the last days."))
+        return
+    words, rows = found
+    st.subheader("What chose the published lists", anchor=False)
+    st.markdown(aside(f"{plain(words)} Measured on what customers bought in the last days, from what was known before them."))
+    table = _quality_table(seen.genome, view)
+    left, right = st.columns(2, gap="large")
+    if rows:
+        with left:
+            draw(seen, lambda look: list_quality(rows, look, title=VIEWS[view]), table, f"Recommenders {VIEWS[view]}")
+    number = st.column_config.NumberColumn
+    with right:
+        st.dataframe(
+            table,
+            hide_index=True,
+            height="content",
+            placeholder="–",
+            column_config={
+                "recommender": st.column_config.TextColumn("Recommender", pinned=True),
+                "ndcg": number("NDCG@10", format="%.3f", help=LIST_FIGURES[0].meaning),
+                "less_popularity": number("Above popularity", format="%+.3f", help="NDCG@10 less that of popularity."),
+                "lower": number("from", format="%+.3f", help="95 % interval of that difference, over customers."),
+                "upper": number("to", format="%+.3f", help="95 % interval of that difference, over customers."),
+                "customers": number("Customers", format="%,d"),
+            },
+        )
+        offer_table(seen, table, f"Recommenders {VIEWS[view]} compared")
+
+
+def _quality_table(genome: Genome, view: str) -> pa.Table:
+    """Return the comparison that chose a view's lists."""
+    return genome.query(
+        "select candidate as recommender, ndcg, difference as less_popularity, lower, upper, n_judged as customers "
+        "from recommendation_quality where view = ? order by ndcg desc nulls last, candidate",
+        [view],
+    )
+
+
+def _show_backtest(seen: Visit, view: str) -> None:
+    """Show the stored backtest of lists, or which command makes one."""
+    st.subheader("At past days", anchor=False)
+    try:
+        found = list_evidence(seen.genome)
+    except SnapshotError as err:
+        st.warning(plain(err))
+        return
+    if found is None:
+        sources = seen.manifest.get("sources", {})
+        label = next((one["label"] for one in sources.values()), "orders.csv")
+        st.info(
+            "No backtest of lists was run in this workspace. It makes lists as of past days, the choice of the recommender included, and counts what came of them."
+        )
+        st.markdown("Run it with the data of this version, then reload this page; it takes some minutes and publishes nothing:")
+        root = seen.genome.snapshot.folder.parent.parent
+        st.code(f"genome backtest {label} --recommendations --workspace {root}", language="bash", wrap_lines=True)
+        return
+    st.markdown(aside(plain(found.lead())))
+    said = [text for text in found.found.get("words", []) if text.startswith(_title_of(view))]
+    if said:
+        st.markdown(f"**{plain(said[0])}**")
+    _show_day(seen, found, view)
+
+
+def _day(text: str) -> str:
+    """Return a day of the file as people write it."""
+    return day(dt.date.fromisoformat(text))
+
+
+def _title_of(view: str) -> str:
+    """Return how the sentences of the backtest call a view."""
+    return {"again": "Buy again", "new": "New to the customer", "all": "All items"}[view]
+
+
+def _show_day(seen: Visit, found: ListEvidence, view: str) -> None:
+    """Show recommenders of a day side by side, who gains, and all figures."""
+    labels = {figure.label: figure for figure in LIST_FIGURES}
+    with st.container(horizontal=True, gap="small"):
+        as_of = st.selectbox("As of", found.days, format_func=_day, key="list_day", width=200)
+        figure = labels[
+            st.selectbox("Figure", list(labels), key="list_figure", width=200, help="Which figure the chart compares.")
+        ]
+    rows = found.rows(as_of, view, figure.name)
+    if not rows:
+        st.info(f"Nobody could be judged in {VIEWS[view].lower()} as of {_day(as_of)}.")
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw(
+            seen,
+            lambda look: list_figure(
+                rows,
+                look,
+                label=figure.label,
+                meaning=figure.meaning,
+                title=VIEWS[view],
+                random=found.random(as_of, view, figure.name),
+            ),
+            name=f"{figure.label} {VIEWS[view]} {as_of}",
+        )
+    with right:
+        draw(seen, lambda look: by_items_owned(found.sizes(as_of, view), look), name=f"By items owned {VIEWS[view]} {as_of}")
+        st.markdown(aside(plain(found.buyers(as_of))))
+    _show_figures(seen, found, view, as_of)
+
+
+def _show_figures(seen: Visit, found: ListEvidence, view: str, as_of: str) -> None:
+    """Show every figure of every recommender."""
+    table = found.table(as_of, view)
+    number = st.column_config.NumberColumn
+    shares = {"hit_rate": "percent", "coverage": "percent", "novelty": "%.1f"}
+    st.dataframe(
+        table.select(
+            ["recommender", *(one.name for one in LIST_FIGURES), "less_popularity", "less_lower", "less_upper", "times_random"]
+        ),
+        hide_index=True,
+        height="content",
+        placeholder="–",
+        column_config={
+            "recommender": st.column_config.TextColumn("Recommender", pinned=True),
+            **{
+                one.name: number(one.label, format=shares.get(one.name, "%.3f"), step=0.001, help=one.meaning)
+                for one in LIST_FIGURES
+            },
+            "less_popularity": number("Above popularity", format="%+.3f", help="NDCG@10 less that of popularity."),
+            "less_lower": number("from", format="%+.3f", help="95 % interval of that difference, over customers."),
+            "less_upper": number("to", format="%+.3f", help="95 % interval of that difference, over customers."),
+            "times_random": number("Times chance", format="%.1f ×", help="NDCG@10 over that of lists drawn at random."),
+        },
+    )
+    offer_table(seen, table, f"Backtest of lists {VIEWS[view]} {as_of}")
 
 
 show()
