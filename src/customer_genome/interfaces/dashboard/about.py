@@ -1,4 +1,4 @@
-"""The page About: what this is, how to read each number, and what was done with the data."""
+"""The page About: what this is, which page answers what, how to read each number, how sure it is, and what it was made from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import datetime as dt
 
 import streamlit as st
 
+from customer_genome.interfaces.dashboard.filters import Selection
+from customer_genome.interfaces.dashboard.key_figures import how_sure
 from customer_genome.interfaces.dashboard.ledger_table import show_ledger
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.meanings import CERTAINTY, GROUPS, NUMBERS, QUESTIONS, Words, expectations, facts
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, show_definitions
 from customer_genome.interfaces.figures import count, day
@@ -18,60 +21,91 @@ def show() -> None:
     seen = visit()
     st.title("About", anchor=False)
     st.markdown(
-        "Customer Genome reads a shop's order lines, keeps account of every row, and says for each customer what they did, "
-        "what to expect of them, how sure that is, and what to do next. "
-        "Every number here was computed from your own data, on your own machine, and published as one version; "
-        "this dashboard only reads it."
+        "Customer Genome reads what a shop's customers bought, keeps account of every row, and says for each customer what they did, "
+        "what to expect of them, how sure that is, and what to do next. Every number was computed from your own data, on your own machine, "
+        "and published as one version; this dashboard only reads it."
     )
-    left, right = st.columns([5, 7], gap="large")
+    _show_version(seen)
+    left, right = st.columns(2, gap="large")
     with left:
-        st.header("How to read the numbers", anchor=False)
-        if is_of_totals(seen):
-            show_definitions(seen)
-        else:
-            _show_definitions(seen)
+        _show_questions()
     with right:
+        _show_certainty(seen)
+    _show_meanings(seen)
+    left, right = st.columns([7, 5], gap="large")
+    with left:
         st.header("Where every input row went", anchor=False)
         show_ledger(seen)
+    with right:
         _show_refunds(seen)
-    _show_models(seen)
-    _show_version(seen)
+        _show_models(seen)
 
 
-def _show_definitions(seen: Visit) -> None:
-    """Show what each word means, with this version's horizon, discount and margin."""
-    horizon = seen.horizon_days
-    prediction = seen.manifest.get("settings", {}).get("prediction", {})
-    discount, margin = float(prediction.get("annual_discount", 0.1)), float(prediction.get("margin", 1.0))
-    as_of = dt.date.fromisoformat(seen.manifest["as_of"])
-    for word, meaning in (
-        ("Order", "One customer and one order id, placed at its earliest line; without order ids, one customer and one time."),
-        ("As of", f"The cutoff, {day(as_of)}. Nothing on or after that day is known here; recency is counted back from it."),
+def _show_version(seen: Visit) -> None:
+    """Show which version this is, what it was made from, and from when to when it speaks."""
+    manifest = seen.manifest
+    as_of = dt.date.fromisoformat(manifest["as_of"])
+    created = str(manifest.get("created_at", ""))[:16].replace("T", " ")
+    sources = ", ".join(plain(source["label"]) for source in manifest.get("sources", {}).values())
+    cards = st.grid(4, min_column_width=148, gap="small")
+    for label, value, note, meaning in (
+        ("As of", day(as_of), "first day not known", "The cutoff: everything before it is used, nothing from it on."),
         (
-            f"Risk (no order in {horizon} days)",
-            f"The probability that a customer places no order in the {horizon} days from the cutoff. ● Low, ◆ Medium and ▲ High "
-            "are fixed bands of it, the same in every shop and month unless you set your own.",
+            "Horizon",
+            f"{seen.horizon_days} days",
+            f"to {day(as_of + dt.timedelta(days=seen.horizon_days - 1))}",
+            "The days from the cutoff that risk and expected orders reach.",
         ),
-        (
-            "Value over 180 days",
-            f"Revenue expected of a customer in the next 180 days, discounted by {100 * discount:g} % a year, times a margin of "
-            f"{margin:g}. The range beside it holds what really happens with a probability of 80 %, if the models hold.",
-        ),
-        (
-            "Value at risk",
-            "Value times risk. It says where retention work pays first. It is not lost revenue: the value already counts the "
-            "chance that a customer buys nothing more.",
-        ),
-        ("Next order by", "The day by which an order is as likely as not; empty where that point is never reached."),
-        ("Confidence", "1 minus the risk: how likely the customer orders again. It is no measure of how well the models fit."),
-        (
-            "Segments",
-            "Groups of customers who behave alike, named by what they do. Recency, frequency and money give a second grouping; "
-            "the side bar switches between them.",
-        ),
-        ("Playbook", "What to do with one kind of customer, given by rules you can read and change in playbooks.toml."),
-        ("Country", "The country a customer spends most in. All their spend counts there."),
-    ):
+        ("Rows read", count(manifest.get("rows_read")), f"{count(manifest.get('lines'))} of them kept", "Rows of the input; the ledger below adds up to them."),
+        ("Customers", count(manifest.get("customers")), f"version {seen.genome.snapshot.version}", "Customers of this version, whatever the filters say."),
+    ):  # fmt: skip
+        cards.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch", help=meaning)
+    st.markdown(
+        aside(
+            f"{plain(seen.genome.snapshot.version)}, published {plain(created)} UTC by Customer Genome "
+            f"{plain(manifest.get('product_version', ''))} from {sources or 'its sources'}."
+        )
+    )
+
+
+def _show_questions() -> None:
+    """Show which page answers what."""
+    st.header("Where to look", anchor=False)
+    for question, name, page in QUESTIONS:
+        with st.container(gap=None):
+            st.markdown(question)
+            st.page_link(page, label=f"{name} →")
+
+
+def _show_certainty(seen: Visit) -> None:
+    """Show how far numbers can be trusted: what was measured, then what the words mean."""
+    st.header("How sure is this?", anchor=False)
+    measured = "" if is_of_totals(seen) else how_sure(seen, Selection())
+    if measured:
+        st.markdown(f"**Measured on these data**  \n{plain(measured[:1].upper() + measured[1:])}")
+    _say(CERTAINTY)
+    st.page_link("quality.py", label="Model quality →")
+
+
+def _show_meanings(seen: Visit) -> None:
+    """Show what each word means."""
+    st.header("How to read the numbers", anchor=False)
+    left, right = st.columns(2, gap="large")
+    if is_of_totals(seen):
+        with left:
+            show_definitions(seen)
+        with right:
+            _say(NUMBERS)
+        return
+    with left:
+        _say((*facts(seen), *NUMBERS))
+    with right:
+        _say((*expectations(seen), *GROUPS))
+
+
+def _say(words: Words) -> None:
+    """Write words with what they mean."""
+    for word, meaning in words:
         st.markdown(f"**{word}**  \n{meaning}")
 
 
@@ -106,17 +140,6 @@ def _show_models(seen: Visit) -> None:
     if notices:
         st.header("What the run noticed", anchor=False)
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in notices))
-
-
-def _show_version(seen: Visit) -> None:
-    """Show which version this is and what it was made from."""
-    st.header("This version", anchor=False)
-    created = str(seen.manifest.get("created_at", ""))[:16].replace("T", " ")
-    sources = ", ".join(plain(source["label"]) for source in seen.manifest.get("sources", {}).values())
-    st.markdown(
-        f"{plain(seen.genome.snapshot.version)}, published {plain(created)} UTC by Customer Genome "
-        f"{plain(seen.manifest.get('product_version', ''))} from {sources or 'its sources'}."
-    )
 
 
 show()

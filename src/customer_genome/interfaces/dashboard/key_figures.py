@@ -68,7 +68,7 @@ def show_first_minute(seen: Visit, selection: Selection, sums: Mapping[str, Any]
         ("What happened", _what_happened(seen, selection, sums)),
         ("Who matters", _who_matters(seen, selection)),
         ("What to do", _what_to_do(seen, selection)),
-        ("How sure", _how_sure(seen, selection)),
+        ("How sure", how_sure(seen, selection)),
     ]
     told = [f"**{title}:** {money_in_markdown(plain(text)).replace(' %', _NBSP + '%')}" for title, text in lines if text]
     with st.container(border=True):
@@ -131,7 +131,7 @@ def _what_to_do(seen: Visit, selection: Selection) -> str:
     return f"{step['playbook']} first ({quantity(step['customers'], 'customers')}{stake}): {first[:1].lower()}{first[1:]}."
 
 
-def _how_sure(seen: Visit, selection: Selection) -> str:
+def how_sure(seen: Visit, selection: Selection) -> str:
     """Return how far the forecasts of all customers were off on days they had not seen."""
     known = set(seen.genome.tables())
     parts = []
