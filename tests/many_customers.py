@@ -12,8 +12,8 @@ import duckdb
 def multiply(source: Path, workspace: Path, customers: int) -> None:
     """Copy a published workspace and repeat its customers under further ids until there are `customers`.
 
-    Money and days of the further customers are moved a little, so that figures spread as they do in a shop. Orders, daily totals and
-    recommendations stay those of the first ones: screens ask them for one customer, or for all in sums that are stored.
+    Money and days of the further customers are moved a little, so that figures spread as they do in a shop; their orders are those of
+    the customer they repeat. Daily totals and recommendations stay those of the first ones.
     """
     shutil.copytree(source, workspace)
     version = workspace / "published" / (workspace / "published" / "CURRENT").read_text("utf-8").strip()
@@ -37,6 +37,16 @@ def multiply(source: Path, workspace: Path, customers: int) -> None:
             limit ?
             """,
             [customers // n + 2, customers - n],
+        )
+        connection.execute(
+            """
+            insert into orders
+            select few.* replace (few.customer_id || '-' || part.n as customer_id)
+            from orders as few
+            cross join (select range as n from range(1, ?)) as part
+            semi join customers on customers.customer_id = few.customer_id || '-' || part.n
+            """,
+            [customers // n + 2],
         )
         connection.execute("checkpoint")
     manifest = json.loads((version / "manifest.json").read_text("utf-8"))

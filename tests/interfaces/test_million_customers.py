@@ -19,7 +19,7 @@ from published_shops import answer, publish_simulated
 
 pytestmark = pytest.mark.slow
 
-PAGES = tuple(re.findall(r'st\.Page\("(\w+\.py)"', APP.read_text("utf-8")))
+PAGES = tuple(dict.fromkeys(re.findall(r'st\.Page\("(\w+\.py)"', APP.read_text("utf-8"))))
 MANY = 1_000_000
 MOST_POINTS = 5_000
 
@@ -63,7 +63,7 @@ def points(app: AppTest) -> list[int]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_of_a_million_customers_opens_and_draws_no_more_than_a_chart_can_bear(look, crowd, page):
-    customer = str(answer(crowd, "select customer_id as c from customers order by total_spend desc, 1 limit 1"))
+    customer = str(answer(crowd, "select customer_id as c from customers where not contains(customer_id, '-') order by total_spend desc, 1 limit 1"))
     app = look(page, **({"customer": customer} if page == "customer.py" else {}))
     assert app.title
     assert max(points(app), default=0) <= MOST_POINTS
@@ -71,7 +71,8 @@ def test_a_page_of_a_million_customers_opens_and_draws_no_more_than_a_chart_can_
 
 
 def test_cards_of_a_million_customers_equal_sql(look, crowd):
-    app = look("overview.py", min_orders="2")
+    app = look("overview.py")
+    app.number_input(key="min_orders").set_value(2).run()
     figures = {card.label: card.value for card in app.metric}
     assert figures["Customers"] == count(answer(crowd, "select count(*) as n from customers where n_orders >= 2"))
     revenue = answer(crowd, "select sum(total_spend) as m from customers where n_orders >= 2")
