@@ -168,6 +168,14 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
         yield workspace, address
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A workspace without a version, in which a test may publish, and its address."""
+    workspace = tmp_path_factory.mktemp("begun")
+    with served(workspace) as address:
+        yield workspace, address
+
+
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Callable[..., Visitor]]:
     """Open a browser window of a width and colour scheme on an address; every fault it shows fails the test at its end."""
