@@ -24,7 +24,7 @@ from customer_genome.features.taste import Taste, build_taste, interactions_of, 
 from customer_genome.models.recommend.lists import VIEWS
 from customer_genome.models.recommend.serving import Clerk, Listed, offered_items
 from customer_genome.models.recommend.study import FULL, LIGHT, Chosen, Study, require_known
-from customer_genome.models.recommend.together import baskets_of, bought_together
+from customer_genome.models.recommend.together import Companions, Pairs, baskets_of, bought_together, completing
 from customer_genome.settings import RecommendSettings
 from customer_genome.warehouse.engine import Engine, quoted
 
@@ -33,6 +33,10 @@ MOST_PRODUCTS = 20_000
 """With more products than this, and names in the product table, the name is what is recommended."""
 CUSTOMERS_AT_ONCE = 8_192
 """Customers whose lists are held in memory at once, beside those being written."""
+COMPLETING = "with"
+"""View of the engine's table that is not published as a list: what actions name."""
+PHRASE = "what goes with it"
+"""Words of an action in whose place an item is named."""
 _NO_PRODUCTS = (
     "select cast(null as string) as product_id, cast(null as string) as item, cast(null as string) as description where false"
 )
@@ -161,17 +165,35 @@ class Lister:
     items: pa.Array
     descriptions: pa.Array
     groups: tuple[str, ...]
+    pairs: Pairs
     as_of: dt.date
     top: int
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """Return the rows of `RECOMMENDATIONS` for customers with their histories."""
+        """Return the rows of `RECOMMENDATIONS` for customers with their histories, and one of the view `COMPLETING` for each."""
         known = interactions_of(rows, len(self.items), self.as_of, self.clerk.known.horizon_days, self.groups)
         ids = rows["customer_id"].cast(pa.string()).combine_chunks()
         places = pc.fill_null(pc.index_in(ids, value_set=self.learned), -1)
         clerk = self.clerk.for_others(known, np.asarray(places.to_numpy(zero_copy_only=False), dtype=np.int64))
         parts = [self._table(ids, part) for part in clerk.lists(np.arange(rows.num_rows), self.top)]
-        return pa.concat_tables(parts) if parts else RECOMMENDATIONS.empty_table()
+        return pa.concat_tables([*parts, self._completing(ids, completing(self.pairs, known, self.clerk.offered))])
+
+    def _completing(self, ids: pa.Array, found: Companions) -> pa.Table:
+        """Return what completes what customers bought, as a table."""
+        n, items = len(found.customer), pa.array(found.item)
+        goes_with = [f"goes with {name}" for name in self.descriptions.take(pa.array(found.owned)).to_pylist()]
+        return pa.table(
+            {
+                "customer_id": ids.take(pa.array(found.customer)),
+                "view": pa.repeat(pa.scalar(COMPLETING), n),
+                "rank": pa.repeat(pa.scalar(1, pa.int32()), n),
+                "product_id": self.items.take(items),
+                "description": self.descriptions.take(items),
+                "score": pa.array(np.round(found.share, 6)),
+                "reason": pa.array(goes_with, pa.string()),
+                "is_cold": pa.repeat(pa.scalar(False), n),
+            }
+        ).cast(RECOMMENDATIONS)
 
     def _table(self, ids: pa.Array, part: Listed) -> pa.Table:
         """Return lists as a table."""
@@ -231,7 +253,8 @@ def recommend_all(
         taste.recent_buyers,
     )
     descriptions = pa.array(taste.descriptions, pa.string())
-    lister = Lister(clerk.alone(), taste.customers, taste.items, descriptions, taste.groups, as_of, settings.top)
+    pairs = bought_together(baskets_of(taste.known))
+    lister = Lister(clerk.alone(), taste.customers, taste.items, descriptions, taste.groups, pairs, as_of, settings.top)
     n_customers, served = _served(engine, settings.most_customers)
     engine.map_rows("recommendations", served, lister, RECOMMENDATIONS, most_rows=CUSTOMERS_AT_ONCE)
     notices = [f"[recommend] exclude names nothing that was sold: {', '.join(unknown)}."] if unknown else []
@@ -246,11 +269,22 @@ def recommend_all(
             "the digest of their ids; every list is made from the customer's own history. Raise most_purchases under [recommend] to learn from more."
         )
     small = {
-        "bought_together": together_table(taste),
+        "bought_together": together_table(taste, pairs),
         "popular_items": popular_table(taste, clerk, settings.top),
         "recommendation_quality": _quality_table(list(chosen.values()), horizon),
     }
     return Recommendations(("recommendations",), small, tuple(notices))
+
+
+def name_companions(engine: Engine) -> None:
+    """Let actions that say `PHRASE` name an item that goes with what the customer bought; needs `recommendations`."""
+    words = "description || ' (' || reason || ')'"
+    engine.create_table("companions", f"select customer_id, {words} as words from recommendations where view = '{COMPLETING}'")
+    names = engine.fetch("select * from decided_customers limit 0").column_names
+    named = f"replace(d.recommended_action, '{PHRASE}', coalesce(g.words, '{PHRASE}')) as recommended_action"
+    columns = ", ".join(named if name == "recommended_action" else f"d.{quoted(name)}" for name in names)
+    joined = "from decided_customers as d left join companions as g on d.customer_id = g.customer_id"
+    engine.create_view("scored_customers", f"select {columns} {joined}")
 
 
 def _served(engine: Engine, most: int) -> tuple[int, str]:
@@ -275,9 +309,8 @@ def excluded_items(taste: Taste, exclude: Sequence[str]) -> tuple[npt.NDArray[np
     return found, [name for key, name in wanted.items() if key not in used]
 
 
-def together_table(taste: Taste) -> pa.Table:
+def together_table(taste: Taste, pairs: Pairs) -> pa.Table:
     """Return items bought together on the same day by the same customer, with lift, support and p-value."""
-    pairs = bought_together(baskets_of(taste.known))
     descriptions = pa.array(taste.descriptions, pa.string())
     item, other = pa.array(pairs.item), pa.array(pairs.other)
     place = np.arange(len(pairs.item)) - np.searchsorted(pairs.item, pairs.item) + 1

@@ -10,9 +10,13 @@ import pyarrow.compute as pc
 import pytest
 
 from customer_genome import Genome, run, simulate
+from customer_genome.decisions.playbooks import parse_playbooks
 from customer_genome.errors import SettingsError, SnapshotError
 from customer_genome.interfaces.lists import lists_of, quality_rows, together_with
 from customer_genome.interfaces.report import render_report
+from customer_genome.recommending import PHRASE, name_companions
+from customer_genome.rules import read_playbooks
+from customer_genome.warehouse.duckdb import DuckDBEngine
 
 TASTES = ("TEA", "CUP", "POT", "JAR", "CAN", "BOX", "BAG", "TIN")
 
@@ -66,6 +70,28 @@ def test_a_customers_lists_and_what_goes_with_a_product(published: Genome) -> No
     assert together_with(published, "cup 1", 5)["product_id"] == "CUP1"
     with pytest.raises(SnapshotError, match="a product's id or its whole name"):
         together_with(published, "CUP 1000", 5)
+
+
+def test_actions_name_an_item_that_goes_with_what_was_bought_where_one_is_known() -> None:
+    engine = DuckDBEngine()
+    action = "Welcome: suggest what goes with it and give a reason to return."
+    engine.write("decided_customers", pa.table({"customer_id": ["1", "2"], "recommended_action": [action, action], "n": [3, 4]}))
+    listed = {
+        "customer_id": ["1", "1"],
+        "view": ["with", "new"],
+        "description": ["MUG", "HAT"],
+        "reason": ["goes with CUP", "popular"],
+    }
+    engine.write("recommendations", pa.table(listed))
+    name_companions(engine)
+    rows = engine.fetch("select * from scored_customers order by customer_id").to_pylist()
+    assert rows[0] == {
+        "customer_id": "1", "recommended_action": "Welcome: suggest MUG (goes with CUP) and give a reason to return.", "n": 3
+    }  # fmt: skip
+    assert rows[1]["recommended_action"] == action
+    playbooks = parse_playbooks(read_playbooks(None))
+    assert any(PHRASE in str(book.action) for book in playbooks if book.name == "High-Potential Newcomers")
+    engine.close()
 
 
 def test_the_report_shows_how_good_the_lists_are(published: Genome) -> None:

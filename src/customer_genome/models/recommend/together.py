@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from customer_genome.models.recommend.contract import FloatArray, IntArray, Interactions
 
@@ -39,6 +40,49 @@ class Pairs:
     lift: FloatArray
     p_value: FloatArray
     n_baskets: int
+
+
+@dataclass(frozen=True)
+class Companions:
+    """For customers, what completes what they bought: one item each, with the owned one it goes with; places."""
+
+    customer: IntArray
+    item: IntArray
+    owned: IntArray
+    share: FloatArray
+
+
+def completing(pairs: Pairs, known: Interactions, offered: npt.NDArray[np.bool_]) -> Companions:
+    """Return for each customer the item they do not own that stands most often in baskets with one they own.
+
+    Customers for whom there is none are left out; of equal ones the lower place counts.
+
+    Examples
+    --------
+    >>> from customer_genome.models.recommend.contract import interactions
+    >>> one = np.ones(2)
+    >>> pairs = Pairs(np.array([0, 0]), np.array([1, 2]), np.array([9, 8]), np.array([0.9, 0.8]), one, one, 10)
+    >>> known = interactions([0, 1, 1], [0, 0, 1], [5, 5, 5], n_customers=3, n_items=3, as_of=9, horizon_days=7)
+    >>> found = completing(pairs, known, np.ones(3, dtype=bool))
+    >>> found.customer.tolist(), found.item.tolist(), found.owned.tolist()
+    ([0, 1], [1, 2], [0, 0])
+    """
+    kept = offered[pairs.other]
+    item, other, share = pairs.item[kept], pairs.other[kept], pairs.share[kept]
+    starts = np.searchsorted(item, np.arange(known.n_items + 1))
+    matrix = known.owned
+    who = np.repeat(np.arange(known.n_customers), np.diff(matrix.indptr))
+    counts = starts[matrix.indices + 1] - starts[matrix.indices]
+    rows = np.repeat(np.arange(len(who)), counts)
+    at = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts) + starts[matrix.indices][rows]
+    customer, wanted, owned = who[rows], other[at], matrix.indices[rows].astype(np.int64)
+    mine = np.sort(who * known.n_items + matrix.indices)
+    key = customer * known.n_items + wanted
+    new = mine[np.minimum(np.searchsorted(mine, key), max(len(mine) - 1, 0))] != key if len(mine) else np.zeros(0, dtype=bool)
+    customer, wanted, owned, likely = customer[new], wanted[new], owned[new], share[at][new]
+    order = np.lexsort((owned, wanted, -likely, customer))
+    first = order[np.append(True, np.diff(customer[order]) != 0)[: len(order)]]
+    return Companions(customer[first], wanted[first], owned[first], likely[first])
 
 
 def baskets_of(known: Interactions) -> Any:
