@@ -126,6 +126,23 @@ def test_lists_end_where_choices_end() -> None:
     assert places.tolist() == [[2, 0, -1, -1, -1]]
 
 
+@pytest.mark.parametrize(("width", "n"), [(3, 5), (40, 5), (700, 10), (5_000, 10), (5_000, 60)])
+def test_the_best_are_those_of_a_whole_sort_and_ties_go_by_place(width: int, n: int) -> None:
+    random = np.random.default_rng(width + n)
+    scores = random.normal(size=(30, width)).astype(np.float32)
+    scores[5:10] = np.round(scores[5:10], 1)
+    scores[10:15] = 0
+    scores[15:20] = np.where(random.random((5, width)) < 0.99, 0, scores[15:20])
+    scores[20:25] = np.where(random.random((5, width)) < 0.999, -np.inf, scores[20:25])
+    scores[25] = -np.inf
+    places, values = best_of(scores, n)
+    for row, one in enumerate(scores):
+        order = np.argsort(-one, kind="stable")[:n]
+        wanted = order[np.isfinite(one[order])]
+        assert places[row][: len(wanted)].tolist() == wanted.tolist() and (places[row][len(wanted) :] == -1).all()
+        np.testing.assert_array_equal(values[row][: len(wanted)], one[wanted])
+
+
 def test_the_study_prefers_what_beats_popularity_and_says_so(shop) -> None:  # type: ignore[no-untyped-def]
     chosen = Study(shop, LIGHT).choose()
     assert chosen["again"].name not in (POPULARITY, GroupPopularity.name)

@@ -17,16 +17,26 @@ from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArr
 View = Literal["all", "new", "again"]
 VIEWS: tuple[View, ...] = get_args(View)
 VIEW_WORDS: dict[View, str] = {"all": "All items", "new": "New to the customer", "again": "Buy again"}
+MOST_TIED = 50
+"""Cells that may reach a bound for each one wanted before ties are told apart otherwise."""
 NOTHING = -1
 """Place of an item in a list that is shorter than asked for."""
 
 
 def masked(scores: Scores, known: Interactions, customers: IntArray, view: View, offered: npt.NDArray[np.bool_]) -> Scores:
     """Return the scores with minus infinity for what does not belong into the view or may not be offered."""
-    found = np.where(offered[None, :] & np.isfinite(scores), scores, np.float32(-np.inf))
-    if view != "all":
-        owned = known.owned[customers].toarray() > 0
-        found[owned if view == "new" else ~owned] = -np.inf
+    nothing = np.float32(-np.inf)
+    mine = known.owned[customers]
+    rows = np.repeat(np.arange(len(customers)), np.diff(mine.indptr))
+    if view == "again":
+        found = np.full_like(scores, nothing)
+        kept = offered[mine.indices]
+        rows, places = rows[kept], mine.indices[kept]
+        found[rows, places] = scores[rows, places]
+        return found
+    found = scores.copy() if offered.all() else np.where(offered[None, :], scores, nothing)
+    if view == "new":
+        found[rows, mine.indices] = nothing
     return found
 
 
@@ -39,19 +49,48 @@ def best_of(scores: Scores, n: int) -> tuple[IntArray, Scores]:
     [[1, 2, 0]]
     """
     rows, width = scores.shape
-    count = min(n, width)
-    if count == 0 or rows == 0:
-        return np.full((rows, n), NOTHING, dtype=np.int64), np.full((rows, n), -np.inf, dtype=np.float32)
-    best = np.argpartition(-scores, count - 1, axis=1)[:, :count] if count < width else np.tile(np.arange(width), (rows, 1))
-    best.sort(axis=1)
-    values = np.take_along_axis(scores, best, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    best, values = np.take_along_axis(best, order, axis=1), np.take_along_axis(values, order, axis=1)
-    best = np.where(np.isfinite(values), best, NOTHING).astype(np.int64)
-    if count < n:
-        gap = ((0, 0), (0, n - count))
-        best, values = np.pad(best, gap, constant_values=NOTHING), np.pad(values, gap, constant_values=-np.inf)
+    best, values = np.full((rows, n), NOTHING, dtype=np.int64), np.full((rows, n), -np.inf, dtype=np.float32)
+    if min(rows, width, n) == 0:
+        return best, values
+    above = scores >= _bounds(scores, n)[:, None]
+    above &= scores > -np.inf
+    many = np.flatnonzero(np.count_nonzero(above, axis=1) > MOST_TIED * n)
+    for row in many:  # nearly all equal: of these the first ones
+        above[row] = _exactly(scores[row], n)
+    row, place = np.nonzero(above)
+    value = scores[row, place]
+    order = np.lexsort((-value, row))  # stable: places of a row are in order
+    row, place, value = row[order], place[order], value[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    kept = rank < n
+    best[row[kept], rank[kept]], values[row[kept], rank[kept]] = place[kept], value[kept]
     return best, values
+
+
+def _bounds(scores: Scores, n: int) -> Scores:
+    """Return for each row a value that at least its `n` largest scores reach and few others do.
+
+    The n-th largest of the maxima of groups of cells: as many groups hold a cell that reaches it. Several times as fast as parting whole rows.
+    """
+    rows, width = scores.shape
+    size = max(1, min(64, width // (4 * n)))
+    count = width // size
+    groups = scores[:, : size * count].reshape(rows, size, count).max(axis=1) if size > 1 else scores
+    if size * count < width and size > 1:
+        groups = np.concatenate([groups, scores[:, size * count :]], axis=1)
+    if groups.shape[1] <= n:
+        return np.full(rows, -np.inf, dtype=np.float32)
+    last = groups.shape[1] - n
+    return np.asarray(np.partition(groups, last, axis=1)[:, last], dtype=np.float32)
+
+
+def _exactly(row: Scores, n: int) -> npt.NDArray[np.bool_]:
+    """Return where the `n` largest scores of one row are, of equal ones the first."""
+    bound = np.partition(row, len(row) - n)[len(row) - n]
+    found = row > bound
+    equal = np.flatnonzero((row == bound) & (row > -np.inf))
+    found[equal[: n - int(found.sum())]] = True
+    return np.asarray(found)
 
 
 def top_items(
