@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import suppress
 from functools import partial
 
 import pyarrow as pa
 import streamlit as st
 
 from customer_genome.comparison import Comparison, Move, compare
-from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces import changes, charts
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import draw
+from customer_genome.interfaces.dashboard.earlier import older_versions
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
-from customer_genome.interfaces.dashboard.session import Visit, hall, visit, workspace_root
-from customer_genome.interfaces.figures import count, day
-from customer_genome.snapshot import read_snapshot, versions
+from customer_genome.interfaces.dashboard.session import Visit, hall, masked_id, visit, workspace_root
+from customer_genome.interfaces.figures import count, day, share
 from customer_genome.workspace import Workspace
 
 MOST_MOVES = 10
@@ -35,13 +33,12 @@ def show() -> None:
     """Show the page."""
     seen = visit()
     newer = seen.genome.snapshot.version
-    place = Workspace(workspace_root())
-    older = _older(place, newer)
+    older = {name: dt.date.fromisoformat(manifest["as_of"]) for name, manifest in older_versions(newer).items()}
     st.title("What changed", anchor=False)
     if not older:
         st.info(f"{newer} is the oldest version that is kept, so there is nothing to compare it with.")
         st.markdown("When there are new data, publish again; then this page says who is new, who moved, and why:")
-        st.code(f"genome run --workspace {workspace_root()}", language="bash")
+        st.code(f"genome run --workspace {workspace_root()}", language=None)
         return
     chosen, group = _choose(older)
     found = compared(seen, chosen, hall(str(workspace_root())).key(chosen), seen.key, group)
@@ -49,33 +46,29 @@ def show() -> None:
     _show_cards(seen, found)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: charts.migration(changes.flow_table(found), look, group=changes.GROUP_WORDS[group]))
+        flows = changes.flow_table(found)
+        draw(seen, lambda look: charts.migration(flows, look, group=changes.GROUP_WORDS[group]), flows, "who moved")
     with right:
-        draw(seen, lambda look: charts.value_reasons(changes.reason_table(found), look))
+        reasons = changes.reason_table(found)
+        draw(seen, lambda look: charts.value_reasons(reasons, look), reasons, "why value moved")
     _show_totals(found)
     _show_moves(seen, found)
-
-
-def _older(place: Workspace, newer: str) -> dict[str, dt.date]:
-    """Return the older versions that can be read, the newest first, each with its cutoff."""
-    found = {}
-    for name in reversed(versions(place)):
-        with suppress(SnapshotError):
-            if name < newer:
-                found[name] = dt.date.fromisoformat(read_snapshot(place, name).manifest["as_of"])
-    return found
 
 
 def _choose(older: dict[str, dt.date]) -> tuple[str, str]:
     """Let the visitor choose the older version and how customers are grouped."""
     left, right = st.columns(2)
-    chosen = left.selectbox(
-        "Compared with", list(older), format_func=lambda name: f"{name}, as of {day(older[name])}", key="compared_with"
-    )
+    named = {f"{name}, as of {day(as_of)}": name for name, as_of in older.items()}
+    chosen = left.selectbox("Compared with", list(named), key="compared_with", bind="query-params")
+    groups = {words.capitalize() if words.islower() else words: column for column, words in changes.GROUP_WORDS.items()}
     group = right.selectbox(
-        "Groups", list(changes.GROUP_WORDS), format_func=lambda name: changes.GROUP_WORDS[name], key="change_groups"
+        "Groups",
+        list(groups),
+        key="change_groups",
+        bind="query-params",
+        help="Whether a customer moved is asked of these groups.",
     )
-    return chosen, group
+    return named[chosen], groups[group]
 
 
 def _show_head(found: Comparison) -> None:
@@ -83,7 +76,7 @@ def _show_head(found: Comparison) -> None:
     before, after = found.before, found.after
     st.markdown(
         aside(
-            f"{before.version}, as of {day(before.as_of)} → {after.version}, as of {day(after.as_of)} · all customers; the filters of other pages do not apply"
+            f"{before.version}, as of {day(before.as_of)} → {after.version}, as of {day(after.as_of)} · all customers; the filters of the side bar do not apply here"
         )
     )
     st.markdown(f"**{plain(changes.headline(found))}** {plain(changes.value_sentence(found))}")
@@ -95,12 +88,29 @@ def _show_head(found: Comparison) -> None:
 def _show_cards(seen: Visit, found: Comparison) -> None:
     """Show who came, left and moved, and what became of value and risk."""
     cards = st.grid(3, min_column_width=148, gap="small")
-    for label, status, meaning in (
-        ("New", "new", "Customers of the newer version only."),
-        ("Gone", "gone", "Customers of the older version only: corrected away, everything taken back, or an earlier cutoff."),
-        ("Moved", "moved", "Customers of both versions who are in another group now."),
+    stayed = found.customers("stayed")
+    for label, status, whole, words, meaning in (
+        ("New", "new", found.after.customers, f"of {found.after.version}", "Customers of the newer version only."),
+        (
+            "Gone",
+            "gone",
+            found.before.customers,
+            f"of {found.before.version}",
+            "Customers of the older version only: corrected away, everything taken back, or an earlier cutoff.",
+        ),
+        ("Moved", "moved", stayed, "of those who stayed", "Customers of both versions who are in another group now."),
     ):
-        cards.metric(label, count(found.customers(status)), border=True, help=meaning)
+        people = found.customers(status)
+        cards.metric(
+            label,
+            count(people),
+            f"{share(people / whole)} {words}" if whole else None,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            help=meaning,
+        )
     for label, measure, meaning in (
         ("Spend so far", "total_spend", "Money of all orders, new customers included."),
         ("Value, 180 days", "clv_180d", "Value of all customers over the next 180 days."),
@@ -114,7 +124,8 @@ def _show_cards(seen: Visit, found: Comparison) -> None:
             money_in_markdown(f"{change if change.startswith('-') else '+' + change} since {found.before.version}"),
             delta_color="off",
             border=True,
-            help=meaning,
+            height="stretch",
+            help=f"{meaning} In {found.before.version}: {money_in_markdown(seen.money(float(line['before']), short=True))}.",
         )
 
 
@@ -151,10 +162,17 @@ def _show_moves(seen: Visit, found: Comparison) -> None:
                 st.markdown("Nobody.")
                 continue
             rows = pa.Table.from_pylist(changes.move_rows(moves, seen.genome.currency))
-            st.dataframe(
+            names = [masked_id(seen, customer_id) for customer_id in rows.column("customer_id").to_pylist()]
+            rows = rows.set_column(0, "customer_id", pa.array(names, pa.string()))
+            if seen.masks:
+                rows = rows.drop_columns(["facts"])
+            picked = st.dataframe(
                 rows,
                 hide_index=True,
                 height="content",
+                on_select="rerun",
+                selection_mode="single-row",
+                key=f"moved_{name}",
                 column_config={
                     "customer_id": "Customer",
                     "value": "Value, 180 days",
@@ -163,13 +181,16 @@ def _show_moves(seen: Visit, found: Comparison) -> None:
                     "facts": "What happened",
                 },
             )
-            st.download_button(
-                "Download (CSV)", partial(table_as_csv, rows), file_name=f"{name.lower().replace(' ', '_')}.csv",
-                mime="text/csv", on_click="ignore", key=f"moves_{name}",
-            )  # fmt: skip
+            if picked["selection"]["rows"]:
+                st.switch_page("customer.py", query_params={"customer": names[picked["selection"]["rows"][0]]})
+            if not seen.masks:
+                st.download_button(
+                    "Download (CSV)", partial(table_as_csv, rows), file_name=f"{name.lower().replace(' ', '_')}.csv",
+                    mime="text/csv", on_click="ignore", key=f"moves_{name}",
+                )  # fmt: skip
     st.markdown(
         aside(
-            "Risk is ranked by its change times the larger of both values, so that customers worth nothing do not fill the list."
+            "Select a row to see the customer. Risk is ranked by its change times the larger of both values, so that customers worth nothing do not fill the list."
         )
     )
 

@@ -17,7 +17,7 @@ from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.readings import ask, next_steps
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.dashboard.totals import is_of_totals, shows_sizes
+from customer_genome.interfaces.dashboard.totals import is_of_totals, knows, shows_sizes
 from customer_genome.interfaces.figures import count, day, quantity, share
 from customer_genome.interfaces.overview import over_time, segments, totals
 from customer_genome.interfaces.trends import recent, running
@@ -123,6 +123,8 @@ def _who_matters(seen: Visit, selection: Selection) -> str:
 def _what_to_do(seen: Visit, selection: Selection) -> str:
     """Return the first thing to do."""
     steps = ask(seen, next_steps, selection.of_customers)
+    if not steps and not knows(seen, "churn_probability"):
+        return "start with those who brought most; who is about to leave is not known from these data."
     if not steps:
         return "nothing urgent; nobody here has value at risk worth a campaign."
     step = steps[0]

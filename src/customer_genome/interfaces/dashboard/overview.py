@@ -23,6 +23,7 @@ from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.totals import (
     READ_AS,
     is_of_totals,
+    knows,
     say_how_far_to_trust,
     say_no_dates,
     show_cards_of_totals,
@@ -92,6 +93,9 @@ def _show_next_steps(seen: Visit, selection: Selection) -> None:
         anchor=False,
         help="Playbooks with most value at risk among customers of medium or high value whom you may contact.",
     )
+    if not steps and not knows(seen, "churn_probability"):
+        _show_strategies(seen, selection)
+        return
     if not steps:
         st.markdown("Nobody here has value at risk worth a campaign. Look at all customers, or lower the filters.")
         return
@@ -112,6 +116,23 @@ def _show_next_steps(seen: Visit, selection: Selection) -> None:
                 label="Show these customers →",
                 query_params={"playbook": step["playbook"]},
             )
+
+
+def _show_strategies(seen: Visit, selection: Selection) -> None:
+    """Show what to do with the segments that brought most, where nobody knows who is about to leave."""
+    told = {row["segment_name"]: row["strategy"] for row in seen.genome.table("segments").to_pylist()}
+    rows = [row for row in ask(seen, segments, selection.of_customers).to_pylist() if told.get(row["segment"])][:3]
+    if not rows:
+        st.markdown("These data do not say who is about to leave, so nobody comes first. Days since the last order would tell.")
+        return
+    for place, (column, row) in enumerate(zip(st.columns(len(rows)), rows, strict=True), start=1):
+        with column.container(border=True, height="stretch"):
+            spent = money_in_markdown(seen.money(row["revenue"], short=True)) if row["revenue"] is not None else "an unknown sum"
+            st.markdown(
+                f"**{place}. {plain(row['segment'])}**  \n{quantity(row['customers'], 'customers')} · spent **{spent}** so far"
+            )
+            st.markdown(plain(told[row["segment"]]))
+            st.page_link("customers.py", label="Show these customers →", query_params={"segment": row["segment"]})
 
 
 def _show_time(seen: Visit, selection: Selection) -> None:

@@ -158,13 +158,14 @@ def _show_money(seen: Visit, method: str, selection: Selection) -> None:
                 "How far the model itself may be off stands on Model quality."
             )
         )
-    st.header("Where they lie", anchor=False)
     maps: list[tuple[Callable[..., Any], pa.Table, str]] = []
     if knows(seen, "n_orders", "recency_days"):
         maps.append((drawings.segments_by_recency, ask(seen, by_recency, choice), "segments by recency and orders"))
     if knows(seen, "total_spend", "clv_180d"):
         maps.append((drawings.segments_by_value, ask(seen, by_value, choice), "segments by spend and value"))
-    _in_pairs(seen, maps)
+    if maps:
+        st.header("Where they lie", anchor=False)
+        _in_pairs(seen, maps)
     if shows_sizes(seen):
         spread_rows = ask(seen, spread, choice)
         draw(seen, partial(drawings.segment_spread, spread_rows), spread_rows, "spread of value per segment")
@@ -281,8 +282,9 @@ def _show_samples(seen: Visit, method: str, rows: list[dict[str, Any]]) -> None:
     ids = found.column("customer_id").to_pylist()
     named = pa.array([masked_id(seen, name) for name in ids], pa.string())
     found = found.set_column(found.schema.get_field_index("customer_id"), "customer_id", named)
-    if not shows_sizes(seen):
-        found = found.select([name for name in found.column_names if name not in ("clv_180d", "churn_probability")])
+    unknown = {name for name in found.column_names if found.column(name).null_count == found.num_rows}
+    unknown |= set() if shows_sizes(seen) else {"clv_180d", "churn_probability"}
+    found = found.select([name for name in found.column_names if name not in unknown])
     unit = f", {seen.genome.currency}" if seen.genome.currency else ""
     number = st.column_config.NumberColumn
     picked = st.dataframe(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
 import pyarrow as pa
 import streamlit as st
 
@@ -11,7 +16,7 @@ from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, say_no_dates
-from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.figures import count, day, share
 from customer_genome.interfaces.value_figures import TRUST, fit_sentence, next_year, outlook
 
 
@@ -25,36 +30,40 @@ def show() -> None:
     tables = outlook(seen.genome)
     if not tables["forecast"].num_rows:
         st.info(f"{seen.genome.snapshot.version} was published without forecasts. Publish again and they are here:")
-        st.code(f"genome run --workspace {seen.genome.snapshot.folder.parent.parent}", language="bash")
+        st.code(f"genome run --workspace {seen.genome.snapshot.folder.parent.parent}", language=None)
         return
     st.markdown(
-        aside("All customers; the filters of other pages do not apply. Sums over today's customers, each with their own history.")
+        aside(
+            f"All customers; the filters of the side bar do not apply here. From {day(dt.date.fromisoformat(seen.manifest['as_of']))} on, "
+            "summed over today's customers, each with their own history."
+        )
     )
     _show_cards(seen, tables)
-    left, right = st.columns(2, gap="large")
-    with left:
-        draw(seen, lambda look: charts.revenue_forecast(tables["forecast"], look))
-    with right:
-        draw(seen, lambda look: charts.cohort_value(tables["cohort_forecast"], look))
+    _in_pairs(seen, tables, [(charts.revenue_forecast, "forecast"), (charts.cohort_value, "cohort_forecast")])
     st.markdown(aside(TRUST))
-    _show_tables(tables)
+    _show_tables(seen, tables)
     _show_fit(seen, tables)
 
 
 def _show_cards(seen: Visit, tables: dict[str, pa.Table]) -> None:
     """Show the next year, a new customer's first one, and how far a forecast was off."""
     year, cohorts = next_year(seen.genome), tables["cohort_forecast"].to_pylist()
+    low, high = (sum(row[f"revenue_{side}"] or 0 for row in cohorts) for side in ("lower", "upper"))
+    reach = (
+        f"{money_in_markdown(seen.money(low, short=True))} to {money_in_markdown(seen.money(high, short=True))}" if high else ""
+    )
     customers = sum(row["customers"] for row in cohorts)
     first_year = sum(row["first_year_known"] + row["first_year_expected"] for row in cohorts)
     cards = st.grid(3, min_column_width=148, gap="small")
     cards.metric(
         "Next 365 days",
         money_in_markdown(seen.money(year["revenue"], short=True)),
-        f"{count(year['purchase_days'])} purchase days",
+        f"{reach} · {count(year['purchase_days'])} purchase days" if reach else f"{count(year['purchase_days'])} purchase days",
         delta_color="off",
         delta_arrow="off",
         border=True,
-        help="Revenue expected of today's customers, undiscounted. Customers yet to be won are not in it.",
+        help="Revenue expected of today's customers, undiscounted. Customers yet to be won are not in it. The range adds up the 80 % ranges of the "
+        "cohorts, so it is a little wider than 80 %; it holds chance and parameters, not a changed world.",
     )
     cards.metric(
         "A new customer",
@@ -78,18 +87,43 @@ def _show_cards(seen: Visit, tables: dict[str, pa.Table]) -> None:
     )
 
 
-def _show_tables(tables: dict[str, pa.Table]) -> None:
+def _show_tables(seen: Visit, tables: dict[str, pa.Table]) -> None:
     """Show forecast and cohorts as tables, and as downloads."""
+    unit = f", {seen.genome.currency}" if seen.genome.currency else ""
+    number = st.column_config.NumberColumn
+    shown: dict[str, Any] = {
+        "period": "Period",
+        "cohort": "First purchase in",
+        "starts_on": "From",
+        "ends_on": st.column_config.DateColumn("To before"),
+        "customers": number("Customers", format="%,d"),
+        "purchase_days": number("Purchase days", format="%,.0f"),
+        "revenue": number(f"Expected{unit}", format="%,.0f"),
+        "revenue_lower": number(f"80 % from{unit}", format="%,.0f"),
+        "revenue_upper": number(f"80 % to{unit}", format="%,.0f"),
+        "spend_so_far": number(f"Spent so far{unit}", format="%,.0f"),
+        "first_year_known": number(f"First year, known{unit}", format="%,.0f"),
+        "first_year_expected": number(f"First year, expected{unit}", format="%,.0f"),
+    }
     with st.expander("Forecast and cohorts in figures"):
-        for name, file in (
-            ("forecast", "forecast.csv"),
-            ("cohort_forecast", "cohorts.csv"),
-            ("cohort_months", "cohort_months.csv"),
+        for name, title, file in (
+            ("forecast", "Forecast by month and week", "forecast.csv"),
+            ("cohort_forecast", "Cohorts, the next 365 days", "cohorts.csv"),
+            ("cohort_months", "Cohorts by month", "cohort_months.csv"),
         ):
-            st.dataframe(tables[name], hide_index=True, height=320, placeholder="–")
+            st.markdown(f"**{title}**")
+            columns = [column for column in tables[name].column_names if column in shown]
+            st.dataframe(
+                tables[name],
+                hide_index=True,
+                height=320,
+                placeholder="–",
+                column_order=columns,
+                column_config={column: shown[column] for column in columns},
+            )
             st.download_button(
                 "Download (CSV)",
-                table_as_csv(tables[name]),
+                partial(table_as_csv, tables[name]),
                 file_name=file,
                 mime="text/csv",
                 on_click="ignore",
@@ -106,17 +140,29 @@ def _show_fit(seen: Visit, tables: dict[str, pa.Table]) -> None:
         )
     else:
         st.markdown(plain(fit_sentence(tables["tracking_error"])))
-    left, right = st.columns(2, gap="large")
     if tables["tracking"].num_rows:
-        with left:
-            draw(seen, lambda look: charts.tracking_by_week(tables["tracking"], look))
-            draw(seen, lambda look: charts.frequency_fit(tables["frequency_fit"], look))
-        with right:
-            draw(seen, lambda look: charts.tracking_in_all(tables["tracking"], look))
-            draw(seen, lambda look: charts.conditional_fit(tables["frequency_fit"], look))
+        _in_pairs(
+            seen,
+            tables,
+            [
+                (charts.tracking_by_week, "tracking"),
+                (charts.tracking_in_all, "tracking"),
+                (charts.frequency_fit, "frequency_fit"),
+                (charts.conditional_fit, "frequency_fit"),
+            ],
+        )
     if tables["alive_matrix"].num_rows:
-        with left:
-            draw(seen, lambda look: charts.alive_matrix(tables["alive_matrix"], look))
+        draw(
+            seen, partial(charts.alive_matrix, tables["alive_matrix"]), tables["alive_matrix"], "chance of still being a customer"
+        )
+
+
+def _in_pairs(seen: Visit, tables: dict[str, pa.Table], pictures: Sequence[tuple[Callable[..., Any], str]]) -> None:
+    """Show charts of tables two beside each other."""
+    for place in range(0, len(pictures), 2):
+        for column, (picture, name) in zip(st.columns(2, gap="large"), pictures[place : place + 2], strict=False):
+            with column:
+                draw(seen, partial(picture, tables[name]), tables[name], name.replace("_", " "))
 
 
 show()
