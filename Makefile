@@ -15,7 +15,7 @@ FAST       := not slow and not spark and not browser
 PYTEST     := $(ONE_THREAD) $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-spark test-browser check bench docs lock clean env
+.PHONY: help demo test test-slow test-spark test-browser check bench docs screenshots lock clean env
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +94,13 @@ docs: $(VENV)/.dev  ## Prove the documentation: links, commands, examples
 bench: $(VENV)/.dev  ## Run the benchmarks (minutes; one at a time)
 	@set -- benchmarks/bench_*.py; [ -e "$$1" ] || { echo "There are no benchmarks yet." >&2; exit 1; }; \
 	for script; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+WORKSPACE ?= demo-workspace
+
+screenshots: $(VENV)/.dev  ## Take pictures of every dashboard page: light, dark, phone (WORKSPACE=demo-workspace)
+	@sh tools/need_chromium.sh >/dev/null
+	@[ -e $(WORKSPACE)/published/CURRENT ] || $(BIN)/genome run complete-journey --workspace $(WORKSPACE)
+	CHROMIUM="$$(sh tools/need_chromium.sh)" $(BIN)/python tools/screenshots.py --workspace $(WORKSPACE) --folder screenshots $(if $(DOCS),--for-docs)
 
 # --- keeping -----------------------------------------------------------------------------------------------------
 
