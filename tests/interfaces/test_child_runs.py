@@ -144,7 +144,7 @@ def test_what_cannot_be_run_again_is_said(place, tmp_path):
     ledger = {"kept": {"rows": 10}}
     with pytest.raises(WorkspaceError, match="genome refresh --refit"):
         recall(place, {"files_read": [str(lines)], "ledger": ledger, "rows_added": 4})
-    remember(place.root, str(lines), as_given({"seed": 3, "clusters": None}, {"mapping": None}))
+    remember(place.root, str(lines), as_given({"seed": 3, "clusters": None}))
     assert recall(place) == Recipe(str(lines), {"seed": "3"})
     lines.unlink()
     with pytest.raises(WorkspaceError, match=r"lines\.csv is not there any more"):

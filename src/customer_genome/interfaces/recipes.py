@@ -59,10 +59,16 @@ class Recipe:
         return ["run", *options, *(["--", self.data] if self.data else [])]
 
 
-def as_given(options: Mapping[str, object], places: Mapping[str, Path | None]) -> dict[str, str]:
-    """Return the options that were given, as text; paths whole, so that they hold from anywhere."""
-    given = {name: str(value) for name, value in options.items() if value is not None}
-    return given | {name: str(path.expanduser().resolve()) for name, path in places.items() if path is not None}
+def as_given(options: Mapping[str, object]) -> dict[str, str]:
+    """Return the options that were given, as text; paths whole, so that they hold from anywhere.
+
+    Examples
+    --------
+    >>> as_given({"seed": 3, "clusters": None})
+    {'seed': '3'}
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    return {name: str(value.expanduser().resolve() if isinstance(value, Path) else value) for name, value in given.items()}
 
 
 def remember(workspace: Path, data: str | None, options: Mapping[str, str]) -> None:

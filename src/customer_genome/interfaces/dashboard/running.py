@@ -14,7 +14,7 @@ import streamlit as st
 from customer_genome.errors import GenomeError, SnapshotError
 from customer_genome.interfaces.child_runs import ChildRun, cancel, latest, put_away, start
 from customer_genome.interfaces.dashboard.markup import aside, plain
-from customer_genome.interfaces.dashboard.session import Visit, workspace_root
+from customer_genome.interfaces.dashboard.session import Visit, role_of_visitor, workspace_root
 from customer_genome.interfaces.figures import quantity
 from customer_genome.interfaces.recipes import recall
 from customer_genome.snapshot import current_version
@@ -89,14 +89,17 @@ def show_run(role: str) -> None:
     if run is None:
         return
     if run.is_running:
-        _follow(role, run.run_id)
+        _follow(run.run_id)
     else:
         _show_end(run, role)
 
 
 @st.fragment(run_every=1.0)
-def _follow(role: str, run_id: str) -> None:
-    """Show how far a run is, each second anew; the page is drawn again when it has ended."""
+def _follow(run_id: str) -> None:
+    """Show how far a run is, each second anew; the page is drawn again when it has ended.
+
+    The role is asked for each time: between two full runs of the page it may have been taken away.
+    """
     run = latest(Workspace(workspace_root()))
     if run is None or run.run_id != run_id or not run.is_running:
         st.session_state[_SHOWN] = run_id
@@ -109,7 +112,7 @@ def _follow(role: str, run_id: str) -> None:
             st.markdown(
                 aside("You can leave this page; the run goes on. What is published stays as it is until the run has succeeded.")
             )
-            if role == "admin" and st.button("Cancel the run", key="cancel_run"):
+            if role_of_visitor() == "admin" and st.button("Cancel the run", key="cancel_run"):
                 cancel(Workspace(workspace_root()))
                 st.rerun()
 

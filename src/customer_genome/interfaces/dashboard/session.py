@@ -191,7 +191,8 @@ def _show_nothing_to_see(err: GenomeError) -> NoReturn:
         st.code(f"genome doctor --workspace {root}", language=None)
     else:
         st.subheader("Nothing has been published yet")
-        st.markdown("Turn a file of order lines into a customer genome, then reload this page:")
+        st.page_link("data.py", label="Hand in a file, and see what would be kept of it", icon=":material/upload_file:")
+        st.markdown("Or turn a file of order lines into a customer genome where it lies, then reload this page:")
         st.code(f"genome run orders.csv --workspace {root}", language=None)
         st.markdown("No file at hand? Look around with real public data:")
         st.code("genome demo", language=None)
