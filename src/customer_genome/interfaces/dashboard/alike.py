@@ -61,7 +61,7 @@ def show_alike(seen: Visit, record: dict[str, Any]) -> None:
         placeholder="–",
         on_select="rerun",
         selection_mode="single-row",
-        key=f"alike_{record['customer_id']}",
+        key=f"alike_{masked_id(seen, record['customer_id'])}",
         column_config=_columns(f", {seen.genome.currency}" if seen.genome.currency else ""),
         alt="Customers most like this one; select a row to open a customer.",
     )
