@@ -141,7 +141,7 @@ def run(
     result = _run(settings, data, as_of, progress, refit, level_of(level))
     told = {"horizon_days": horizon_days, "refunds": refunds, "clusters": clusters, "seed": seed, "memory_limit": memory_limit}
     places = {"level": level, "engine": engine, "spark_master": spark_master, "mapping": mapping, "spark_folder": spark_folder}
-    remember(settings.workspace, data, as_given(told | places))
+    remember(settings.workspace, data, as_given({**told, **places}))
     _print_json(result.as_json()) if as_json else terminal.show_run(result, settings.workspace)
 
 
