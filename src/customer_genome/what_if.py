@@ -38,6 +38,7 @@ from customer_genome.workspace import Workspace
 
 MOST_ORDERS, MOST_QUIET_DAYS = 10, 365
 MOST_REASONS = 20
+MOST_IMAGINED, MOST_DAYS = 5_000, 20_000
 DAYS_BETWEEN = 7
 """Added orders lie so many days apart, the last one on the last known day."""
 _THEMES = ("rfm", "cadence", "trend", "lately")
@@ -70,6 +71,46 @@ class Scenario:
             wrong.append(f"an order of {self.order_value}; wanted money above 0")
         if wrong:
             raise SettingsError(f"What if: {'; '.join(wrong)}.")
+
+
+@dataclass(frozen=True)
+class History:
+    """A customer's orders in four figures.
+
+    Attributes
+    ----------
+    orders : 1 to 5,000
+    first_days, last_days : whole days from the first and the last order to the cutoff, 1 or more
+    order_value : money of the mean order
+    """
+
+    orders: int
+    first_days: int
+    last_days: int
+    order_value: float
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        wrong = []
+        if not 1 <= self.orders <= MOST_IMAGINED:
+            wrong.append(f"{self.orders:,} orders; wanted 1 to {MOST_IMAGINED:,}")
+        if not 1 <= self.last_days <= self.first_days <= MOST_DAYS:
+            wrong.append(
+                f"the first order {self.first_days:,} and the last {self.last_days:,} days ago; wanted the last no longer ago than the "
+                f"first, 1 to {MOST_DAYS:,} days"
+            )
+        if self.orders == 1 and self.last_days != self.first_days:
+            wrong.append("one order that is first and last on different days; wanted the same day, or two orders")
+        if not 0 < self.order_value < float("inf"):
+            wrong.append(f"a mean order of {self.order_value}; wanted money above 0")
+        if wrong:
+            raise SettingsError(f"Such a customer cannot be: {'; '.join(wrong)}.")
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """Return the history of a published customer."""
+        first, last = ((record["as_of"] - record[name]).days for name in ("first_order_on", "last_order_on"))
+        return cls(int(record["n_orders"]), first, last, float(record["mean_order_value"]))
 
 
 @dataclass(frozen=True)
@@ -154,7 +195,28 @@ class WhatIf:
         """
         scenario = scenario or Scenario()
         as_of: dt.date = record["as_of"] + dt.timedelta(days=scenario.quiet_days)
-        facts = self._facts(genome.orders_of(record["customer_id"]), record, scenario, as_of)
+        orders = pa.concat_tables([_plain(genome.orders_of(record["customer_id"])), _added(genome, record, scenario)])
+        return self._forecast(self._facts(orders, record, as_of), as_of, scenario)
+
+    def predicted(self, genome: Genome, record: Mapping[str, Any], history: History) -> tuple[Outcome, str]:
+        """Return what is forecast of a customer with such a history, and the segment they would belong to.
+
+        Parameters
+        ----------
+        record : what `Genome.customer` returned, or `typical_record`; facts that are not of orders are taken from it
+        history : the record's own one gives what was published; another one moves the orders to it
+        """
+        as_of: dt.date = record["as_of"]
+        own = genome.orders_of(record["customer_id"])
+        as_is = own.num_rows > 0 and history == History.of(record)
+        facts = self._facts(_plain(own) if as_is else imagined_orders(history, record, own), record, as_of)
+        clusters = self.models.clusters
+        (cluster,) = clusters.predict(np.column_stack([facts[name] for name in clusters.features]), clusters.features).tolist()
+        named = genome.query("select segment_name from segments where cluster = ?", [cluster]).column(0).to_pylist()
+        return self._forecast(facts, as_of, Scenario()), str(named[0]) if named else f"Cluster {cluster}"
+
+    def _forecast(self, facts: dict[str, Any], as_of: dt.date, scenario: Scenario) -> Outcome:
+        """Return what is forecast from facts as of a day."""
         day = day_number(as_of)
         own = OwnForecaster(
             self.models.purchases,
@@ -189,7 +251,7 @@ class WhatIf:
             tuple(text for _, text in told[:N_REASONS]),
         )
 
-    def _facts(self, orders: pa.Table, record: Mapping[str, Any], scenario: Scenario, as_of: dt.date) -> dict[str, Any]:
+    def _facts(self, orders: pa.Table, record: Mapping[str, Any], as_of: dt.date) -> dict[str, Any]:
         """Return every fact of the customer as of a day, each of shape (1,): from orders anew, the others as published."""
         facts: dict[str, Any] = {}
         for name, value in record.items():
@@ -197,10 +259,9 @@ class WhatIf:
                 facts[name] = np.array([float(value)])
             elif value is None:
                 facts[name] = np.array([np.nan])
-        table = pa.concat_tables([_plain(orders), _added(orders, record, scenario)])
         engine = DuckDBEngine(memory_limit="256MB", threads=1)
         try:
-            engine.write("imagined_orders", table)
+            engine.write("imagined_orders", orders)
             engine.create_table(
                 "known_orders",
                 f"select *, date '{as_of}' as as_of, cast(money as decimal(18, 4)) as revenue from imagined_orders",
@@ -249,11 +310,11 @@ _SCHEMA = pa.schema(
 )
 
 
-def _added(orders: pa.Table, record: Mapping[str, Any], scenario: Scenario) -> pa.Table:
+def _added(genome: Genome, record: Mapping[str, Any], scenario: Scenario) -> pa.Table:
     """Return the imagined orders: the customer's mean order, the last on the last known day, none before the first order."""
     last: dt.date = record["as_of"] - dt.timedelta(days=1)
     money = scenario.order_value if scenario.order_value is not None else float(record["mean_order_value"])
-    n = max(orders.num_rows, 1)
+    n = max(int(record["n_orders"]), 1)
     lines = max(1, round(float(record["n_lines"]) / n))
     rows = [
         {
@@ -267,6 +328,66 @@ def _added(orders: pa.Table, record: Mapping[str, Any], scenario: Scenario) -> p
         for number in range(scenario.orders)
     ]
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+
+def imagined_orders(history: History, record: Mapping[str, Any], orders: pa.Table) -> pa.Table:
+    """Return orders with a history: those of the customer moved to it, evenly spaced and alike where there are none.
+
+    The first and the last order fall on the days wanted; those between keep their place in the customer's time, and their share of the
+    money. Where their number changes, places and money are read off between those there are.
+
+    Parameters
+    ----------
+    orders : what `Genome.orders_of` returned, oldest first
+    """
+    orders = _plain(orders)
+    as_of: dt.date = record["as_of"]
+    n = history.orders
+    at = np.linspace(0.0, 1.0, n) if n > 1 else np.zeros(1)
+    columns = {name: np.asarray(orders[name].to_numpy(), dtype=np.float64) for name in ("money", "n_lines", "quantity")}
+    if orders.num_rows:
+        days = np.array([(day - as_of).days for day in orders["ordered_on"].to_pylist()], dtype=np.float64)
+        span = days[-1] - days[0]
+        known = np.linspace(0.0, 1.0, len(days)) if len(days) > 1 else np.zeros(1)
+        places = np.interp(at, known, (days - days[0]) / span) if span > 0 else at
+        drawn = {name: np.interp(at, known, values) for name, values in columns.items()}
+    else:
+        places = at
+        lines, pieces = (
+            float(record[name] or 0.0) / max(float(record["n_orders"] or 1), 1.0) for name in ("n_lines", "total_quantity")
+        )
+        drawn = {"money": np.ones(n), "n_lines": np.full(n, lines), "quantity": np.full(n, pieces)}
+    money = drawn["money"] if drawn["money"].mean() > 0 else np.ones(n)
+    money = money * history.order_value / money.mean()
+    ago = np.rint(history.first_days - places * (history.first_days - history.last_days)).astype(int)
+    return pa.table(
+        {
+            "customer_id": pa.array([str(record["customer_id"])] * n, pa.string()),
+            "order_id": [f"imagined {number}" for number in range(n)],
+            "ordered_on": [as_of - dt.timedelta(days=int(days)) for days in ago],
+            "n_lines": np.maximum(np.rint(drawn["n_lines"]), 1).astype(np.int64),
+            "quantity": drawn["quantity"],
+            "money": money,
+        }
+    ).cast(_SCHEMA)
+
+
+def typical_record(genome: Genome) -> dict[str, Any]:
+    """Return a customer who is like no one: of every fact the median of all customers, of the number of orders too."""
+    schema = genome.query("select * from customers limit 0").schema
+    numeric = [field.name for field in schema if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)]
+    listed = ", ".join(f'median("{name}") as "{name}"' for name in numeric)
+    found: dict[str, Any] = genome.query(f"select {listed}, max(as_of) as as_of from customers").to_pylist()[0]
+    as_of: dt.date = found["as_of"]
+    n_orders = max(1, round(found["n_orders"]))
+    last = max(1, round(found["recency_days"]))
+    first = max(last, round(found["tenure_days"])) if n_orders > 1 else last
+    return found | {
+        "customer_id": "",
+        "n_orders": n_orders,
+        "first_order_on": as_of - dt.timedelta(days=first),
+        "last_order_on": as_of - dt.timedelta(days=last),
+    }
 
 
 def _points(spoken: Spoken) -> dict[str, float]:
