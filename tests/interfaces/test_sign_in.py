@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Callable
@@ -209,6 +210,18 @@ def test_no_page_gives_a_viewer_an_id(look, shop, page):
         assert "idof-" not in everything(named).replace(person, "") and not [
             m for m in named.metric if m.label.startswith("Spent")
         ]
+
+
+def test_a_viewer_opens_a_customer_under_the_pseudonym_without_single_orders(look, shop):
+    person = str(answer(shop, "select customer_id as c from customers order by n_orders desc, 1 limit 1"))
+    seen = Hall(shop).visit("v00001")
+    look("about.py")  # pseudonyms belong to a workspace
+    name = masked_id(Visit(seen.genome, seen.key, "viewer"), person)
+    app = look("customer.py", customer=name)
+    assert not app.exception and name in app.title[0].value.replace("\\", "")
+    assert "idof-" not in everything(app) and not [m for m in re.findall(r"order\d{3}x\d", everything(app))]
+    for page in ("customers.py", "predict.py"):
+        assert "idof-" not in everything(look(page, customer=name, search="idof-0")).replace('"idof-0"', "")
 
 
 def test_an_analyst_sees_customers(look, shop):
