@@ -11,6 +11,9 @@ from streamlit.testing.v1 import AppTest
 from customer_genome import backtesting
 from customer_genome.errors import SnapshotError
 from customer_genome.genome import BACKTEST_FORMATS, Genome
+from customer_genome.interfaces.chart_files import rows_behind
+from customer_genome.interfaces.charts import quality_parts
+from customer_genome.interfaces.charts.quality_parts import gains_rows
 from customer_genome.interfaces.figures import count
 from customer_genome.interfaces.quality_figures import (
     CURVES,
@@ -23,6 +26,7 @@ from customer_genome.interfaces.quality_figures import (
     segment_rows,
     with_error,
 )
+from customer_genome.interfaces.quality_words import against_formula, beaten_by_formula, segment_levels
 from customer_genome.interfaces.report import render_report
 from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
 from customer_genome.workspace import Workspace
@@ -177,3 +181,39 @@ def test_a_file_that_is_no_backtest_is_named(without, text):
     with Genome.open(without) as genome, pytest.raises(SnapshotError, match="genome backtest"):
         genome.backtest()
     Workspace(without).backtest.unlink()
+
+
+def test_sentences_say_where_the_published_forecast_does_not_beat_a_formula(without):
+    found = stored(without)
+    held = Evidence(found)
+    auc = next(figure for figure in FIGURES if figure.name == "auc")
+    said = against_formula(held, auc)
+    row = next(row for row in held.rows(auc) if row["is_shipped"])
+    assert "clearly better than the naive formula last period" in said and f"{row['difference']:+.3f}" in said
+    for one in found["rows"]:
+        for name, versus in one["versus"].items():
+            if one["candidate"] == "champion" and name == "auc":
+                versus["difference"] = -0.001
+    assert "no better than" in against_formula(Evidence(found), auc) and "auc" in beaten_by_formula(Evidence(found))
+
+
+def test_gains_are_the_shares_of_the_tenths(without):
+    rows = Evidence(stored(without)).curves()["deciles"]
+    found = gains_rows(rows)
+    money = [row["customers"] * row["actual"] for row in sorted(rows, key=lambda row: -row["decile"])]
+    assert [row["spend_share"] for row in found[1:]] == pytest.approx(
+        [sum(money[: n + 1]) / sum(money) for n in range(len(money))]
+    )
+    assert found[1]["lift"] == pytest.approx(found[1]["spend_share"] / found[1]["customers_share"])
+
+
+def test_segments_are_drawn_with_their_stored_level(without):
+    found = stored(without)
+    rows = segment_levels(Evidence(found))
+    drawn = {row["segment"]: row["value"] for row in rows_behind(quality_parts.segment_levels(rows))}
+    assert drawn == {
+        row["group"]: row["figures"]["bias"]
+        for row in found["rows"]
+        if (row["as_of"], row["candidate"], row["target"]) == ("mean", "champion", "spend")
+        and row["group"] in ("Champions", "At risk")
+    }

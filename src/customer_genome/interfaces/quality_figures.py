@@ -334,15 +334,15 @@ def age_note(evidence: Evidence) -> str:
 
 
 SEGMENT_WORDS = {
-    "segment": "RFM segment at the cutoff",
-    "customers": "Customers and cutoffs",
-    "bias": "Predicted / actual spend",
+    "segment": "RFM segment",
+    "customers": "Customers",
+    "bias": "Predicted / actual",
     "mae_over_mean": "Error of spend",
     "auc": "AUC",
     "brier": "Brier",
     "outside": "Outside the range",
 }
-SEGMENT_NOTE = "The published forecast, mean over the cutoffs ± standard error. Outside the range: spent less or more than their 80 % range; 20 % would be exact."
+SEGMENT_NOTE = "The published forecast, mean over the cutoffs ± standard error; segments as of the cutoff, customers counted at each. Outside the range: spent less or more than their 80 % range; 20 % would be exact."
 
 
 def segment_rows(evidence: Evidence) -> list[dict[str, str]]:

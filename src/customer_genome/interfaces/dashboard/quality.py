@@ -9,14 +9,14 @@ from typing import Any
 
 import streamlit as st
 
-from customer_genome.interfaces.charts import quality
+from customer_genome.genome import Genome
+from customer_genome.interfaces.charts import Look, quality, quality_parts
 from customer_genome.interfaces.charts.quality_reasons import beeswarm, importance
-from customer_genome.interfaces.dashboard.customer_list import table_as_csv
-from customer_genome.interfaces.dashboard.drawing import draw
+from customer_genome.interfaces.dashboard.drawing import draw, offer_table
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, show_what_was_measured
-from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.figures import count
 from customer_genome.interfaces.quality_figures import (
     AGE_WORDS,
     FIGURES,
@@ -41,6 +41,13 @@ from customer_genome.interfaces.quality_figures import (
     tails_sentence,
     without_backtest,
 )
+from customer_genome.interfaces.quality_words import (
+    against_formula,
+    beaten_by_formula,
+    new_against_old,
+    segment_levels,
+    threshold_sentence,
+)
 
 CARDS = ("gini", "auc", "brier", "ece", "abs_log_bias", "relative_score")
 
@@ -61,7 +68,7 @@ def show() -> None:
     _show_what_moves_the_risk(seen)
     _show_grades(seen)
     if found is not None:
-        _show_ages(found)
+        _show_ages(seen, found)
         _show_words(found)
 
 
@@ -71,7 +78,7 @@ def _show_comparison(seen: Visit, found: Evidence) -> None:
     warning = caution(found, seen.genome)
     if warning:
         st.warning(plain(warning))
-    st.markdown(f"**{plain(found.verdict())}** {plain(tails_sentence(found))}")
+    st.markdown(f"**{plain(found.verdict())}** {plain(beaten_by_formula(found))} {plain(tails_sentence(found))}")
     _show_cards(found)
     _show_candidates(seen, found)
 
@@ -110,7 +117,14 @@ def _show_candidates(seen: Visit, found: Evidence) -> None:
     st.header("Candidates side by side", anchor=False)
     labels = {figure.label: figure for figure in FIGURES}
     chosen: Figure = labels[
-        st.selectbox("Figure", list(labels), key="quality_figure", help="Which figure the charts below compare.")
+        st.selectbox(
+            "Figure",
+            list(labels),
+            key="quality_figure",
+            bind="query-params",
+            width=300,
+            help="Which figure the charts below compare.",
+        )
     ]
     left, right = st.columns(2, gap="large")
     with left:
@@ -123,9 +137,17 @@ def _show_candidates(seen: Visit, found: Evidence) -> None:
                 meaning=chosen.meaning,
                 higher_is_better=bool(chosen.higher_is_better),
             ),
+            table_of(found.rows(chosen)),
+            f"Candidates by {chosen.label}",
         )
     with right:
-        draw(seen, lambda look: quality.by_cutoff(found.each_cutoff(chosen), look, label=chosen.label, meaning=chosen.meaning))
+        draw(
+            seen,
+            lambda look: quality.by_cutoff(found.each_cutoff(chosen), look, label=chosen.label, meaning=chosen.meaning),
+            name=f"{chosen.label} at each cutoff",
+        )
+        said = [against_formula(found, one) for one in FIGURES]
+        st.markdown("**Against the best formula**\n\n" + "\n".join(f"- {plain(text)}" for text in said if text))
     rows = side_by_side(found)
     st.dataframe(
         table_of(rows),
@@ -141,14 +163,7 @@ def _show_candidates(seen: Visit, found: Evidence) -> None:
         },
     )
     st.markdown(aside("Mean over the cutoffs ± standard error over customers; ↑ more is better, ↓ less is better."))
-    st.download_button(
-        "Download (CSV)",
-        table_as_csv(table_of(rows)),
-        file_name="candidates.csv",
-        mime="text/csv",
-        on_click="ignore",
-        key="candidates",
-    )
+    offer_table(seen, table_of(rows), "Candidates side by side")
 
 
 def _show_where_it_is_wrong(seen: Visit, found: Evidence | None) -> None:
@@ -164,16 +179,22 @@ def _show_where_it_is_wrong(seen: Visit, found: Evidence | None) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         if curves["reliability"]:
-            draw(seen, lambda look: quality.reliability(curves["reliability"], look))
+            draw(seen, lambda look: quality.reliability(curves["reliability"], look), name="Reliability diagram")
         if curves["roc"]:
-            draw(seen, lambda look: quality.ranking_curve(curves["roc"], look, kind="roc", area=areas["auc"]))
+            draw(seen, lambda look: quality.ranking_curve(curves["roc"], look, kind="roc", area=areas["auc"]), name="ROC curve")
         if months:
-            draw(seen, lambda look: quality.level_by_month(months, look))
+            draw(seen, lambda look: quality.level_by_month(months, look), name="Level by month")
     with right:
         if curves["deciles"]:
-            draw(seen, lambda look: quality.deciles(curves["deciles"], look))
+            draw(seen, lambda look: quality.deciles(curves["deciles"], look), name="Tenths of customers")
         if curves["pr"]:
-            draw(seen, lambda look: quality.ranking_curve(curves["pr"], look, kind="pr", area=areas["pr_auc"]))
+            draw(
+                seen,
+                lambda look: quality.ranking_curve(curves["pr"], look, kind="pr", area=areas["pr_auc"]),
+                name="Precision and recall",
+            )
+        if curves["deciles"]:
+            draw(seen, lambda look: quality_parts.gains(curves["deciles"], look), name="Cumulative gains and lift")
     if curves["thresholds"]:
         _show_threshold(seen, curves["thresholds"])
 
@@ -188,15 +209,24 @@ def _show_threshold(seen: Visit, rows: list[dict[str, Any]]) -> None:
     """Let the visitor choose from which risk on customers are named, and show who would have been hit and what it would have brought."""
     st.subheader("From which risk on to act", anchor=False)
     left, right = st.columns(2, gap="large")
+    unit = f", {seen.genome.currency}" if seen.genome.currency else ""
     with left:
-        threshold = st.slider("Name customers with a risk of at least, percent", 5, 95, 50, step=5, key="quality_threshold") / 100
-        cost = st.number_input("Money of a contact", min_value=0.0, value=1.0, step=0.5, key="quality_cost")
-        back = st.number_input(
-            "Of those who would stay away, percent won back", min_value=0.0, max_value=100.0, value=5.0, step=1.0, key="quality_back",
-            help="An assumption of yours: only a test with a control group tells. Who is won back spends what an average buyer does.",
+        threshold = (
+            st.slider(
+                "Name customers with a risk of at least, percent", 5, 95, 50, step=5, key="quality_threshold", bind="query-params"
+            )
+            / 100
+        )
+        fields = st.grid(2, min_column_width=180, gap="small")
+        cost = fields.number_input(
+            f"Cost of a contact{unit}", min_value=0.0, value=1.0, step=0.5, key="quality_cost", bind="query-params"
+        )
+        back = fields.number_input(
+            "Won back, percent", min_value=0.0, max_value=100.0, value=5.0, step=1.0, key="quality_back", bind="query-params",
+            help="Of those named who would stay away. An assumption of yours: only a test with a control group tells. Who is won back spends what an "
+            "average buyer does.",
         )  # fmt: skip
         row = min(rows, key=lambda one: abs(one["threshold"] - threshold))
-        named, gone = row["named_gone"] + row["named_came"], row["named_gone"] + row["missed_gone"]
         st.table(
             {
                 "": ["Named", "Not named"],
@@ -204,26 +234,44 @@ def _show_threshold(seen: Visit, rows: list[dict[str, Any]]) -> None:
                 "Ordered": [count(row["named_came"]), count(row["left_came"])],
             }
         )
-        said = f"{share(row['named_gone'] / named if named else None)} of those named stayed away; {share(row['named_gone'] / gone if gone else None)} of all who stayed away were named."
-        money = seen.money(quality.net_of(row, cost, back / 100), short=True)
-        st.markdown(f"{plain(said)} Net: **{money_in_markdown(money)}**.")
+        money = {
+            "saved": row["named_gone"] * back / 100 * row["mean_spend"],
+            "cost": (row["named_gone"] + row["named_came"]) * cost,
+            "net": quality.net_of(row, cost, back / 100),
+        }
+        said = {name: money_in_markdown(seen.money(value, short=True)) for name, value in money.items()}
+        st.markdown(
+            f"{plain(threshold_sentence(row))} {said['saved']} won back less {said['cost']} of contacts: **{said['net']}** left."
+        )
     with right:
-        draw(seen, lambda look: quality.threshold_money(rows, look, threshold=threshold, cost=cost, won_back=back / 100))
+        draw(
+            seen,
+            lambda look: quality.threshold_money(rows, look, threshold=threshold, cost=cost, won_back=back / 100),
+            name="Money by threshold",
+        )
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _swarm(key: str, look_words: str, _look: Look, _genome: Genome) -> Any:
+    """Return the drawing of drawn customers' reasons; of its two thousand points it takes most of the page's time, and names nobody."""
+    del key, look_words
+    return beeswarm(table_of(rows_in_order(_genome, "champion_swarm")), _look)
 
 
 def _show_what_moves_the_risk(seen: Visit) -> None:
     """Show which themes move the risk, and of whom."""
-    themes, swarm = rows_in_order(seen.genome, "champion_importance"), rows_in_order(seen.genome, "champion_swarm")
+    themes = rows_in_order(seen.genome, "champion_importance")
     if not themes:
         return
     st.header("What moves the risk", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: importance(table_of(themes), look))
+        draw(seen, lambda look: importance(table_of(themes), look), table_of(themes), "What moves the risk")
     with right:
-        draw(seen, lambda look: beeswarm(table_of(swarm), look))
+        draw(seen, lambda look: _swarm(seen.key, repr(look), look, seen.genome), name="Who is moved by what")
     with st.expander("Themes and their facts"):
         st.dataframe(table_of(themes), hide_index=True, height="content")
+        offer_table(seen, table_of(themes), "Themes and their facts")
 
 
 def _show_grades(seen: Visit) -> None:
@@ -233,21 +281,31 @@ def _show_grades(seen: Visit) -> None:
         return
     st.header("What each grade of reliability measured", anchor=False)
     st.dataframe(table_of(rows), hide_index=True, height="content", column_config=dict(GRADE_WORDS))
+    offer_table(seen, table_of(rows), "Grades of reliability")
     st.markdown(aside(GRADE_NOTE))
 
 
-def _show_ages(found: Evidence) -> None:
-    """Show new against old customers."""
+def _show_ages(seen: Visit, found: Evidence) -> None:
+    """Show new against old customers, and segments."""
     rows = age_rows(found)
     if not rows:
         return
     st.header("New and old customers", anchor=False)
+    st.markdown(plain(new_against_old(found)))
     st.dataframe(table_of(rows), hide_index=True, height="content", column_config=dict(AGE_WORDS))
+    offer_table(seen, table_of(rows), "New and old customers")
     st.markdown(aside(age_note(found)))
     parts = segment_rows(found)
-    if parts:
-        st.header("Errors by segment", anchor=False)
+    if not parts:
+        return
+    st.header("Errors by segment", anchor=False)
+    left, right = st.columns([4, 7], gap="large")
+    levels = segment_levels(found)
+    with left:
+        draw(seen, lambda look: quality_parts.segment_levels(levels, look), table_of(levels), "Level by segment")
+    with right:
         st.dataframe(table_of(parts), hide_index=True, height="content", column_config=dict(SEGMENT_WORDS))
+        offer_table(seen, table_of(parts), "Errors by segment")
         st.markdown(aside(SEGMENT_NOTE))
 
 
