@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from functools import partial
 from typing import Any, Literal
@@ -70,9 +72,10 @@ def draw(
     table : the rows behind it, where they are more than the chart draws; by default those it draws
     name : what its files are called; by default its title
     note : Markdown behind the subtitle
-    selects : makes marks selectable: takes the chart, changes it and returns what `st.altair_chart` needs for it
+    selects : makes marks selectable: takes the chart, changes it and returns what `st.vega_lite_chart` needs for it
     """
-    chart = chart_for(Look("page", visit.genome.currency, NARROW, visit.horizon_days))
+    with unchecked():
+        chart = _drawn(chart_for, Look("page", visit.genome.currency, NARROW, visit.horizon_days))
     title, subtitle = heading_of(chart)
     heading = f"**{plain(title)}**  \n:gray[{plain(subtitle)}{note}]" if subtitle else f"**{plain(title)}**"
     if subtitle:
@@ -85,8 +88,21 @@ def draw(
     said, picture.description = str(chart.description), alt.Undefined
     picture.width = "container"
     picture.config = {**picture.config, "font": PAGE_FONT}
-    extra = selects(picture) if selects else {}
-    st.altair_chart(picture, width="stretch", theme=None, alt=said, **extra)
+    with _unchecked():
+        extra = selects(picture) if selects else {}
+        spec = picture.to_dict(validate=False)
+    st.vega_lite_chart(spec=spec, width="stretch", theme=None, alt=said, **extra)
+
+
+def _unchecked() -> AbstractContextManager[None]:
+    """Return a block in which Altair leaves out its check against the Vega-Lite schema: half of a page's time, and the tests have made it."""
+    return alt.utils.schemapi.debug_mode(False)
+
+
+def _drawn(chart_for: Draw, look: Look) -> Any:
+    """Return a chart, not checked anew."""
+    with _unchecked():
+        return chart_for(look)
 
 
 def offer_table(visit: Visit, table: pa.Table | Callable[[], pa.Table], name: str, *, names_customers: bool = False) -> None:
@@ -169,13 +185,13 @@ def _whole_pandas() -> None:
 def _picture(chart_for: Draw, look: Look, kind: Literal["png", "svg"], caption: str) -> bytes:
     """Return a chart as a picture."""
     _whole_pandas()
-    return picture_of(chart_for(look), kind, caption, look.palette)
+    return picture_of(_drawn(chart_for, look), kind, caption, look.palette)
 
 
 def _csv(chart_for: Draw, look: Look) -> bytes:
     """Return the rows a chart draws."""
     _whole_pandas()
-    return csv_of(chart_for(look))
+    return csv_of(_drawn(chart_for, look))
 
 
 def _table_csv(table: pa.Table | Callable[[], pa.Table]) -> bytes:
