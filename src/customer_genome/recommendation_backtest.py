@@ -242,11 +242,8 @@ def _judge_day(job: Job, loaded: Taste, study: Study, day: dt.date, n_draws: int
         if not len(customers):
             continue
         owned = known.histories()[customers]
-        chances[view] = random_expectation(
-            wanted[customers],
-            {"all": np.full(len(customers), n_catalogue), "new": n_catalogue - owned, "again": owned}[view],
-            LENGTH,
-        )
+        choices = {"all": np.full(len(customers), n_catalogue), "new": n_catalogue - owned, "again": owned}[view]
+        chances[view] = random_expectation(wanted[customers], choices, LENGTH)
         figures = {}
         for name in study.names(view):
             fitted = study.fitted(name, view)
@@ -256,7 +253,7 @@ def _judge_day(job: Job, loaded: Taste, study: Study, day: dt.date, n_draws: int
         figures[CHAMPION] = figures[chosen[view].name]
         draws = draws_of(len(customers), n_draws, study.seed)
         rows += compare(day.isoformat(), view, figures, POPULARITY, chances[view], draws)
-        segments += _by_size(day, view, figures, owned, chances[view], study.seed)
+        segments += _by_size(day, view, figures, owned, wanted[customers], choices, study.seed)
     total = float(everything.sum())
     one = Judged(
         day, n_buyers, n_known, n_catalogue, repeated / total if total else 0.0, 1 - n_known / max(n_buyers, 1), chosen, chances
@@ -265,9 +262,9 @@ def _judge_day(job: Job, loaded: Taste, study: Study, day: dt.date, n_draws: int
 
 
 def _by_size(
-    day: dt.date, view: View, figures: Mapping[str, Any], owned: Any, random: Mapping[str, float], seed: int
+    day: dt.date, view: View, figures: Mapping[str, Any], owned: Any, wanted: Any, choices: Any, seed: int
 ) -> Iterator[Row]:
-    """Yield champion and popularity for thirds of the customers by how many items they owned."""
+    """Yield champion and popularity for thirds of the customers by how many items they owned, each third with its own chance."""
     edges = np.quantile(owned, [1 / 3, 2 / 3])
     part = np.searchsorted(edges, owned, side="left")
     for number, name in enumerate(SIZES):
@@ -278,6 +275,7 @@ def _by_size(
             one: type(figures[one])({key: values[mine] for key, values in figures[one].per_customer.items()}, np.nan)
             for one in (CHAMPION, POPULARITY)
         }
+        random = random_expectation(wanted[mine], choices[mine], LENGTH)
         yield from compare(f"{day.isoformat()}, {name}", view, two, POPULARITY, random, draws_of(int(mine.sum()), 200, seed))
 
 

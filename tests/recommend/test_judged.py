@@ -55,6 +55,8 @@ def test_lifts_are_over_popularity_and_chance() -> None:
     assert (first.candidate, second.candidate) == ("good", "popularity") and second.lift == 1.0
     assert first.lift == pytest.approx(first.figures["ndcg"] / second.figures["ndcg"])
     assert first.lift_random == pytest.approx(1.0 / chance["ndcg"]) and first.as_json()["n"] == 2
+    low, high = first.as_json()["lift_over_random_interval"]
+    assert low <= first.lift_random <= high and low == pytest.approx(first.lower["ndcg"] / chance["ndcg"])
 
 
 def table_of_tastes() -> pa.Table:

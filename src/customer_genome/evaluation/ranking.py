@@ -197,7 +197,14 @@ class Row:
             "versus_popularity": {name: _plain(asdict(one)) for name, one in self.versus.items()},
             "lift_over_popularity": _finite(self.lift),
             "lift_over_random": _finite(self.lift_random),
+            "lift_over_random_interval": [_finite(value) for value in self.span_over_random()],
         }
+
+    def span_over_random(self) -> tuple[float, float]:
+        """Return the 95 % interval of the lift over lists drawn at random, whose mean is known exactly."""
+        mean = self.figures["ndcg"]
+        per_unit = self.lift_random / mean if mean > 0 else np.nan
+        return self.lower["ndcg"] * per_unit, self.upper["ndcg"] * per_unit
 
 
 def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
