@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from contextlib import AbstractContextManager
 from dataclasses import fields
 from functools import partial
 from typing import Any, Literal
@@ -74,8 +73,7 @@ def draw(
     note : Markdown behind the subtitle
     selects : makes marks selectable: takes the chart, changes it and returns what `st.vega_lite_chart` needs for it
     """
-    with unchecked():
-        chart = _drawn(chart_for, Look("page", visit.genome.currency, NARROW, visit.horizon_days))
+    chart = _drawn(chart_for, Look("page", visit.genome.currency, NARROW, visit.horizon_days))
     title, subtitle = heading_of(chart)
     heading = f"**{plain(title)}**  \n:gray[{plain(subtitle)}{note}]" if subtitle else f"**{plain(title)}**"
     if subtitle:
