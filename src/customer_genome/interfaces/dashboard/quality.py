@@ -89,7 +89,7 @@ def _show_what_is_missing(seen: Visit) -> None:
     st.info(without_backtest(seen.genome))
     label = seen.manifest["sources"]["order_lines"]["label"]
     st.markdown("Run it with the data of this version, then reload this page; it takes a few minutes and publishes nothing:")
-    st.code(f"genome backtest {label} --workspace {root}", language="bash")
+    st.code(f"genome backtest {label} --workspace {root}", language=None)
 
 
 def _show_cards(found: Evidence) -> None:
@@ -154,7 +154,7 @@ def _show_candidates(seen: Visit, found: Evidence) -> None:
         hide_index=True,
         height="content",
         column_config={
-            "candidate": st.column_config.TextColumn("Candidate", pinned=True),
+            "candidate": st.column_config.TextColumn("Candidate"),
             "kind": "Kind",
             **{
                 one.name: st.column_config.TextColumn(f"{one.label} {'↑' if one.higher_is_better else '↓'}", help=one.meaning)

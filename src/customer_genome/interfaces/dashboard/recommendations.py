@@ -122,7 +122,7 @@ def _show_product(seen: Visit) -> None:
         hide_index=True,
         height="content",
         column_config={
-            "product": text("Goes with", pinned=True),
+            "product": text("Goes with"),
             "baskets": number("Baskets with both", format="%,d"),
             "support": number("Support", format="percent", step=0.0001, help="Of all baskets, those with both."),
             "share": number(
@@ -178,7 +178,7 @@ def _show_quality(seen: Visit, view: str) -> None:
             height="content",
             placeholder="–",
             column_config={
-                "recommender": st.column_config.TextColumn("Recommender", pinned=True),
+                "recommender": st.column_config.TextColumn("Recommender"),
                 "ndcg": number("NDCG@10", format="%.3f", help=LIST_FIGURES[0].meaning),
                 "less_popularity": number("Above popularity", format="%+.3f", help="NDCG@10 less that of popularity."),
                 "lower": number("from", format="%+.3f", help="95 % interval of that difference, over customers."),
@@ -214,7 +214,7 @@ def _show_backtest(seen: Visit, view: str) -> None:
         )
         st.markdown("Run it with the data of this version, then reload this page; it takes some minutes and publishes nothing:")
         root = seen.genome.snapshot.folder.parent.parent
-        st.code(f"genome backtest {label} --recommendations --workspace {root}", language="bash", wrap_lines=True)
+        st.code(f"genome backtest {label} --recommendations --workspace {root}", language=None, wrap_lines=True)
         return
     st.markdown(aside(plain(found.lead())))
     said = [text for text in found.found.get("words", []) if text.startswith(_title_of(view))]
@@ -278,7 +278,7 @@ def _show_figures(seen: Visit, found: ListEvidence, view: str, as_of: str) -> No
         height="content",
         placeholder="–",
         column_config={
-            "recommender": st.column_config.TextColumn("Recommender", pinned=True),
+            "recommender": st.column_config.TextColumn("Recommender"),
             **{
                 one.name: number(one.label, format=shares.get(one.name, "%.3f"), step=0.001, help=one.meaning)
                 for one in LIST_FIGURES

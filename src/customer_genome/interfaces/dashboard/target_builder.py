@@ -267,7 +267,7 @@ def _show_first_rows(seen: Visit, found: TargetList, n_listed: int) -> None:
 def _show_command(asked: Asked, *, is_part: bool) -> None:
     """Show the command that makes the same list."""
     with st.expander("The same on the command line"):
-        st.code(command_of(asked, workspace_root()), language="bash", wrap_lines=True)
+        st.code(command_of(asked, workspace_root()), language=None, wrap_lines=True)
         if is_part:
             st.markdown(
                 aside("The command takes all customers of the version: it knows no filters of this page and no cell of the map.")

@@ -200,7 +200,7 @@ def _show_list(seen: Visit, request: ListRequest) -> None:
         selection_mode="single-row",
         key="at_risk_table",
         column_config={
-            "customer_id": text("Customer", pinned=True, help="Select the row to open this customer."),
+            "customer_id": text("Customer", help="Select the row to open this customer."),
             "expected_value_loss": number(f"At risk{unit}", format="%,.0f", help="Value times risk."),
             "clv_180d": number(
                 f"Value, 180 d{unit}", format="%,.0f", help="Expected revenue over 180 days, discounted, times the margin."
