@@ -1,7 +1,8 @@
 """Erase one customer from everything a workspace holds: warehouse, quarantine, every published version.
 
 Their rows keep nothing but their class in the ledger; totals per day stay, since they name nobody. Files are written anew,
-so that nothing is left in freed blocks; the report of the workspace, which may name them, is removed; a salted digest keeps the next run from bringing the customer back.
+so that nothing is left in freed blocks; the report of the workspace and files handed in on the dashboard, which may name them, are removed; a salted
+digest keeps the next run from bringing the customer back.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def _forget_locked(workspace: Workspace, customer_id: str) -> Mapping[str, int]:
             )
         workspace.remember_to_forget(customer_id)
         (workspace.root / "report.html").unlink(missing_ok=True)
+        shutil.rmtree(workspace.uploads, ignore_errors=True)
     return {"warehouse_rows": rows, "versions": len(touched)}
 
 

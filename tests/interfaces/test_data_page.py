@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -10,6 +12,7 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from customer_genome.erasure import forget
 from customer_genome.genome import Genome
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.coverage import mapped_columns, order_days, remarks, span_of
@@ -26,6 +29,7 @@ from customer_genome.interfaces.run_history import history, settings_changed
 from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
 from customer_genome.interfaces.terminal import CLASS_WORDS
 from customer_genome.interfaces.terminal_totals import TOTALS_WORDS
+from customer_genome.interfaces.uploads import receive
 from customer_genome.workspace import Workspace
 from published_shops import publish_rows
 
@@ -173,6 +177,17 @@ def test_the_calendar_draws_every_day_and_at_most_three_years():
     assert charts.order_calendar(days.slice(0, 0)) is not None
     legend = drawn["layer"][0]["encoding"]["fill"]["legend"]["labelExpr"]
     assert "'65–100'" in legend
+
+
+def test_erasing_a_customer_takes_files_handed_in_along(shop, tmp_path):
+    copied = tmp_path / "copy"
+    shutil.copytree(shop, copied)
+    place = Workspace(copied)
+    given = receive(place, "lines.csv", io.BytesIO(b"customer_id\nc1\n"))
+    forget(place, "c1")
+    assert not given.path.exists() and not place.uploads.exists()
+    with Genome.open(copied) as genome:
+        assert "c1" not in str(refused_rows(genome, place, "bad_quantity")[0])
 
 
 def test_history_says_what_was_set_otherwise(shop):

@@ -38,13 +38,12 @@ def show_versions(seen: Visit, place: Workspace) -> None:
         },
         alt=f"The {len(runs)} published versions, the newest first.",
     )  # fmt: skip
-    with st.expander("Models and notices of each version"):
+    with st.expander("What was set, models and notices of each version"):
         for run in runs:
             models = ", ".join(f"{kind.replace('_', ' ')} {version}" for kind, version in run.models.items()) or "none"
-            st.markdown(
-                f"**{plain(run.version)}**  \nModels: {plain(models)}"
-                + "".join(f"  \n· {plain(notice)}" for notice in run.notices)
-            )
+            changes = "".join(f"  \nSet otherwise than before: {plain(change)}" for change in run.changes)
+            notices = "".join(f"  \n· {plain(notice)}" for notice in run.notices)
+            st.markdown(f"**{plain(run.version)}**{changes}  \nModels: {plain(models)}{notices}")
     others = [run.version for run in runs if run.version != shown]
     if not others:
         st.markdown(aside("There is one version. The next run makes a second, and Changes compares the two."))
