@@ -89,22 +89,21 @@ def _show_cards(seen: Visit, found: Comparison) -> None:
     """Show who came, left and moved, and what became of value and risk."""
     cards = st.grid(3, min_column_width=148, gap="small")
     stayed = found.customers("stayed")
-    for label, status, whole, words, meaning in (
-        ("New", "new", found.after.customers, f"of {found.after.version}", "Customers of the newer version only."),
+    for label, status, whole, meaning in (
+        ("New", "new", found.after.customers, "Customers of the newer version only, of all in it."),
         (
             "Gone",
             "gone",
             found.before.customers,
-            f"of {found.before.version}",
-            "Customers of the older version only: corrected away, everything taken back, or an earlier cutoff.",
+            "Customers of the older version only, of all in it: corrected away, everything taken back, or an earlier cutoff.",
         ),
-        ("Moved", "moved", stayed, "of those who stayed", "Customers of both versions who are in another group now."),
+        ("Moved", "moved", stayed, "Customers who are in another group now, of those in both versions."),
     ):
         people = found.customers(status)
         cards.metric(
             label,
             count(people),
-            f"{share(people / whole)} {words}" if whole else None,
+            f"{share(people / whole)} of {count(whole)}" if whole else None,
             delta_color="off",
             delta_arrow="off",
             border=True,

@@ -70,7 +70,7 @@ def show_first_minute(seen: Visit, selection: Selection, sums: Mapping[str, Any]
         ("What to do", _what_to_do(seen, selection)),
         ("How sure", how_sure(seen, selection)),
     ]
-    told = [f"**{title}:** {money_in_markdown(plain(text)).replace(' %', _NBSP + '%')}" for title, text in lines if text]
+    told = [f"**{title}:** {plain(text).replace(' %', _NBSP + '%')}" for title, text in lines if text]
     with st.container(border=True):
         st.markdown("  \n".join(told))
 
@@ -350,8 +350,8 @@ def show_since_last_run(seen: Visit, selection: Selection) -> None:
     for words, column in (("value over 180 days", "clv"), ("value at risk", "value_at_risk"), ("revenue so far", "revenue")):
         change = rise(sums[column], last[column])
         parts.append(
-            f"{words} **{change or 'new'}** ({money_in_markdown(plain(seen.money(last[column], short=True)))} → "
-            f"{money_in_markdown(plain(seen.money(sums[column], short=True)))})"
+            f"{words} **{change or 'new'}** ({plain(seen.money(last[column], short=True))} → "
+            f"{plain(seen.money(sums[column], short=True))})"
         )
     as_of = dt.date.fromisoformat(seen.manifest["as_of"])
     days = (as_of - last["as_of"]).days
