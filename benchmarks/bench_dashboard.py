@@ -29,6 +29,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -66,9 +67,17 @@ def simulated(customers: int, folder: Path) -> Path:
     return workspace
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that was started here: where it answers, and the process that does."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def product(workspace: Path) -> Iterator[int]:
-    """Serve a workspace as `genome dashboard` does; give the port."""
+def product(workspace: Path) -> Iterator[Server]:
+    """Serve a workspace as `genome dashboard` does."""
     command = [sys.executable, "-m", "customer_genome.interfaces.cli", "dashboard", "--no-open", "--workspace", str(workspace)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -76,15 +85,15 @@ def product(workspace: Path) -> Iterator[int]:
         found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
         if not found:
             sys.exit("The dashboard did not tell its address.")
-        yield int(found[1])
+        yield Server(int(found[1]), child_of(process.pid))
     finally:
         process.terminate()
         process.communicate(timeout=30)
 
 
 @contextmanager
-def peer(workspace: Path, folder: Path) -> Iterator[int]:
-    """Serve the page in pandas over the same customers and orders as Parquet; give the port."""
+def peer(workspace: Path, folder: Path) -> Iterator[Server]:
+    """Serve the page in pandas over the same customers and orders as Parquet."""
     with Genome.open(workspace) as genome:
         import pyarrow.parquet as pq
 
@@ -106,7 +115,7 @@ def peer(workspace: Path, folder: Path) -> Iterator[int]:
                     break
             except OSError:
                 time.sleep(0.1)
-        yield port
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -143,6 +152,8 @@ class Session:
             kind = told.WhichOneof("type")
             if kind == "delta" and told.delta.new_element.HasField("exception"):
                 raise RuntimeError(f"page {page!r}: {told.delta.new_element.exception.message}")
+            if kind == "page_not_found":
+                raise RuntimeError(f"the server has no page {page!r}")
             if kind == "script_finished" and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 return time.perf_counter() - began
 
@@ -151,14 +162,13 @@ class Session:
         self._stay.close()
 
 
-def served(port: int, page: str, query: str = "") -> tuple[float, float]:
+def served(server: Server, page: str, query: str = "") -> tuple[float, float]:
     """Return the server's wall and CPU seconds for a page in a new session."""
-    visitor, server = Session(port), server_of(port)
+    visitor = Session(server.port)
     try:
-        before = server.cpu_times()
+        before = cpu_seconds(server.pid)
         wall = visitor.ask(page, query)
-        after = server.cpu_times()
-        return wall, after.user + after.system - before.user - before.system
+        return wall, cpu_seconds(server.pid) - before
     finally:
         visitor.close()
 
@@ -198,26 +208,30 @@ def settled(port: int, rounds: int) -> dict[str, float]:
     return {page: statistics.median(taken) for page, taken in found.items()}
 
 
-def server_of(port: int) -> Any:
-    """Return the process that listens on a port."""
-    import psutil
-
-    for found in psutil.net_connections("tcp"):
-        if found.laddr and found.laddr.port == port and found.status == "LISTEN" and found.pid:
-            return psutil.Process(found.pid)
-    raise RuntimeError(f"nothing listens on port {port}")
+def child_of(pid: int) -> int:
+    """Return the process that another one started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    if not children:
+        sys.exit("The dashboard has no server process. (This benchmark reads /proc, so it needs Linux.)")
+    return int(children[0])
 
 
-def resident_mb(port: int) -> float:
-    """Return the resident memory of the process that listens on a port."""
-    return float(server_of(port).memory_info().rss) / (1 << 20)
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds of a process so far, its own and the system's for it."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def memory_per_session(port: int, customer: str, sessions: int) -> float:
+def resident_mb(pid: int) -> float:
+    """Return the resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def memory_per_session(server: Server, customer: str, sessions: int) -> float:
     """Return how many MB each further session adds, all of them open and each having looked at every page."""
 
     def come() -> Session:
-        visitor = Session(port)
+        visitor = Session(server.port)
         for page in PAGES:
             visitor.ask(page, query_of(page, customer))
         return visitor
@@ -225,10 +239,10 @@ def memory_per_session(port: int, customer: str, sessions: int) -> float:
     with ExitStack() as stay:
         for _ in range(3):  # what the first visitors fill is shared
             stay.callback(come().close)
-        before = resident_mb(port)
+        before = resident_mb(server.pid)
         for _ in range(sessions):
             stay.callback(come().close)
-        return (resident_mb(port) - before) / sessions
+        return (resident_mb(server.pid) - before) / sessions
 
 
 def main() -> None:
@@ -245,17 +259,17 @@ def main() -> None:
         with Genome.open(workspace) as genome:
             customers = int(genome.manifest["customers"])
             customer = str(genome.query("select customer_id from customers order by total_spend desc, 1 limit 1")[0][0].as_py())
-        port = stay.enter_context(product(workspace))
+        mine = stay.enter_context(product(workspace))
         other = stay.enter_context(peer(workspace, Path(folder)))
         cold = {}
         for page in PAGES:
-            cold[page] = served(port, page, query_of(page, customer))[0]
+            cold[page] = served(mine, page, query_of(page, customer))[0]
             print(f"{page}: first answer after {cold[page]:.2f} s", file=sys.stderr)
         served(other, "")
         warm: dict[str, list[tuple[float, float]]] = {page: [] for page in [*PAGES, "in pandas"]}
         for _ in range(given.rounds):
             for page in PAGES:
-                warm[page].append(served(port, page, query_of(page, customer)))
+                warm[page].append(served(mine, page, query_of(page, customer)))
                 print(f"{page}: {warm[page][-1][0]:.2f} s, {warm[page][-1][1]:.2f} CPU s", file=sys.stderr)
             warm["in pandas"].append(served(other, ""))
         result: dict[str, Any] = {
@@ -264,11 +278,11 @@ def main() -> None:
             "server": {page: statistics.median(wall for wall, _ in taken) for page, taken in warm.items()},
             "cpu": {page: statistics.median(cpu for _, cpu in taken) for page, taken in warm.items()},
             "memory": {
-                "product": memory_per_session(port, customer, given.sessions),
-                "server": resident_mb(port),
-                "in pandas": resident_mb(other),
+                "product": memory_per_session(mine, customer, given.sessions),
+                "server": resident_mb(mine.pid),
+                "in pandas": resident_mb(other.pid),
             },
-            "settled": settled(port, given.rounds),
+            "settled": settled(mine.port, given.rounds),
         }
     print(json.dumps(result)) if given.json else show(result, given.sessions)
 
