@@ -84,6 +84,7 @@ def test_a_new_file_takes_the_place_of_the_one_before_and_what_a_run_needs_stays
     second = hand_in(place, LINES)
     assert draft(place) == second and not first.folder.exists()
     remember(place.root, str(second.path), {})
+    assert draft(place) is None, "a run has made a version of it, so there is nothing left to map"
     third = hand_in(place, LINES)
     assert second.path.exists() and named(place, second.upload_id) == second
     release(place)

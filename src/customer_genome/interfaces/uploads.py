@@ -164,12 +164,15 @@ def _write(path: Path, about: dict[str, Any]) -> None:
 
 
 def draft(workspace: Workspace) -> Upload | None:
-    """Return the file that is being mapped, whoever handed it in; None where there is none, or nobody came back to it in a day."""
+    """Return the file that is being mapped, whoever handed it in.
+
+    None where there is none, nobody came back to it in a day, or a run has made a version of it.
+    """
     try:
         if time.time() - (workspace.uploads / _DRAFT).stat().st_mtime > DRAFT_SECONDS:
             return None
         upload_id = json.loads((workspace.uploads / _DRAFT).read_text("utf-8"))["id"]
-        return named(workspace, upload_id)
+        return None if upload_id == _needed_by_recipe(workspace) else named(workspace, upload_id)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
