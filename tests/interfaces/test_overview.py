@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pyarrow as pa
 import pytest
 
 from customer_genome import Genome, run, simulate
-from customer_genome.interfaces import overview
+from customer_genome.interfaces import overview, trends
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +177,87 @@ def test_who_gave_everything_back_is_not_acted_on_first(tmp_path):
         ids = [row["customer_id"] for row in overview.act_now(genome)]
         assert "gives-back" not in ids and "keeps" in ids
         assert overview.given_back(genome) == 1
+
+
+@dataclass(frozen=True)
+class Days:
+    """Customers with some orders or more, and the days to look at."""
+
+    least: int = 0
+    since: dt.date | None = None
+    until: dt.date | None = None
+
+    segment_sql = "segment_name"
+
+    def where(self) -> tuple[str, list[int]]:
+        """The filter and its parameter."""
+        return ("n_orders >= ?", [self.least]) if self.least else ("true", [])
+
+
+def days_of(genome: Genome, first_share: float, last_share: float, least: int = 0) -> Days:
+    """A part of the history, by shares of its length."""
+    known = trends.history(genome)
+    return Days(
+        least,
+        known.first + dt.timedelta(days=int(first_share * known.days)),
+        known.first + dt.timedelta(days=int(last_share * known.days)),
+    )
+
+
+def counted(genome: Genome, choice: Days, first: dt.date, end: dt.date) -> dict[str, float]:
+    """What happened from a day to before another, counted the plain way."""
+    row = genome.query(
+        "select coalesce(sum(revenue), 0)::double as revenue, count(*) as orders, count(distinct customer_id) as customers from orders "
+        "where ordered_on >= ? and ordered_on < ? and customer_id in (select customer_id from customers where n_orders >= ?)",
+        [first, end, choice.least],
+    ).to_pylist()[0]
+    new = genome.query(
+        "select count(*) as n from customers where first_order_on >= ? and first_order_on < ? and n_orders >= ?",
+        [first, end, choice.least],
+    )
+    return row | {"new_customers": new.column("n")[0].as_py()}
+
+
+@pytest.mark.parametrize("bits", [60, 5])
+@pytest.mark.parametrize(("first", "last", "least"), [(0, 1, 0), (0.1, 0.95, 3), (0.55, 0.75, 0), (0.9, 0.93, 2)])
+def test_every_period_of_the_days_wanted_equals_plain_sql(genome, monkeypatch, bits, first, last, least):
+    monkeypatch.setattr(trends, "_BITS", bits)
+    choice = days_of(genome, first, last, least)
+    rows = trends.over_time(genome, choice).to_pylist()
+    assert rows and sum(row["days_known"] for row in rows) == (choice.until - choice.since).days
+    for row in rows:
+        start, end = max(row["starts_on"], choice.since), min(row["ends_on"], choice.until)
+        expected = counted(genome, choice, start, end)
+        assert {name: row[name] for name in expected} == pytest.approx(expected)
+        assert row["is_complete"] == ((start, end) == (row["starts_on"], row["ends_on"]))
+
+
+@pytest.mark.parametrize(("first", "last", "least"), [(None, None, 0), (None, None, 4), (0.6, 0.8, 2), (0, 0.5, 0)])
+def test_the_last_days_and_those_they_are_held_against_equal_plain_sql(genome, first, last, least):
+    choice = Days(least) if first is None else days_of(genome, first, last, least)
+    found, known = trends.recent(genome, choice), trends.history(genome)
+    assert found["days"] == (90 if first is None else (choice.until - choice.since).days)
+    end = choice.until or known.end
+    start = end - dt.timedelta(days=found["days"])
+    for name, back in (("now", 0), ("before", found["days"]), ("year_ago", 364)):
+        begins, ends = (moment - dt.timedelta(days=back) for moment in (start, end))
+        if begins < known.first:
+            assert found[name] is None
+            continue
+        assert (found[name]["first_on"], found[name]["last_on"]) == (begins, ends - dt.timedelta(days=1))
+        expected = counted(genome, choice, begins, ends)
+        assert {key: found[name][key] for key in expected} == pytest.approx(expected)
+
+
+def test_the_state_at_the_end_of_all_periods_is_the_total(genome):
+    everybody, last = overview.totals(genome), trends.running(trends.over_time(genome, Days()).to_pylist())[-1]
+    for name in ("customers", "revenue", "orders", "mean_spend", "mean_orders"):
+        assert last[name] == pytest.approx(everybody[name]), name
+
+
+def test_days_without_orders_and_a_short_history_give_nothing_to_hold_against(genome):
+    known = trends.history(genome)
+    beyond = Days(0, known.end + dt.timedelta(days=30), None)
+    assert trends.over_time(genome, beyond).num_rows == 0 and trends.recent(genome, beyond)["now"] is None
+    nobody = trends.recent(genome, Days(10**9))
+    assert nobody["now"]["revenue"] == 0 and nobody["now"]["customers"] == 0

@@ -6,13 +6,14 @@ import re
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 from markupsafe import escape
 from streamlit.testing.v1 import AppTest
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.charts import NARROW, Look
+from customer_genome.interfaces.charts import NARROW, Look, bars
 from customer_genome.interfaces.charts import segments as drawings
 from customer_genome.interfaces.figures import count, share
 from customer_genome.interfaces.report import render_report
@@ -25,8 +26,10 @@ from customer_genome.interfaces.segment_figures import (
     letters,
     methods,
     profiles,
+    readings,
     samples,
     sizes,
+    spread,
     steadiness,
     steady_sentence,
     tried,
@@ -68,7 +71,7 @@ def test_every_segment_has_a_card_with_its_published_figures(shop: Path, monkeyp
         with Genome.open(shop) as genome:
             rows = profiles(genome, method)
         for row in rows:
-            assert f"#### {row['letter']} · {row['segment_name']}" in text
+            assert f"### {row['letter']} · {row['segment_name']}" in text
             assert row["persona"] in text and row["strategy"] in text
             n = answer(shop, f"select count(*) as n from customers where {COLUMN[method]} = ?", row["cluster"])
             assert row["customers"] == n
@@ -99,6 +102,51 @@ def test_figures_add_up_to_the_customers_chosen(shop: Path, method: str) -> None
             found = samples(genome, method, row["cluster"])["customer_id"].to_pylist()
             assert len(found) == min(10, row["customers"])
             assert found == samples(genome, method, row["cluster"])["customer_id"].to_pylist()
+
+
+@pytest.mark.parametrize("least", [1, 3])
+def test_ranges_and_spread_are_those_of_the_customers_chosen(shop: Path, least: int) -> None:
+    with Genome.open(shop) as genome:
+        chosen = ByCluster("cluster_kmeans", "n_orders >= ?", (least,))
+        names = {f"{row['letter']} · {row['segment_name']}": row["cluster"] for row in profiles(genome, "kmeans")}
+        sized = {row["segment"]: row for row in sizes(genome, chosen).to_pylist()}
+        spreads = {row["segment"]: row for row in spread(genome, chosen).to_pylist()}
+        assert set(sized) == set(spreads) <= set(names)
+        for name, row in sized.items():
+            people = genome.query(
+                "select churn_probability as p, clv_180d as clv, clv_upper - clv_lower as wide from customers where cluster_kmeans = ? and n_orders >= ?",
+                [names[name], least],
+            )
+            p, clv, wide = (people[column].to_numpy() for column in ("p", "clv", "wide"))
+            reach = 1.2816 * np.sqrt(np.sum(p * (1 - p))) / len(p)
+            assert row["risk_lower"] == pytest.approx(max(p.mean() - reach, 0)) and row["risk_upper"] == pytest.approx(
+                min(p.mean() + reach, 1)
+            )
+            reach = np.sqrt(np.sum((wide / 2) ** 2)) / len(p)
+            assert row["mean_clv_upper"] == pytest.approx(clv.mean() + reach)
+            found = [spreads[name][key] for key in ("p10", "p25", "p50", "p75", "p90")]
+            assert found == pytest.approx(list(np.percentile(clv, [10, 25, 50, 75, 90]))) and spreads[name]["customers"] == len(p)
+
+
+def test_each_figure_of_the_choice_is_read_in_words() -> None:
+    rows = [
+        {
+            "method": "kmeans",
+            "k": k,
+            "wcss": wcss,
+            "silhouette": 0.6 - 0.1 * k,
+            "bic": None,
+            "stability": 0.9,
+            "is_chosen": k == 3,
+        }
+        for k, wcss in ((2, 100.0), (3, 60.0), (4, 57.0))
+    ]
+    rows += [{**row, "method": "gmm", "bic": bic, "is_chosen": False} for row, bic in zip(rows, (30.0, 20.0, 10.0), strict=True)]
+    said = readings(pa.Table.from_pylist(rows), "kmeans")
+    assert "from 2 to 3 it falls by 40 %, from 3 to 4 it falls by 5.0 %" in said["wcss"]
+    assert "0.30" in said["silhouette"] and "edges that overlap" in said["silhouette"] and "nearly the same" in said["stability"]
+    assert "best with 4, the most that were tried" in said["bic"]
+    assert readings(pa.Table.from_pylist(rows), "hierarchical") == {}
 
 
 @pytest.mark.slow
@@ -139,6 +187,11 @@ def test_charts_can_be_drawn_for_a_screen_and_a_phone(shop: Path) -> None:
             charts = [
                 drawings.segment_effects(apart, look),
                 drawings.segment_traits(one, look),
+                drawings.segment_profiles(apart, look),
+                drawings.segment_profiles(one, look),
+                drawings.segment_spread(spread(genome, everybody), look),
+                bars.segment_risk(sizes(genome, everybody), look),
+                bars.segment_value(sizes(genome, everybody), look),
                 drawings.segments_by_recency(by_recency(genome, everybody), look),
                 drawings.segments_by_value(by_value(genome, everybody), look),
                 *(drawings.cluster_counts(counts, figure, look) for figure in ("wcss", "silhouette", "bic", "stability")),
@@ -151,7 +204,13 @@ def test_charts_can_be_drawn_for_a_screen_and_a_phone(shop: Path) -> None:
 def test_nothing_to_draw_is_said() -> None:
     empty = pa.table({"k": pa.array([], pa.int64())})
     assert "one segment" in drawings.segment_effects(empty).title.text[0]
-    for chart in (drawings.segments_by_recency(empty), drawings.segments_by_value(empty), drawings.segment_traits(empty)):
+    for chart in (
+        drawings.segments_by_recency(empty),
+        drawings.segments_by_value(empty),
+        drawings.segment_traits(empty),
+        drawings.segment_profiles(empty),
+        drawings.segment_spread(empty),
+    ):
         assert chart.title.text[0]
     assert "only one number" in " ".join(drawings.cluster_counts(empty, "wcss").title.text)
 

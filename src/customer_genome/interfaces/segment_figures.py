@@ -230,9 +230,19 @@ def by_recency(genome: Genome, choice: Choice) -> pa.Table:
 
 
 def by_value(genome: Genome, choice: Choice) -> pa.Table:
-    """Return customers by money so far and expected value, both in steps of a third of a power of ten; at most some 20 x 20 cells."""
-    x, y = (f"floor(3 * log10(greatest({column}, 1)))" for column in ("total_spend", "clv_180d"))
+    """Return customers by money so far and expected value, both in steps 1, 2, 5, 10, 20, ...; at most some 20 x 20 cells.
+
+    x and y count the steps from 1 up (0: from 1, 1: from 2, 2: from 5, 3: from 10); the lowest also holds everything below it.
+    """
+    x, y = (_money_step(f"greatest({column}, 1)") for column in ("total_spend", "clv_180d"))
     return _cells(genome, choice, x, y, "total_spend is not null and clv_180d is not null", {"step": 1})
+
+
+def _money_step(amount: str) -> str:
+    """Return SQL for the number of the step 1, 2, 5, 10, ... that an amount from 1 up has reached."""
+    power = f"floor(log10({amount}) + 1e-12)"
+    first = f"({amount} / pow(10, {power}))"
+    return f"(3 * {power} + case when {first} >= 5 then 2 when {first} >= 2 then 1 else 0 end)"
 
 
 def _cells(genome: Genome, choice: Choice, x: str, y: str, known: str, extra: Mapping[str, Any]) -> pa.Table:

@@ -14,6 +14,8 @@ import pyarrow as pa
 from customer_genome.interfaces.charts.look import LETTER_PX, Look, finished, nothing_to_draw, room_for, rows_of, tips, values
 from customer_genome.interfaces.figures import count, share
 
+MOST_BARS = 10
+"""Bars of categories; the others share one more."""
 _LEFT_LABEL_PX = 270
 
 
@@ -132,17 +134,31 @@ def revenue_by_country(countries: pa.Table, look: Look | None = None) -> Any:
 def revenue_by_category(categories: pa.Table, look: Look | None = None) -> Any:
     """Draw revenue per product category; takes `overview.categories`."""
     look = look or Look()
-    rows = rows_of(categories)
+    rows = _largest(rows_of(categories), "category", "categories")
     if not rows:
         return nothing_to_draw(look, "The data name neither products nor categories, so revenue cannot be split by category.")
     for row in rows:
         row["label"] = f"{look.money(row['revenue'], short=True)} · {share(row['revenue_share'])}"
-        row["is_rest"] = row["category"] == "Other"
+        row["is_rest"] = row.get("is_rest") or row["category"] == "Other"
     known = [row for row in rows if not row["is_rest"]] or rows
     title = f"{known[0]['category']} brings {share(known[0]['revenue_share'])} of revenue"
     return _bars(rows, look, name="category", value="revenue", title=title, pale="is_rest", tip=[
         ("category", "Category"), ("label", "Revenue"),
     ], subtitle=f"Revenue so far per product category, {look.money_unit} and share")  # fmt: skip
+
+
+def _largest(rows: list[dict[str, Any]], name: str, plural: str) -> list[dict[str, Any]]:
+    """Return the largest rows and one for the money of all others, where there are many."""
+    if len(rows) <= MOST_BARS + 1:
+        return rows
+    others = rows[MOST_BARS:]
+    rest = {
+        name: f"{count(len(others))} other {plural}",
+        "revenue": sum(row["revenue"] for row in others),
+        "revenue_share": sum(row["revenue_share"] or 0 for row in others),
+        "is_rest": True,
+    }
+    return [*rows[:MOST_BARS], rest]
 
 
 def order_counts(counts: pa.Table, look: Look | None = None) -> Any:

@@ -200,7 +200,7 @@ def segment_spread(spread: pa.Table, look: Look | None = None) -> Any:
         y=alt.Y("segment:N", sort=names, axis=None, scale=alt.Scale(paddingInner=0.62, paddingOuter=0.3)),
         tooltip=tips(("segment", "Segment"), ("people", "Customers"), ("label", "Median"), ("middle", "Middle half"), ("most", "8 of 10")),
     )  # fmt: skip
-    axis = alt.Axis(title=None, grid=True, tickCount=4, labelExpr=money_labels(look))
+    axis = alt.Axis(title=None, grid=True, values=_ticks(low, high), labelExpr=money_labels(look))
     layers = (
         drawn.mark_rule(color=palette.main, strokeWidth=2).encode(x=alt.X("p10_drawn:Q", scale=scale, axis=axis), x2="p90_drawn:Q"),
         drawn.mark_bar(color=palette.main_soft, stroke=palette.main, strokeWidth=1.5, height=13).encode(x=alt.X("p25_drawn:Q", scale=scale), x2="p75_drawn:Q"),
@@ -213,6 +213,20 @@ def segment_spread(spread: pa.Table, look: Look | None = None) -> Any:
     subtitle = f"Expected value over 180 days per customer, {look.money_unit}, each step ten times the last: line 8 of 10 customers, box the middle half, mark the median"
     said = "; ".join(f"{row['segment']}: {row['label']}, middle half {row['middle']}" for row in rows)
     return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, words=said + ".", height=alt.Step(48))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return round amounts between two: 1, 2, 5, 10, ... or, over more than two powers of ten, 1, 10, 100, ...
+
+    Examples
+    --------
+    >>> _ticks(30, 700), _ticks(1, 5000)
+    ([50.0, 100.0, 200.0, 500.0], [1.0, 10.0, 100.0, 1000.0])
+    """
+    steps = (1, 2, 5) if high / low <= 100 else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [float(f"{step}e{power}") for power in powers for step in steps]
+    return [amount for amount in found if low <= amount <= high]
 
 
 def segments_by_recency(cells: pa.Table, look: Look | None = None) -> Any:
@@ -245,7 +259,7 @@ def segments_by_value(cells: pa.Table, look: Look | None = None) -> Any:
         return nothing_to_draw(look, "No customer has both spend and a value.")
 
     def money(step: float) -> str:
-        return look.estimate(float(10 ** (step / 3)))
+        return look.estimate(float((1, 2, 5)[round(step) % 3] * 10 ** (round(step) // 3)))
 
     for row in rows:
         row["x_to"], row["x_words"] = row["x"] + 1, f"{money(row['x'])} to {money(row['x'] + 1)}"

@@ -25,7 +25,7 @@ def ask(visit: Visit, question: Callable[[Genome, Choice], T], choice: Choice) -
     return answer
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
+@st.cache_data(max_entries=500, show_spinner="Adding up …")
 def _kept(name: str, key: str, choice: Choice, _question: Callable[[Genome, Choice], Any], _genome: Genome) -> Any:
     """Keep one answer per question, version and choice."""
     return _question(_genome, choice)
