@@ -24,15 +24,12 @@ def against_formula(found: Evidence, figure: Figure) -> str:
     error = mine["difference_error"] or 0.0
     is_clear = abs(gain) > CLEARLY * error
     if gain > 0:
-        said = "clearly better than" if is_clear else "a little better than, within what chance explains,"
+        said = "clearly better than" if is_clear else "no more than chance would explain better than"
     else:
         said = "clearly worse than" if is_clear else "no better than"
     name = mine["rival"] or rival["candidate"]
     at_best = "" if name == rival["candidate"] else f" (best of all formulas on average: {rival['candidate']})"
-    return (
-        f"{figure.label}: the {found.shipped} is {said} the naive formula {name}: {number(mine['value'])}, "
-        f"apart by {mine['difference']:+.3f} ± {number(error)}{at_best}."
-    )
+    return f"{figure.label}: {number(mine['value'])}, {said} the naive formula {name} ({mine['difference']:+.3f} ± {number(error)}){at_best}."
 
 
 def beaten_by_formula(found: Evidence) -> str:

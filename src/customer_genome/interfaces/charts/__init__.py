@@ -13,7 +13,7 @@ from customer_genome.interfaces.charts.bars import (
 )
 from customer_genome.interfaces.charts.calendar import order_calendar
 from customer_genome.interfaces.charts.curves import concentration
-from customer_genome.interfaces.charts.heat import recency_frequency, spend_value, value_at_risk
+from customer_genome.interfaces.charts.heat import customers_by_band, recency_frequency, spend_value, value_at_risk
 from customer_genome.interfaces.charts.look import NARROW, WIDE, Look, Mode, heading_of, theme, untitled
 from customer_genome.interfaces.charts.moves import migration, value_reasons
 from customer_genome.interfaces.charts.outlook import (
@@ -38,6 +38,7 @@ __all__ = [
     "concentration",
     "conditional_fit",
     "customer_timeline",
+    "customers_by_band",
     "customers_over_time",
     "frequency_fit",
     "heading_of",

@@ -78,6 +78,43 @@ def value_at_risk(cells: pa.Table, look: Look | None = None) -> Any:
     return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, words=said, height=240)
 
 
+def customers_by_band(cells: pa.Table, look: Look | None = None) -> Any:
+    """Draw customers per value band and risk band, where money at risk is not known in size.
+
+    Parameters
+    ----------
+    cells : clv_band, churn_band, customers
+    """
+    look = look or Look()
+    found = {(row["clv_band"], row["churn_band"]): row["customers"] for row in rows_of(cells)}
+    if not any(value in BANDS and risk in BANDS for value, risk in found):
+        return nothing_to_draw(look, "No customer has both a value band and a risk band yet.")
+    rows: list[dict[str, Any]] = [
+        {"clv_band": value, "churn_band": risk, "customers": found.get((value, risk), 0)} for value in BANDS for risk in BANDS
+    ]
+    total, most = sum(row["customers"] for row in rows), max(row["customers"] for row in rows)
+    for row in rows:
+        row["step"] = min(STEPS, 1 + int(STEPS * math.sqrt(row["customers"] / most)))
+        row["people"] = count(row["customers"]) if row["customers"] else "–"
+        row["part"] = share(row["customers"] / total)
+    drawn = alt.Chart(values(rows)).encode(
+        x=alt.X("churn_band:O", sort=list(BANDS), axis=alt.Axis(title="Risk", labelAngle=0, orient="top"), scale=alt.Scale(padding=0.04)),
+        y=alt.Y("clv_band:O", sort=list(reversed(BANDS)), axis=alt.Axis(title="Value to come"), scale=alt.Scale(padding=0.06)),
+        tooltip=tips(("people", "Customers"), ("part", "Share of customers")),
+    )  # fmt: skip
+    text = drawn.encode(color=_by_step(look, look.palette.on_heat, None))
+    layers = (
+        drawn.mark_rect(cornerRadius=4).encode(fill=_by_step(look, look.palette.heat, None, "fill")),
+        text.mark_text(fontSize=16 if look.is_narrow else 19, fontWeight=600, dy=-8).encode(text="people:N"),
+        text.mark_text(dy=14).encode(text="part:N"),
+    )
+    urgent = found.get(("High", "High"), 0)
+    title = f"{quantity(urgent, 'customers')} of high value {'stands' if urgent == 1 else 'stand'} at high risk"
+    said = " ".join(f"{row['clv_band']} value, {row['churn_band'].lower()} risk: {row['people']} customers." for row in rows)
+    subtitle = "Customers by band of value and risk, and their share"
+    return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, words=said, height=240)
+
+
 def recency_frequency(cells: pa.Table, look: Look | None = None) -> Any:
     """Draw customers by days since the last order and number of orders; takes `overview.recency_frequency`."""
     look = look or Look()

@@ -15,12 +15,17 @@ from customer_genome.interfaces.dashboard.drawing import draw, offer_table
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.recommended import MOST_LISTED, sentence, show_recommended
 from customer_genome.interfaces.dashboard.session import Visit, visit
+from customer_genome.interfaces.dashboard.totals import is_of_totals
 from customer_genome.interfaces.figures import count, day
 from customer_genome.interfaces.list_evidence import LIST_FIGURES, VIEWS, ListEvidence, list_evidence
 from customer_genome.interfaces.lists import NO_LISTS, has_lists, lists_of, quality_rows, together_with
 
 MOST_PRODUCTS = 2_000
 MOST_COMPANIONS = 10
+NO_TOTALS = (
+    "This version was made from one row per customer with totals. It names no product, so nothing can be recommended. Order lines (customer, "
+    "time, product, money) would give lists: `genome run orders.csv`."
+)
 
 
 def show() -> None:
@@ -28,8 +33,7 @@ def show() -> None:
     seen = visit()
     st.title("Recommendations", anchor=False)
     if not has_lists(seen.genome):
-        st.info(plain(NO_LISTS))
-        _show_backtest(seen, _view())
+        st.info(NO_TOTALS if is_of_totals(seen) else NO_LISTS)
         return
     st.markdown(
         "What each customer may buy again, and what they have never bought but may want. The two are never mixed, "

@@ -21,6 +21,7 @@ from customer_genome.decisions.playbooks import Playbook, parse_playbooks
 from customer_genome.decisions.targeting import DEFAULT_CONTROL_SHARE, DEFAULT_RESPONSE
 from customer_genome.errors import SourceError
 from customer_genome.genome import Genome
+from customer_genome.interfaces.overview import Choice
 from customer_genome.rules import read_playbooks
 from customer_genome.settings import read_settings
 from customer_genome.targeting import TargetList, TargetRequest, read_contacts, targets, terms_for
@@ -111,6 +112,15 @@ def list_of(genome: Genome, asked: Asked, condition: str, parameters: Sequence[o
 def account_of(found: TargetList) -> TargetList:
     """Return a list's account with its first rows only: what a page shows, small enough to be kept."""
     return replace(found, table=found.table.take(pa.array(range(min(FIRST_ROWS, found.table.num_rows)), pa.int64())))
+
+
+def bands_of(genome: Genome, choice: Choice) -> pa.Table:
+    """Return how many of the chosen customers stand in each band of value and risk: clv_band, churn_band, customers."""
+    where, parameters = choice.where()
+    return genome.query(
+        f"select clv_band, churn_band, count(*) as customers from customers where {where} group by all order by clv_band, churn_band",
+        parameters,
+    )
 
 
 def left_out(funnel: Sequence[tuple[str, int]]) -> pa.Table:

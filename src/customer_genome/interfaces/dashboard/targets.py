@@ -17,17 +17,19 @@ import streamlit as st
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.dashboard.customer_list import ListRequest
 from customer_genome.interfaces.dashboard.drawing import draw, offer_table
-from customer_genome.interfaces.dashboard.filters import chosen
+from customer_genome.interfaces.dashboard.filters import Selection, chosen
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.readings import ask
 from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.target_builder import show_builder
-from customer_genome.interfaces.dashboard.totals import say_how_far_to_trust, show_bands, shows_sizes
+from customer_genome.interfaces.dashboard.target_terms import bands_of
+from customer_genome.interfaces.dashboard.totals import knows, say_how_far_to_trust, show_bands, shows_sizes
 from customer_genome.interfaces.figures import count, quantity, share
 from customer_genome.interfaces.overview import value_at_risk
 
 BANDS = ("High", "Medium", "Low")
 ROWS_SHOWN = 25
+NOBODY = "No customer fits these filters. Take one off in the side bar, or show all customers."
 
 
 def show() -> None:
@@ -35,20 +37,20 @@ def show() -> None:
     seen, selection = visit(), chosen()
     st.title("Value at risk", anchor=False)
     words = selection.in_words(seen.money)
+    about = f"Filter: {plain(words)}. " if words else "All customers. "
+    if not shows_sizes(seen):
+        st.markdown(aside(f"{about}Who may leave, and whom to speak to first."))
+        _show_without_sizes(seen, selection)
+        return
     st.markdown(
         aside(
-            (f"Filter: {plain(words)}. " if words else "All customers. ")
-            + f"Expected value loss is what a customer may bring in the next 180 days, times the risk that they do not order in {seen.horizon_days} days: "
-            "it says where a contact may save most, and is no forecast of lost revenue."
+            f"{about}Expected value loss is what a customer may bring in the next 180 days, times the risk that they do not order in "
+            f"{seen.horizon_days} days: it says where a contact may save most, and is no forecast of lost revenue."
         )
     )
-    if not shows_sizes(seen):
-        say_how_far_to_trust(seen)
-        show_bands(seen, selection)
-        return
     cells = ask(seen, value_at_risk, selection)
     if not cells.num_rows:
-        st.info("No customer fits these filters. Take one off in the side bar, or show all customers.")
+        st.info(NOBODY)
         return
     _show_cards(seen, cells)
     left, right = st.columns([5, 4], gap="large")
@@ -61,6 +63,40 @@ def show() -> None:
     _show_list(seen, request)
     condition, parameters = request.where()
     show_builder(seen, condition, parameters, is_part=not selection.is_everybody or bool(value or risk))
+
+
+def _show_without_sizes(seen: Visit, selection: Selection) -> None:
+    """Show bands and ranks where risk and value are not known in size: the map in customers, and who stands there."""
+    say_how_far_to_trust(seen)
+    if not knows(seen, "churn_probability", "clv_180d"):
+        show_bands(seen, selection)
+        st.markdown("Who spent most so far, and what to do with them, stands in the list of customers.")
+        st.page_link("customers.py", label="Customers →")
+        return
+    cells = ask(seen, bands_of, selection)
+    if not cells.num_rows:
+        st.info(NOBODY)
+        return
+    show_bands(seen, selection)
+    left, right = st.columns([5, 4], gap="large")
+    with right:
+        value, risk = _bands()
+        st.markdown(
+            aside(
+                "Bands and ranks hold, the size of value and risk does not; so there is no expected gain, and no list is built from it here. Order "
+                "lines of this shop would teach it: `genome run orders.csv`."
+            )
+        )
+    with left:
+        draw(
+            seen,
+            lambda look: charts.customers_by_band(cells, look),
+            cells,
+            "Customers by value and risk",
+            note=". Click a cell, or choose Value and Risk",
+            selects=partial(_make_clickable, value=value, risk=risk),
+        )
+    _show_list(seen, ListRequest(selection, value=value, risk=risk))
 
 
 def _show_cards(seen: Visit, cells: pa.Table) -> None:
@@ -166,14 +202,14 @@ _MARKS = " ".join(f"when '{band}' then '{mark} {band}'" for band, (mark, _) in R
 
 
 def _most_at_stake(seen: Visit, request: ListRequest) -> pa.Table:
-    """Return the customers of the chosen cell with most at stake; ids as this visitor may see them."""
+    """Return the customers of the chosen cell with most at stake: with the size of it, or with ranks where no size is known."""
     where, parameters = request.where()
-    rows = seen.genome.query(
-        f"select customer_id, expected_value_loss, clv_180d, churn_probability, case churn_band {_MARKS} end as risk, playbook, "
-        f"recommended_action from customers where {where} order by expected_value_loss desc nulls last, customer_id limit {ROWS_SHOWN}",
+    figures = "expected_value_loss, clv_180d, churn_probability" if shows_sizes(seen) else "value_rank, risk_rank, total_spend"
+    return seen.genome.query(
+        f"select customer_id, {figures}, case churn_band {_MARKS} end as risk, playbook, recommended_action from customers where {where} "
+        f"order by expected_value_loss desc nulls last, customer_id limit {ROWS_SHOWN}",
         parameters,
     )
-    return rows
 
 
 def _show_list(seen: Visit, request: ListRequest) -> None:
@@ -211,6 +247,11 @@ def _show_list(seen: Visit, request: ListRequest) -> None:
                 step=0.01,
                 help=f"Probability of no order in {seen.horizon_days} days.",
             ),
+            "value_rank": number(
+                "Worth more than", format="percent", help="The share of your customers with less value to come."
+            ),
+            "risk_rank": number("Riskier than", format="percent", help="The share of your customers with a lower risk."),
+            "total_spend": number(f"Spent{unit}", format="%,.0f", help="Money of all orders so far."),
             "risk": text("Band", help="▲ High, ◆ Medium, ● Low."),
             "playbook": text("Playbook", width=180),
             "recommended_action": text("What to do", width=420),
