@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -288,3 +289,59 @@ def test_a_selection_in_words_names_every_filter():
     selection = Selection(segments=("A", "B"), countries=("France",), min_orders=2, min_clv=10)
     assert selection.in_words(lambda value: f"£{value:.0f}") == "A or B · France · 2 orders or more · value of £10 or more"
     assert Selection().in_words(str) == "" and Selection().is_everybody and not selection.is_everybody
+
+
+def asked(monkeypatch, workspace: Path, **address: str) -> Selection:
+    """Return what the side bar makes of an address somebody arrives at."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    selection: Selection = app.session_state["selection"]
+    return selection
+
+
+def test_a_period_moves_time_and_never_customers(monkeypatch, shop):
+    as_of = dt.date.fromisoformat(visit_of(shop).manifest["as_of"])
+    last = asked(monkeypatch, shop, period="Last 90 days")
+    assert (last.since, last.until) == (as_of - dt.timedelta(days=90), None) and last.where() == Selection(min_orders=1).where()
+    assert last.is_everybody and last.has_period and last.of_customers == Selection(min_orders=1)
+    first = as_of - dt.timedelta(days=60)
+    own = asked(monkeypatch, shop, period="Own dates", since=str(first), until=str(first + dt.timedelta(days=9)))
+    assert (own.since, own.until) == (first, first + dt.timedelta(days=10))
+    where, parameters = own.period_where("ordered_on")
+    with Genome.open(shop) as genome:
+        found = genome.query(
+            f"select min(ordered_on) as a, max(ordered_on) as b, count(*) as n from orders where {where}", parameters
+        )
+    first_day, last_day, n = (found.column(name)[0].as_py() for name in ("a", "b", "n"))
+    assert n == answer(
+        shop, "select count(*) as n from orders where ordered_on between ? and ?", first, first + dt.timedelta(days=9)
+    )
+    assert n and first <= first_day and last_day <= first + dt.timedelta(days=9)
+    assert (
+        asked(monkeypatch, shop, period="Own dates", since=str(as_of - dt.timedelta(days=5)), until=str(first)).has_period
+        is False
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ({"country": "Atlantis"}, "Atlantis"),
+        ({"segment": "nobody", "method": "Zodiac"}, "Zodiac"),
+        ({"period": "yesterday"}, "yesterday"),
+        ({"min_orders": "-3", "min_clv": "nan"}, "no number from 0 up"),
+        ({"period": "Own dates", "since": "3000-01-01", "until": "<b>"}, "no day of these data"),
+    ],
+)
+def test_what_an_address_asks_in_vain_is_left_out_and_said(monkeypatch, shop, address, said):
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(shop))
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception and said in "".join(warning.value for warning in app.warning)
+    assert app.session_state["selection"] == Selection(min_orders=1)
