@@ -53,7 +53,7 @@ def show() -> None:
         return
     seen = visit()
     st.markdown(aside(plain(_head(seen))))
-    show_run(role)
+    show_run(role, offers=False)
     part = st.segmented_control(
         "Part", _PARTS, default=ROWS, required=True, key="part", bind="query-params", label_visibility="collapsed"
     )

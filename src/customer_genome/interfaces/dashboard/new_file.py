@@ -43,6 +43,7 @@ DECIMAL_MARKS = {"": BY_FILE, ".": "point (1,234.50)", ",": "comma (1.234,50)"}
 DELIMITERS = {"": BY_FILE, ",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 ENCODINGS = {"": BY_FILE, "utf-8": "UTF-8", "cp1252": "Windows-1252", "latin-1": "Latin-1", "utf-16": "UTF-16"}
 _EITHER = {"price": "amount", "amount": "price"}
+_MOST_EXAMPLE = 24
 _COUNTER, _REFUSED, _CHOSEN = "new_file_number", "new_file_refused", "new_file_chosen"
 
 
@@ -152,6 +153,7 @@ def _map(place: Workspace, given: Upload) -> None:
             f"By its columns this looks like {plain(found.looks_like)}: {plain(found.reason)}. A run begins with order lines or customers with totals."
         )
     columns, is_asked = _form(given, found)
+    _say_unused(table, columns, found)
     missing = [] if is_asked else _missing(table, columns)
     if missing:
         st.info(f"Still needed: {plain(', '.join(missing))}. Choose the columns in the form.", icon=":material/edit:")
@@ -173,6 +175,16 @@ def _reading(given: Upload) -> Reading:
         ):
             chosen[name] = grid.selectbox(label, list(words), format_func=words.__getitem__, key=f"{name}_{given.upload_id}")
     return Reading(**{name: str(value) for name, value in chosen.items()})
+
+
+def _say_unused(table: Table, columns: Mapping[str, tuple[str, ...]], found: Draft) -> None:
+    """Say what becomes of the columns that are mapped to nothing."""
+    used = {header for headers in columns.values() for header in headers}
+    unused = [header for header in found.headers if header not in used]
+    if unused:
+        fate = "Come along as facts about customers" if table == "customer_totals" else "Not used"
+        more = f" and {count(len(unused) - 20)} more" if len(unused) > 20 else ""
+        st.markdown(aside(f"{fate}: {plain(', '.join(unused[:20]))}{more}."))
 
 
 def _missing(table: Table, columns: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -223,6 +235,7 @@ def _field(grid: object, one: Field, found: Draft, key: str) -> tuple[str, ...]:
 def _with_examples(header: str, found: Draft) -> str:
     """Return a header with some of its values."""
     examples = ", ".join(found.headers.get(header, ())[:2])
+    examples = examples if len(examples) <= _MOST_EXAMPLE else "".join(found.headers[header][:1])
     return f"{header}  ({examples})" if examples else header
 
 
@@ -246,12 +259,17 @@ def _show_preview(
     _show_classes(seen, table)
     st.markdown("**Some rows, as they were read**")
     st.dataframe(
-        seen.rows, hide_index=True, height="content", alt="The first rows of the file and some that would not count, as they were read.",
+        _filled(seen.rows), hide_index=True, height="content", alt="The first rows of the file and some that would not count, as they were read.",
         column_config={"row_number": st.column_config.NumberColumn("Row", format="%d"), "row_class": "Goes to"},
     )  # fmt: skip
     for notice in seen.notices:
         st.markdown(f":gray-badge[● to know] {plain(notice)}")
     _offer(place, given, table, columns, reading, found, seen)
+
+
+def _filled(rows: pa.Table) -> pa.Table:
+    """Return rows without the columns that hold nothing."""
+    return rows.drop_columns([name for name in rows.column_names if rows.column(name).null_count == rows.num_rows])
 
 
 def _show_cards(seen: Preview) -> None:

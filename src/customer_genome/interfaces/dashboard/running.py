@@ -83,15 +83,20 @@ def begin(arguments: Sequence[str], label: str, upload: str = "") -> None:
     st.rerun()
 
 
-def show_run(role: str) -> None:
-    """Show the run under way, or what came of the last one; nothing where there is none."""
+def show_run(role: str, *, offers: bool = True) -> None:
+    """Show the run under way, and to an admin what came of the last one; nothing where there is none.
+
+    Parameters
+    ----------
+    offers : whether to offer the new version; False where the notice of a newer version stands right above
+    """
     run = latest(Workspace(workspace_root()))
     if run is None:
         return
     if run.is_running:
         _follow(run.run_id)
-    else:
-        _show_end(run, role)
+    elif role == "admin":
+        _show_end(run, offers=offers)
 
 
 @st.fragment(run_every=1.0)
@@ -117,7 +122,7 @@ def _follow(run_id: str) -> None:
                 st.rerun()
 
 
-def _show_end(run: ChildRun, role: str) -> None:
+def _show_end(run: ChildRun, *, offers: bool) -> None:
     """Show what came of a run: the new version, the error with its next step, or that it was cancelled."""
     place = Workspace(workspace_root())
     try:
@@ -136,15 +141,11 @@ def _show_end(run: ChildRun, role: str) -> None:
             st.error(f"**{plain(run.label)} failed.** {plain(stays)}", icon=":material/error:")
             st.code(run.error, language=None, wrap_lines=True)
         with st.container(horizontal=True):
-            if (
-                run.state == "published"
-                and st.session_state.get(_VERSION) != run.version
-                and st.button(f"Show {run.version}", type="primary", key="show_published")
-            ):
+            is_elsewhere = run.state == "published" and st.session_state.get(_VERSION) != run.version
+            if offers and is_elsewhere and st.button(f"Show {run.version}", type="primary", key="show_published"):
                 show_version(run.version)
-                if role == "admin":
-                    put_away(place)
+                put_away(place)
                 st.rerun()
-            if role == "admin" and st.button("Close this note", key="close_run"):
+            if st.button("Close this note", key="close_run"):
                 put_away(place)
                 st.rerun()
