@@ -28,7 +28,7 @@ from customer_genome.interfaces.figures import count, quantity, share
 from customer_genome.interfaces.overview import value_at_risk
 
 BANDS = ("High", "Medium", "Low")
-ROWS_SHOWN = 25
+ROWS_SHOWN, FEW_ROWS = 25, 8
 NOBODY = "No customer fits these filters. Take one off in the side bar, or show all customers."
 
 
@@ -223,14 +223,16 @@ def _show_list(seen: Visit, request: ListRequest) -> None:
     ids = rows["customer_id"].to_pylist()
     shown = rows.set_column(0, "customer_id", pa.array([masked_id(seen, one) for one in ids], pa.string()))
     st.markdown(
-        aside(f"{plain(where) or 'All cells'} · the {count(rows.num_rows)} customers with most at stake; select one to open it")
+        aside(
+            f"{plain(where) or 'All cells'} · the {quantity(rows.num_rows, 'customers')} with most at stake; select one to open it"
+        )
     )
     unit = f", {seen.genome.currency}" if seen.genome.currency else ""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     picked = st.dataframe(
         shown,
         hide_index=True,
-        height=318,
+        height=318 if rows.num_rows > FEW_ROWS else "content",
         placeholder="–",
         on_select="rerun",
         selection_mode="single-row",
@@ -248,9 +250,11 @@ def _show_list(seen: Visit, request: ListRequest) -> None:
                 help=f"Probability of no order in {seen.horizon_days} days.",
             ),
             "value_rank": number(
-                "Worth more than", format="percent", help="The share of your customers with less value to come."
+                "Worth more than", format="percent", step=0.01, help="The share of your customers with less value to come."
             ),
-            "risk_rank": number("Riskier than", format="percent", help="The share of your customers with a lower risk."),
+            "risk_rank": number(
+                "Riskier than", format="percent", step=0.01, help="The share of your customers with a lower risk."
+            ),
             "total_spend": number(f"Spent{unit}", format="%,.0f", help="Money of all orders so far."),
             "risk": text("Band", help="▲ High, ◆ Medium, ● Low."),
             "playbook": text("Playbook", width=180),
