@@ -38,7 +38,7 @@ def show() -> None:
         show_ledger(seen)
     with right:
         _show_refunds(seen)
-        _show_models(seen)
+    _show_models(seen)
 
 
 def _show_version(seen: Visit) -> None:
@@ -46,17 +46,18 @@ def _show_version(seen: Visit) -> None:
     manifest = seen.manifest
     as_of = dt.date.fromisoformat(manifest["as_of"])
     created = str(manifest.get("created_at", ""))[:16].replace("T", " ")
+    kept = manifest.get("ledger", {}).get("kept", {}).get("rows")
     sources = ", ".join(plain(source["label"]) for source in manifest.get("sources", {}).values())
     cards = st.grid(4, min_column_width=148, gap="small")
     for label, value, note, meaning in (
-        ("As of", day(as_of), "first day not known", "The cutoff: everything before it is used, nothing from it on."),
+        ("As of", day(as_of), _reach(seen), "The cutoff: everything before this day is used, nothing from it on."),
         (
             "Horizon",
             f"{seen.horizon_days} days",
             f"to {day(as_of + dt.timedelta(days=seen.horizon_days - 1))}",
             "The days from the cutoff that risk and expected orders reach.",
         ),
-        ("Rows read", count(manifest.get("rows_read")), f"{count(manifest.get('lines'))} of them kept", "Rows of the input; the ledger below adds up to them."),
+        ("Rows read", count(manifest.get("rows_read")), f"{count(kept)} kept", "Rows of the input; the ledger below adds up to them."),
         ("Customers", count(manifest.get("customers")), f"version {seen.genome.snapshot.version}", "Customers of this version, whatever the filters say."),
     ):  # fmt: skip
         cards.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch", help=meaning)
@@ -66,6 +67,14 @@ def _show_version(seen: Visit) -> None:
             f"{plain(manifest.get('product_version', ''))} from {sources or 'its sources'}."
         )
     )
+
+
+def _reach(seen: Visit) -> str:
+    """Return from when on orders are known."""
+    if is_of_totals(seen):
+        return "totals, no dates"
+    first = seen.genome.query("select min(first_order_on) as first_day from customers").column("first_day")[0].as_py()
+    return f"orders from {day(first)}"
 
 
 def _show_questions() -> None:
@@ -135,11 +144,11 @@ def _show_models(seen: Visit) -> None:
     """Show what the fits say about themselves, and what the run noticed."""
     fit, notices = seen.manifest.get("fit", []), seen.manifest.get("notices", [])
     if fit:
-        st.header("How the models were fitted", anchor=False)
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in fit))
+        with st.expander("How the models were fitted", expanded=is_of_totals(seen)):
+            st.markdown("\n".join(f"- {plain(sentence)}" for sentence in fit))
     if notices:
-        st.header("What the run noticed", anchor=False)
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in notices))
+        with st.expander(f"What the run noticed ({len(notices)})"):
+            st.markdown("\n".join(f"- {plain(sentence)}" for sentence in notices))
 
 
 show()
