@@ -21,7 +21,7 @@ from customer_genome.decisions.lift import Lift, lift_of
 from customer_genome.errors import SettingsError, SourceError, UnknownCustomerError
 from customer_genome.genome import Genome
 from customer_genome.models.similarity import LOGGED, Space, likeness, wanted_columns
-from customer_genome.neighbours import Neighbours
+from customer_genome.neighbours import Neighbours, weights_of_version
 from customer_genome.targeting import read_columns
 
 LEAST_SEEDS, LEAST_POOL, LEAST_AUDIENCE = 10, 100, 20
@@ -238,7 +238,7 @@ def measured(
         return None, f"{is_seed.sum():,} of the list were customers by {day}, {LEAST_SEEDS} are needed"
     if (~is_seed).sum() < LEAST_POOL:
         return None, f"{(~is_seed).sum():,} others were customers by {day}, {LEAST_POOL} are needed"
-    space = Space.of(facts)
+    space = Space.of(facts, weights_of_version(genome))
     units = space.place(facts)
     kept = {name: value for name, value in (weights or {}).items() if name in wanted_columns(space.columns)}
     given = space.weights(kept) if kept else None

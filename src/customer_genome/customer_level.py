@@ -23,7 +23,7 @@ from customer_genome.contracts import CUSTOMER_TOTALS, SourceTable
 from customer_genome.decisions.priority import churn_band, confidence_score, expected_value_loss
 from customer_genome.errors import RegistryError
 from customer_genome.features.trials import digest_below
-from customer_genome.fitting import cluster_features, numbers
+from customer_genome.fitting import cluster_features, numbers, wanted_counts
 from customer_genome.models.clusters import Clusters, fit_clusters
 from customer_genome.models.segments import rfm_scores, significant
 from customer_genome.publishing import TOTALS_LARGE, TOTALS_SMALL, RunResult, manifest_of, publish_version
@@ -197,6 +197,7 @@ def _clusters(
         features,
         np.nan_to_num(numbers(facts, "total_spend")),
         k=job.settings.segments.k,
+        k_of=wanted_counts(job.settings.segments),
         method=job.settings.segments.method,
         seed=job.settings.prediction.seed,
         before=_clusters_before(job.workspace),
@@ -331,7 +332,15 @@ def _publish(
         }
         keep = job.settings.publish.keep_versions
         version = publish_version(
-            job.engine, job.workspace, tables, manifest, keep, large=TOTALS_LARGE, small=TOTALS_SMALL, keeps_warehouse=False
+            job.engine,
+            job.workspace,
+            tables,
+            manifest,
+            keep,
+            large=TOTALS_LARGE,
+            small=TOTALS_SMALL,
+            keeps_warehouse=False,
+            weights=job.settings.similarity.weights,
         )
         make_champion(job.workspace.models, CLUSTERS, stored[CLUSTERS])
         prune_models(job.workspace.models, CLUSTERS, keep)

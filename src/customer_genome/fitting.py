@@ -26,13 +26,14 @@ from customer_genome.features.trials import digest_below, known_purchases
 from customer_genome.models.candidates.champion import Champion
 from customer_genome.models.clusters import CLUSTER_FEATURES, Clusters, fit_clusters
 from customer_genome.models.estimator import FitReport
+from customer_genome.models.groupings import METHODS, Method
 from customer_genome.models.purchase_choice import choose, with_choice
 from customer_genome.models.purchase_model import PurchaseModel, purchase_model_class, purchase_model_from_arrays
 from customer_genome.models.season import Clock, day_number
 from customer_genome.models.segments import significant
 from customer_genome.models.spend import GammaGamma
 from customer_genome.registry import StoredModel, aliases, installed_version, load_model, make_champion, prune_models, save_model
-from customer_genome.settings import Settings
+from customer_genome.settings import SegmentSettings, Settings
 from customer_genome.warehouse.engine import Engine
 
 Array = npt.NDArray[np.float64]
@@ -215,6 +216,7 @@ def fit_models(engine: Engine, settings: Settings, before: Clusters | None = Non
         features,
         numbers(sample, "total_spend"),
         k=settings.segments.k,
+        k_of=wanted_counts(settings.segments),
         method=settings.segments.method,
         seed=settings.prediction.seed,
         weights=numbers(sample, "weight"),
@@ -312,6 +314,11 @@ def shares_to_draw(counts: Mapping[int, int], most: int) -> dict[int, float]:
 def cluster_features(facts: pa.Table, features: Sequence[str] = CLUSTER_FEATURES) -> Array:
     """Return the features of the clusters, shape (n_customers, n_features)."""
     return np.column_stack([significant(numbers(facts, name)) for name in features])
+
+
+def wanted_counts(settings: SegmentSettings) -> dict[Method, int]:
+    """Return the numbers of clusters that are set for single methods."""
+    return {method: settings.k_of[method] for method in METHODS if method in settings.k_of}
 
 
 def require_facts(facts: pa.Table, features: Sequence[str]) -> tuple[str, ...]:

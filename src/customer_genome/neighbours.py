@@ -88,7 +88,7 @@ class Neighbours:
                 f"Version {genome.snapshot.version} has {n:,} customers and no {MATRIX}; up to {MOST_CUSTOMERS:,} can be compared. "
                 "Export the part you need and publish it in a workspace of its own."
             )
-        space = _space(genome)
+        space = _space(genome, weights_of_version(genome))
         parts, ids = [], []
         for batch in _facts(genome, space.columns):
             facts = _columns(batch, space.columns)
@@ -160,6 +160,12 @@ class Neighbours:
         return (self.space.weights(given) if given else None), default
 
 
+def weights_of_version(genome: Genome) -> dict[str, float]:
+    """Return the weights of facts that the settings of a version held; none in versions made before there were any."""
+    found = genome.manifest.get("settings", {}).get("similarity", {}).get("weights", {})
+    return {str(name): float(value) for name, value in found.items()}
+
+
 def similar_to(genome: Genome, customer_id: str, most: int = 10) -> tuple[Neighbour, ...]:
     """Return the customers most like one; none in a version too large to be placed now."""
     try:
@@ -168,14 +174,16 @@ def similar_to(genome: Genome, customer_id: str, most: int = 10) -> tuple[Neighb
         return ()
 
 
-def write_neighbours(folder: Path) -> None:
+def write_neighbours(folder: Path, wanted: Mapping[str, float] | None = None) -> None:
     """Write the matrix and the ids of the customers published in a folder; nothing where there is nothing to compare.
+
+    `wanted` are the weights of facts that the shop has set; they are kept with the matrix and hold whoever asks.
 
     Above `MOST_CUSTOMERS` there is none either: such a version is published all the same.
     """
     with Genome(Snapshot("being written", folder, {})) as genome:
         n = int(genome.query("select count(*) as n from customers")["n"][0].as_py())
-        space = _space(genome)
+        space = _space(genome, wanted)
         if not n or n > MOST_CUSTOMERS or not space.columns:
             return
         schema = pa.schema([("customer_id", pa.string())], metadata={_SPACE: json.dumps(space.as_json()).encode()})
@@ -203,7 +211,7 @@ def _stored(folder: Path) -> tuple[pa.Array, Unit, Space] | None:
     return ids, units, Space.from_json(json.loads(table.schema.metadata[_SPACE]))
 
 
-def _space(genome: Genome) -> Space:
+def _space(genome: Genome, wanted: Mapping[str, float] | None = None) -> Space:
     """Return the scale of every fact, learned from the customers or a part of them drawn by digest."""
     names = wanted_columns(genome.query("select * from customers limit 0").column_names)
     listed = ", ".join(f'"{name}"' for name in names)
@@ -212,7 +220,7 @@ def _space(genome: Genome) -> Space:
     rows = genome.query(
         f"select customer_id, {listed} from (select *, md5(customer_id) as d from customers) order by d, customer_id limit {SCALED_BY}"
     )
-    return Space.of(_columns(rows.sort_by("customer_id"), names))
+    return Space.of(_columns(rows.sort_by("customer_id"), names), wanted)
 
 
 def _facts(genome: Genome, columns: Sequence[str]) -> pa.RecordBatchReader:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from customer_genome.champions import build_known_facts, remember, train
 from customer_genome.contracts import SourceTable
@@ -26,22 +25,22 @@ from customer_genome.customer_level import TABLE as TOTALS
 from customer_genome.customer_level import LevelRun, run_on_totals
 from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
-from customer_genome.events import RISK_BASIS, tables_without_money, totals_without_money
+from customer_genome.events import tables_without_money
 from customer_genome.evidence import evidence_tables, examined
 from customer_genome.features.past import cutoff_table
 from customer_genome.features.standing import keep_standing, keep_whole, recipe_of_lines, remember_line_facts
 from customer_genome.features.table import build_features, category_key_of
 from customer_genome.fitting import Models, clusters_before, fit_models, load_champions, make_champions, store_models
 from customer_genome.models.candidates import Past
+from customer_genome.models.similarity import require_weights
 from customer_genome.outlook import outlook_tables
-from customer_genome.publishing import PUBLISHED_TABLES, manifest_of, publish_version, totals_of
+from customer_genome.publishing import PUBLISHED_TABLES, figures_of, known_without_money, manifest_of, publish_version
 from customer_genome.publishing import RunResult as RunResult
 from customer_genome.rated_lists import recommend_rated_items
 from customer_genome.recommending import Recommendations, name_companions, recommend_all
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
 from customer_genome.scoring import Decided, decide_customers, value_customers
 from customer_genome.settings import Settings
-from customer_genome.summaries import known_columns
 from customer_genome.value_basis import teach_totals
 from customer_genome.warehouse.build import (
     NotMerchandise,
@@ -129,6 +128,7 @@ def run(
         With what was wrong and what to do; the version published before stays current.
     """
     clock = Clock(progress)
+    require_weights(settings.similarity.weights)
     with writing(settings) as workspace:
         with clock.stage("read", "looking at the sources"):
             sources = describe(workspace.tmp)
@@ -249,7 +249,7 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
     """Store the models and publish a version; the engine is closed."""
     clock, models = job.clock, predicted.models
     with clock.stage("publish", "publishing"):
-        totals = figures_of(job, cutoff)
+        totals = figures_of(job.engine, cutoff, has_money=job.settings.has_money)
         stored = predicted.versions or store_models(job.workspace.models, models, cutoff)
         result = RunResult(
             **totals | {"refunds": {"policy": job.settings.cleaning.refunds, **totals["refunds"]}},
@@ -269,31 +269,18 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
             **manifest_of(result, job.settings, job.sources, categories),
             "warehouse": job.delivery.warehouse,
             "recipe": recipe_of(job.settings),
-            **({} if job.settings.has_money else known_without_money(job)),
+            **({} if job.settings.has_money else known_without_money(job.engine)),
         }
         keep_versions = job.settings.publish.keep_versions
         history = {"deliveries": history_of(job.engine)} if job.delivery.label else {}
         small, large = {**predicted.decided.tables, **history}, (*PUBLISHED_TABLES, *predicted.large)
-        version = publish_version(job.engine, job.workspace, small, manifest, keep_versions, large=large)
+        version = publish_version(
+            job.engine, job.workspace, small, manifest, keep_versions, large=large, weights=job.settings.similarity.weights
+        )
         make_champions(job.workspace.models, stored, keep_versions)  # last: a run that dies before has changed nothing
     clock.progress("publish", 1.0, f"published {version}")
     seconds = clock.seconds | {"total": round(sum(clock.seconds.values()), 3)}
     return replace(result, version=version, seconds=seconds, peak_memory_mb=peak_memory_mb())
-
-
-def known_without_money(job: Job) -> dict[str, Any]:
-    """Return what a version of ratings says of itself beside its totals: which columns say something, and what risk rests on."""
-    return {"columns_known": sorted(known_columns(job.engine, "scored_customers")), "risk_basis": RISK_BASIS}
-
-
-def figures_of(job: Job, cutoff: dt.date) -> dict[str, Any]:
-    """Return the totals of a run, and let published tables show money where there is any."""
-    totals = totals_of(job.engine, cutoff)
-    job.engine.define("published_money", ("x",), "x" if job.settings.has_money else "cast(null as double)")
-    if job.settings.has_money:
-        return totals
-    job.engine.write("ledger", job.engine.fetch("select row_class, n_rows, cast(null as double) as revenue from ledger"))
-    return totals_without_money(totals)
 
 
 def plan(job: Job, as_of: dt.date | None) -> tuple[dt.date, int]:

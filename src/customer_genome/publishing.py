@@ -17,10 +17,12 @@ import pyarrow as pa
 
 from customer_genome import __version__
 from customer_genome.contracts import SourceTable
+from customer_genome.events import RISK_BASIS, totals_without_money
 from customer_genome.features.table import share_column
 from customer_genome.neighbours import write_neighbours
 from customer_genome.settings import Settings, settings_as_json
 from customer_genome.snapshot import publish
+from customer_genome.summaries import known_columns
 from customer_genome.warehouse.build import published_text
 from customer_genome.warehouse.engine import Engine
 from customer_genome.workspace import Workspace
@@ -88,6 +90,21 @@ def totals_of(engine: Engine, as_of: dt.date) -> dict[str, Any]:
     }
 
 
+def figures_of(engine: Engine, as_of: dt.date, *, has_money: bool) -> dict[str, Any]:
+    """Return the totals of a run, and let published tables show money where there is any."""
+    totals = totals_of(engine, as_of)
+    engine.define("published_money", ("x",), "x" if has_money else "cast(null as double)")
+    if has_money:
+        return totals
+    engine.write("ledger", engine.fetch("select row_class, n_rows, cast(0 as double) as revenue from ledger"))
+    return totals_without_money(totals)
+
+
+def known_without_money(engine: Engine) -> dict[str, Any]:
+    """Return what a version of ratings says of itself beside its totals: which columns say something, and what risk rests on."""
+    return {"columns_known": sorted(known_columns(engine, "scored_customers")), "risk_basis": RISK_BASIS}
+
+
 def manifest_of(
     result: RunResult, settings: Settings, sources: Mapping[str, SourceTable], categories: Sequence[str]
 ) -> dict[str, Any]:
@@ -118,6 +135,7 @@ def publish_version(
     large: Sequence[str] = PUBLISHED_TABLES,
     small: Sequence[str] = COPIED_TABLES,
     keeps_warehouse: bool = True,
+    weights: Mapping[str, float] | None = None,
 ) -> str:
     """Write a version, switch readers over, put the new warehouse in place; return the version. The engine is closed.
 
@@ -131,6 +149,7 @@ def publish_version(
     large, small : names of the tables that the engine holds, drawn from the texts of sql/published or copied as they are
     keeps_warehouse : bool
         False leaves the warehouse of the workspace as it is: totals are read whole each time, and order lines stay for a refresh.
+    weights : by which facts customers are compared, where the shop has set them
     """
     for name, rows in tables.items():
         engine.write(name, rows)
@@ -143,7 +162,7 @@ def publish_version(
             refused = {"quarantine": "select * from quarantine order by row_number"}
             engine.export(workspace.building_tables, {}, refused)
         engine.close()
-        write_neighbours(folder)
+        write_neighbours(folder, weights)
 
     version = publish(workspace, write, manifest, keep_versions).version
     if keeps_warehouse:

@@ -123,6 +123,11 @@ def _require_warehouse(workspace: Workspace) -> None:
             f"{workspace.root} has no warehouse to add rows to: {reason}. Read everything once with `genome run DATA --workspace {workspace.root}`; "
             "a table of customers with totals is read whole each time, with the same command."
         )
+    if versions(workspace) and read_snapshot(workspace).manifest.get("level") == "ratings":
+        raise WorkspaceError(
+            f"{workspace.root} was made from ratings, which are read whole each time: `genome run DATA --workspace {workspace.root}`. "
+            "Only order lines are added to."
+        )
 
 
 def _copy_warehouse(settings: Settings, workspace: Workspace) -> None:

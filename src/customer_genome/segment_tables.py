@@ -301,7 +301,7 @@ def _counts(clusters: Clusters) -> pa.Table:
                 name: pa.array([getattr(count, name) for count in tried], pa.float64(), from_pandas=True)
                 for name in figures
             },
-            "is_chosen": pa.array([count.k == clusters.k for count in tried], pa.bool_()),
+            "is_chosen": pa.array([count.k == clusters.groupings[count.method].k for count in tried], pa.bool_()),
         }
     )  # fmt: skip
 
@@ -318,6 +318,12 @@ def _stability(clusters: Clusters) -> pa.Table:
             "kept_share": pa.array([row.kept_share for row in rows], pa.float64(), from_pandas=True),
             "new_clusters": pa.array([", ".join(map(str, row.new)) for row in rows], pa.string()),
             "gone_clusters": pa.array([", ".join(map(str, row.gone)) for row in rows], pa.string()),
-            "reason": pa.array([clusters.reason if row.method == clusters.method else "" for row in rows], pa.string()),
+            "reason": pa.array(
+                [
+                    clusters.reasons.get(row.method, "") or (clusters.reason if row.method == clusters.method else "")
+                    for row in rows
+                ],
+                pa.string(),
+            ),
         }
     )

@@ -82,14 +82,22 @@ class PredictionSettings:
 
 @dataclass(frozen=True)
 class SegmentSettings:
-    """`k = 0` lets the data choose the number of clusters; without `features` they are found in those of docs/segments.md."""
+    """`k = 0` lets the data choose the number of clusters of every method, `k_of` sets that of one; without `features` they are found in those of docs/segments.md."""
 
     k: int = 0
+    k_of: Mapping[str, int] = field(default_factory=dict)
     method: Literal["kmeans", "hierarchical", "gmm"] = "kmeans"
     features: tuple[str, ...] = ()
     playbooks: str | None = None
     churn_bands: tuple[float, ...] = (0.4, 0.7)
     clv_bands: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class SimilaritySettings:
+    """How much each fact counts when customers are compared; 1 is usual, 0 leaves it out. See docs/similarity.md."""
+
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,7 @@ class Settings:
     features: FeatureSettings = field(default_factory=FeatureSettings)
     prediction: PredictionSettings = field(default_factory=PredictionSettings)
     segments: SegmentSettings = field(default_factory=SegmentSettings)
+    similarity: SimilaritySettings = field(default_factory=SimilaritySettings)
     recommend: RecommendSettings = field(default_factory=RecommendSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)
@@ -150,6 +159,7 @@ _SECTIONS: Mapping[str, type] = {
     "features": FeatureSettings,
     "prediction": PredictionSettings,
     "segments": SegmentSettings,
+    "similarity": SimilaritySettings,
     "recommend": RecommendSettings,
     "engine": EngineSettings,
     "publish": PublishSettings,
@@ -324,6 +334,12 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(f"[prediction] fit_sample = {prediction.fit_sample}: wanted 100 or more customers, such as 250000")
     if segments.k < 0 or segments.k == 1:
         faults.append(f"[segments] k = {segments.k}: wanted 2 or more clusters, or 0 to choose by the data")
+    methods = ("kmeans", "hierarchical", "gmm")
+    for name, number in segments.k_of.items():
+        if name not in methods:
+            faults.append(f"[segments] k_of: {name} is no method.{did_you_mean(name, methods)} Methods: {', '.join(methods)}")
+        elif number < 0 or number == 1:
+            faults.append(f"[segments] k_of.{name} = {number}: wanted 2 or more clusters, or 0 to choose by the data")
     if not _rising(segments.churn_bands, 2) or not all(0 < edge < 1 for edge in segments.churn_bands):
         faults.append(
             f"[segments] churn_bands = {list(segments.churn_bands)}: wanted two rising probabilities such as [0.4, 0.7]"
@@ -417,7 +433,7 @@ def merged(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
 def settings_as_json(settings: Settings) -> dict[str, Any]:
     """Return the sections that shape a result, as plain values for the manifest (no paths, no credentials)."""
     plain: dict[str, Any] = {}
-    for name in ("shop", "cleaning", "features", "prediction", "segments"):
+    for name in ("shop", "cleaning", "features", "prediction", "segments", "similarity"):
         section = getattr(settings, name)
         plain[name] = {
             item.name: _plain(getattr(section, item.name))

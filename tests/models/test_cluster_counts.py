@@ -19,8 +19,10 @@ from customer_genome.models.cluster_counts import (
     within_squares,
 )
 from customer_genome.models.groupings import (
+    METHODS,
     NARROWEST_VARIANCE,
     MixtureGrouping,
+    WardGrouping,
     WardTree,
     as_memberships,
     fit_kmeans,
@@ -99,10 +101,10 @@ def test_alikeness_is_that_of_scikit_learn() -> None:
 
 
 def test_groups_that_are_there_are_steady_and_chosen(points: np.ndarray) -> None:
-    tried, _ = judge_counts(points, (3, 4, 5), "kmeans", 7)
+    tried, _ = judge_counts(points, dict.fromkeys(METHODS, (3, 4, 5)), 7)
     own = {count.k: count for count in tried if count.method == "kmeans"}
     assert own[4].stability > 0.95 and own[4].stability > own[5].stability
-    assert all(np.isnan(count.stability) for count in tried if count.method != "kmeans")
+    assert all(choose_count(tried, method)[0] == 4 for method in METHODS), "each method finds them by its own figures"
     k, reason = choose_count(tried, "kmeans")
     assert k == 4
     assert reason.startswith("4 clusters part the customers most clearly (silhouette 3: ")
@@ -130,6 +132,33 @@ def test_small_and_unsteady_numbers_are_passed_over() -> None:
     assert k == 3
     assert reason.startswith("3 clusters part the customers most clearly of those that are steady and large enough (silhouette")
     assert "under 1% of the customers: 4." in reason and "part otherwise (adjusted Rand index): 5 (0.30)." in reason
+
+
+def mixture(k: int, bic: float, stability: float = 0.9, share: float = 0.1) -> ClusterCount:
+    """Return a number of groups of a mixture with these figures."""
+    return ClusterCount("gmm", k, 100.0 / k, 1.0, 0.2, bic, stability, share)
+
+
+def test_a_mixture_takes_the_number_of_its_own_criterion_among_steady_ones() -> None:
+    tried = [mixture(3, 900.0), mixture(4, 500.0, 0.88), mixture(5, 480.0, 0.7), mixture(6, 400.0, share=0.001)]
+    k, reason = choose_count(tried, "gmm")
+    assert k == 4 and reason.startswith("4 groups describe the customers best")
+    assert "under 1% of the customers: 6." in reason and "5 (0.70)" in reason
+    assert choose_count([*tried, mixture(7, 460.0)], "gmm", before=4)[0] == 4, "nearly as good, and as many as before"
+    assert choose_count([*tried, mixture(7, 460.0)], "gmm", before=3)[0] == 7
+
+
+def test_settled_branches_are_steadier_and_keep_their_number() -> None:
+    chance = np.random.default_rng(8)
+    middles = np.array([[0.0, 0], [2.2, 0], [0, 2.2]])
+    drawn = [middles[chance.integers(0, 3, 300)] + chance.normal(0, 0.7, (300, 2)) for _ in range(2)]
+    one, other = (WardTree.of(points, 7).cut(3) for points in drawn)
+    ragged = adjusted_rand(one.places(drawn[0]), other.places(drawn[0]))
+    settled = one.settled(drawn[0])
+    assert adjusted_rand(settled.places(drawn[0]), other.settled(drawn[1]).places(drawn[0])) > ragged
+    again = WardGrouping.from_arrays(settled.to_arrays())
+    assert again.k == 3 and again.places(drawn[1]).tolist() == settled.places(drawn[1]).tolist()
+    assert settled.reordered(np.array([2, 0, 1])).places(settled.centres).tolist() == [1, 2, 0]
 
 
 def test_the_elbow_is_where_the_curve_bends() -> None:

@@ -68,7 +68,7 @@ def facts_of_totals(record: Mapping[str, Any], currency: str) -> list[tuple[str,
     ]
     spent = ", ".join(part for part in parts if part is not None) or UNKNOWN
     rows = [
-        ("Bought so far", spent),
+        ("So far", spent) if record.get("mean_order_value") is None else ("Bought so far", spent),
         ("Last order", said("recency_days", f"{quantity(record['recency_days'], 'days')} ago")),
         ("Different products", said("unique_products", count(record["unique_products"]))),
     ]

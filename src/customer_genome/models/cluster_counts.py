@@ -6,8 +6,9 @@ number of clusters, the chosen number and why. This module must not read tables,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -30,6 +31,10 @@ SMALLEST_SHARE = 0.01
 NEAR_TIE = 0.05
 STEADY = 0.15
 """How far below the steadiest number's adjusted Rand index a number may lie."""
+STEADY_MIXTURE = 0.05
+"""The same for a mixture, whose criterion nearly always asks for more groups than come again in another sample."""
+NEAR_CRITERION = 0.1
+"""How much worse than the best, as a share of the span of the criterion, the number of the run before may be and stay."""
 N_RESAMPLES = 10
 RESAMPLE_SEED = 20
 ROWS_TO_RESAMPLE = 1_500
@@ -62,9 +67,9 @@ class ClusterCount:
 
 
 def judge_counts(
-    points: FloatArray, ks: Sequence[int], method: Method, seed: int
+    points: FloatArray, ks: Mapping[Method, Sequence[int]], seed: int
 ) -> tuple[tuple[ClusterCount, ...], dict[int, KMeansGrouping]]:
-    """Judge every number of clusters with every method; steadiness of the method that names the segments only.
+    """Judge every number of clusters with every method, by silhouette, sum of squares, steadiness and, of the mixture, its criterion.
 
     Returns
     -------
@@ -72,17 +77,21 @@ def judge_counts(
     """
     tree = WardTree.of(points, seed)
     distances = pairwise_distances(points)
-    resamples = _resamples(points)
+    drawn = [Resample.of(points, rows, seed) for rows in _resamples(points)]
     tried: dict[Method, list[ClusterCount]] = {name: [] for name in METHODS}
     centres: dict[int, KMeansGrouping] = {}
-    for k in ks:
+    for k in sorted({k for wanted in ks.values() for k in wanted}):
         kmeans = centres[k] = fit_kmeans(points, k, seed)
         start = kmeans.places(points)
         mixture, _, bic = fit_mixture(points, as_memberships(start))
-        places = {"kmeans": start, "hierarchical": tree.cut(k).places(points), "gmm": mixture.places(points)}
-        for name in METHODS:
-            own = places[name]
-            steady = steadiness(points, own, k, name, resamples, seed) if name == method else float("nan")
+        places: dict[Method, IntArray] = {
+            "kmeans": start,
+            "hierarchical": tree.cut(k).settled(points).places(points),
+            "gmm": mixture.places(points),
+        }
+        steady_of = steadiness(points, places, k, drawn)
+        for name in (one for one in METHODS if k in ks[one]):
+            own, steady = places[name], steady_of[name]
             wcss = within_squares(points, own)
             tried[name].append(
                 ClusterCount(
@@ -99,12 +108,27 @@ def judge_counts(
     return tuple(count for name in METHODS for count in tried[name]), centres
 
 
-def grouping_of(points: FloatArray, k: int, method: Method, seed: int) -> Grouping:
-    """Return customers parted by one method, quickly: for resamples."""
-    if method == "hierarchical":
-        return WardTree.of(points, seed, most=MICRO_CLUSTERS_OF_RESAMPLES).cut(k)
-    kmeans = fit_kmeans(points, k, seed, n_init=1)
-    return kmeans if method == "kmeans" else fit_mixture(points, as_memberships(kmeans.places(points)))[0]
+@dataclass(frozen=True)
+class Resample:
+    """Customers drawn with replacement, and Ward's tree over them, which serves every number of clusters."""
+
+    points: FloatArray
+    n_different: int
+    tree: WardTree
+    seed: int
+
+    @classmethod
+    def of(cls, points: FloatArray, rows: IntArray, seed: int) -> Self:
+        """Return the customers at these rows."""
+        drawn = points[rows]
+        tree = WardTree.of(drawn, seed, most=MICRO_CLUSTERS_OF_RESAMPLES)
+        return cls(drawn, len(np.unique(drawn, axis=0)), tree, seed)
+
+    def groupings(self, k: int) -> dict[Method, Grouping]:
+        """Return these customers parted by every method, quickly."""
+        kmeans = fit_kmeans(self.points, k, self.seed, n_init=1)
+        mixture = fit_mixture(self.points, as_memberships(kmeans.places(self.points)))[0]
+        return {"kmeans": kmeans, "hierarchical": self.tree.cut(k).settled(self.points), "gmm": mixture}
 
 
 def _resamples(points: FloatArray) -> list[IntArray]:
@@ -114,19 +138,14 @@ def _resamples(points: FloatArray) -> list[IntArray]:
     return [np.sort(chance.integers(0, len(points), n)) for _ in range(N_RESAMPLES)]
 
 
-def resample_steadiness(points: FloatArray, places: IntArray, k: int, method: Method, seed: int) -> float:
-    """Return how alike clusters are to those found in resamples: the mean adjusted Rand index."""
-    return steadiness(points, places, k, method, _resamples(points), seed)
-
-
-def steadiness(points: FloatArray, places: IntArray, k: int, method: Method, resamples: Sequence[IntArray], seed: int) -> float:
-    """Return the mean adjusted Rand index between `places` and the clusters found in each resample; NaN where none has k different customers."""
-    found = []
-    for rows in resamples:
-        drawn = points[rows]
-        if len(np.unique(drawn, axis=0)) > k:
-            found.append(adjusted_rand(places, grouping_of(drawn, k, method, seed).places(points)))
-    return float(np.mean(found)) if found else float("nan")
+def steadiness(points: FloatArray, places: Mapping[Method, IntArray], k: int, drawn: Sequence[Resample]) -> dict[Method, float]:
+    """Return by method the mean adjusted Rand index between `places` and the clusters found in each resample; NaN where none has k different customers."""
+    found: dict[Method, list[float]] = {method: [] for method in METHODS}
+    for one in drawn:
+        if one.n_different > k:
+            for method, grouping in one.groupings(k).items():
+                found[method].append(adjusted_rand(places[method], grouping.places(points)))
+    return {method: float(np.mean(values)) if values else float("nan") for method, values in found.items()}
 
 
 def pairwise_distances(points: FloatArray) -> FloatArray:
@@ -200,6 +219,8 @@ def elbow(counts: Sequence[ClusterCount]) -> int:
 def choose_count(tried: Sequence[ClusterCount], method: Method, before: int = 0) -> tuple[int, str]:
     """Return the best number of clusters and why: the clearest parting that is steady and whose clusters are big enough to act on.
 
+    Of a mixture it is the number with the lowest information criterion among those, since its groups may overlap and be no clear parting.
+
     The silhouette differs by less than `NEAR_TIE` between samples of the same shop; among partings that close, the one with
     most clusters tells most customers apart. The number of the run before stays while it is nearly as clear and steady.
 
@@ -213,9 +234,11 @@ def choose_count(tried: Sequence[ClusterCount], method: Method, before: int = 0)
     known = [count.stability for count in big if not np.isnan(count.stability)]
     steadiest = max(known, default=0.0)
     usable = [count for count in big if np.isnan(count.stability) or count.stability >= steadiest - STEADY]
+    if method == "gmm" and not np.isnan([count.bic for count in usable]).any():
+        return _by_criterion(tried, own, big, usable, before, steadiest)
     clearest = max(count.silhouette for count in usable)
     near = [count for count in usable if count.silhouette >= clearest - NEAR_TIE * abs(clearest)]
-    kept = next((count for count in big if count.k == before and _is_good_enough(count, clearest, steadiest)), None)
+    kept = next((count for count in own if count.k == before and _is_good_enough(count, clearest, steadiest)), None)
     best = kept or max(near, key=lambda count: count.k)
     if best.silhouette == clearest:
         is_first = best.silhouette >= max(count.silhouette for count in own)
@@ -234,10 +257,36 @@ def choose_count(tried: Sequence[ClusterCount], method: Method, before: int = 0)
     )
 
 
+def _by_criterion(
+    tried: Sequence[ClusterCount],
+    own: Sequence[ClusterCount],
+    big: Sequence[ClusterCount],
+    usable: Sequence[ClusterCount],
+    before: int,
+    steadiest: float,
+) -> tuple[int, str]:
+    """Return the number of groups of a mixture, by its own criterion among those that are steady and large enough."""
+    steady = [count for count in usable if np.isnan(count.stability) or count.stability >= steadiest - STEADY_MIXTURE]
+    best = min(steady or usable, key=lambda count: count.bic)
+    span = max(count.bic for count in own) - min(count.bic for count in own)
+    kept = next((count for count in own if count.k == before and count.bic <= best.bic + NEAR_CRITERION * span), None)
+    if kept is not None and _is_still_steady(kept, steadiest):
+        best = kept
+    how = "nearly as well as any, and as many as in the run before" if best is kept else "best, less a fine for their number"
+    figures = ", ".join(f"{count.k}: {count.bic:,.0f}" for count in own)
+    told = (f"{best.k} groups describe the customers {how} (BIC {figures}).", *_passed_over(own, big, steady or usable, best.k))
+    return best.k, " ".join((*told, *_other_views(tried, own)))
+
+
 def _is_good_enough(count: ClusterCount, clearest: float, steadiest: float) -> bool:
     """Return whether a number of the run before may stay: it has twice the room, so that chance does not move it to and fro."""
-    is_clear = count.silhouette >= clearest - 2 * NEAR_TIE * abs(clearest)
-    return is_clear and (np.isnan(count.stability) or count.stability >= steadiest - 2 * STEADY)
+    return count.silhouette >= clearest - 2 * NEAR_TIE * abs(clearest) and _is_still_steady(count, steadiest)
+
+
+def _is_still_steady(count: ClusterCount, steadiest: float) -> bool:
+    """Return whether a number of the run before is steady and its clusters are large enough to stay, with twice the room."""
+    is_steady = np.isnan(count.stability) or count.stability >= steadiest - 2 * STEADY
+    return bool(is_steady and count.smallest_share >= SMALLEST_SHARE / 2)
 
 
 def _passed_over(

@@ -23,7 +23,6 @@ from customer_genome.models.cluster_counts import (
     ClusterCount,
     choose_count,
     judge_counts,
-    resample_steadiness,
 )
 from customer_genome.models.groupings import (
     KINDS,
@@ -61,6 +60,8 @@ CLUSTER_COLUMNS: Mapping[Method, str] = {
 ROWS_TO_FIT = 50_000
 ROWS_TO_JUDGE = 2_000
 _TO_THE_END: Mapping[str, Any] = {"steps": 400, "tolerance": 1e-5}
+SEED_OF_START = 20
+"""Where a mixture has a number of groups of its own, it begins from the same KMeans groups whatever the seed of the run."""
 BETTER_FIT = 0.005
 """By how much log-likelihood per customer a mixture begun anew has to beat that of the run before to replace it."""
 
@@ -97,7 +98,8 @@ class Clusters:
         That method's numbers of the customers it was fitted on; empty after `from_arrays`.
     tried : every number of clusters that was compared
     steadiness : one per method
-    reason : why there are k clusters, in a sentence
+    reason : why there are k clusters of that method, in a sentence
+    reasons : the same of every method
     names : method -> number -> (label, name) as last given, so that names stay too
     """
 
@@ -111,6 +113,7 @@ class Clusters:
     steadiness: tuple[Steadiness, ...]
     reason: str
     names: Mapping[Method, Mapping[int, tuple[str, str]]] = field(default_factory=dict)
+    reasons: Mapping[Method, str] = field(default_factory=dict)
 
     @property
     def k(self) -> int:
@@ -166,6 +169,7 @@ class Clusters:
             arrays |= {f"{method}_{name}": values for name, values in self.groupings[method].to_arrays().items()}
             carried = self.names.get(method, {})
             arrays |= {
+                f"{method}_reason": np.array(self.reasons.get(method, ""), dtype=np.str_),
                 f"{method}_ids": numbering.ids,
                 f"{method}_next_id": np.array(numbering.next_id),
                 f"{method}_steadiness": np.array([one.stability, one.kept_share]),
@@ -181,13 +185,14 @@ class Clusters:
         """Return the clusters that `to_arrays` wrote; they predict identically. `labels` are empty."""
         groupings: dict[Method, Grouping] = {}
         numbering: dict[Method, Numbering] = {}
-        steadiness, names = [], {}
+        steadiness, names, reasons = [], {}, {}
         for method, kind in KINDS.items():
             own = {name.removeprefix(f"{method}_"): values for name, values in arrays.items() if name.startswith(f"{method}_")}
             groupings[method] = kind.from_arrays(own)
             stability, kept = (float(value) for value in own["steadiness"])
             new, gone = tuple(own["new"].tolist()), tuple(own["gone"].tolist())
             numbering[method] = Numbering(np.asarray(own["ids"], dtype=np.int64), int(own["next_id"]), kept, new, gone)
+            reasons[method] = str(own.get("reason", ""))
             steadiness.append(Steadiness(method, groupings[method].k, stability, kept, new, gone))
             names[method] = {
                 int(number): (str(label), str(name)) for number, (label, name) in zip(own["named"], own["names"], strict=True)
@@ -207,6 +212,7 @@ class Clusters:
             tuple(steadiness),
             str(arrays["reason"]),
             names,
+            reasons,
         )
 
 
@@ -216,6 +222,7 @@ def fit_clusters(
     spend: npt.ArrayLike,
     *,
     k: int = 0,
+    k_of: Mapping[Method, int] | None = None,
     method: Method = "kmeans",
     seed: int = 7,
     weights: npt.ArrayLike | None = None,
@@ -233,8 +240,10 @@ def fit_clusters(
     spend : float array, shape (n_customers,), money
         Orders the cluster numbers of a first run: 0 spends most on average.
     k : int
-        Wanted number of clusters; 0 lets the data choose among 3..8, see `cluster_counts.choose_count`.
-    method : the method whose figures choose k and whose clusters become the shop's named segments
+        Wanted number of clusters; 0 lets the data choose among 3..8, for every method by its own figures, see `cluster_counts.choose_count`.
+    k_of : by method, optional
+        Wanted number of its clusters, which goes before `k`.
+    method : the method whose clusters become the shop's named segments
     weights : float array, shape (n_customers,), optional
         How many customers each row stands for; 3 means the same as three equal rows.
     before : clusters of the run before, optional
@@ -251,8 +260,9 @@ def fit_clusters(
 
     table = checked_features(features, names)
     money, weight = _checked_money(spend, len(table)), check_weights(weights, len(table))
-    if k < 0:
-        raise ContractError(f"clusters: k = {k}. Wanted: 0 (let the data choose) or a number from 1 up.")
+    wanted = {name: (k_of or {}).get(name, k) for name in METHODS}
+    if min(wanted.values()) < 0:
+        raise ContractError(f"clusters: k = {min(wanted.values())}. Wanted: 0 (let the data choose) or a number from 1 up.")
     stands = weight > 0
     if not stands.any():
         raise ContractError("clusters: no customer has weight. Wanted: at least one weight above 0.")
@@ -262,7 +272,7 @@ def fit_clusters(
     sorted_rows = np.flatnonzero(stands)[np.lexsort(points[stands].T[::-1])]
     rows = sorted_rows[_spaced_by_weight(weight[sorted_rows], ROWS_TO_FIT)]
     with threadpool_limits(limits=1):  # sums in one order, so the last bits do not depend on the machine's cores
-        found = _groupings(points[rows], _Wanted(k, method, seed), _Before.of(before, table[rows]))
+        found = _groupings(points[rows], _Wanted(wanted, method, seed), _Before.of(before, table[rows]))
     groupings, numbering, places = {}, {}, {}
     for name in METHODS:
         grouping = found.groupings[name]
@@ -281,15 +291,16 @@ def fit_clusters(
     labels = numbering[method].ids[places[method]]
     carried = before.names if before is not None else {}
     return Clusters(
-        transformation, groupings, numbering, method, mean_spend, labels, found.tried, steadiness, found.reason, carried
-    )
+        transformation, groupings, numbering, method, mean_spend, labels, found.tried, steadiness, found.reasons[method], carried,
+        found.reasons,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What was asked for."""
+    """What was asked for; a number of 0 is chosen by the data."""
 
-    k: int
+    k: Mapping[Method, int]
     method: Method
     seed: int
 
@@ -298,7 +309,7 @@ class _Wanted:
 class _Before:
     """Where the rules of the run before put the customers of the fit, from which the new clusters are begun."""
 
-    k: int = 0
+    k: Mapping[Method, int] = field(default_factory=dict)
     places: Mapping[Method, IntArray] = field(default_factory=dict)
     micro: IntArray | None = None
     memberships: FloatArray | None = None
@@ -313,7 +324,7 @@ class _Before:
         tree, mixture = clusters.groupings["hierarchical"], clusters.groupings["gmm"]
         micro = nearest_of_many(points, tree.micro) if isinstance(tree, WardGrouping) else None
         memberships = mixture.memberships(points) if isinstance(mixture, MixtureGrouping) else None
-        return cls(clusters.k, places, micro, memberships)
+        return cls({method: grouping.k for method, grouping in clusters.groupings.items()}, places, micro, memberships)
 
     def start(self, method: Method, k: int) -> IntArray | None:
         """Return the groups to begin k clusters from, None where there were not as many."""
@@ -328,7 +339,7 @@ class _Found:
     groupings: Mapping[Method, Grouping]
     stability: Mapping[Method, float]
     tried: tuple[ClusterCount, ...]
-    reason: str
+    reasons: Mapping[Method, str]
 
 
 def _groupings(points: FloatArray, wanted: _Wanted, before: _Before) -> _Found:
@@ -337,44 +348,55 @@ def _groupings(points: FloatArray, wanted: _Wanted, before: _Before) -> _Found:
     if different == 1:
         who = "There is one customer" if len(points) == 1 else "All customers are alike in these features"
         return _one_group(points, f"{who}, so there is one cluster.")
-    candidates = tuple(c for c in CANDIDATE_KS if c * DIFFERENT_CUSTOMERS_PER_CLUSTER <= different)
-    if wanted.k:
-        candidates = (min(wanted.k, different),)
-    if candidates == (1,):
+    usual = tuple(c for c in CANDIDATE_KS if c * DIFFERENT_CUSTOMERS_PER_CLUSTER <= different)
+    if set(wanted.k.values()) == {1}:
         return _one_group(points, "1 cluster was asked for.")
-    if not candidates:
+    if not usual and not any(wanted.k.values()):
         needed = CANDIDATE_KS[0] * DIFFERENT_CUSTOMERS_PER_CLUSTER
         return _one_group(
             points, f"{different} different customers are too few to part (from {needed} on), so there is one cluster."
         )
     judged = points[_spaced(len(points), ROWS_TO_JUDGE)]
-    candidates = tuple(c for c in candidates if c <= len(np.unique(judged, axis=0))) or (len(np.unique(judged, axis=0)),)
-    tried, first = judge_counts(judged, candidates, wanted.method, wanted.seed)
-    k, reason = choose_count(tried, wanted.method, before.k) if not wanted.k else (candidates[0], _asked_for(wanted.k, different))
-    groupings = _fit_all(points, k, wanted.seed, before, first[k])
-    stability = {count.method: count.stability for count in tried if count.k == k}
+    most = len(np.unique(judged, axis=0))
+    candidates: dict[Method, tuple[int, ...]] = {}
+    for method, asked in wanted.k.items():
+        ks = (min(asked, different),) if asked else usual or (1,)
+        candidates[method] = tuple(c for c in ks if c <= most) or (most,)
+    tried, first = judge_counts(judged, candidates, wanted.seed)
+    chosen, reasons = {}, {}
     for method in METHODS:
-        if method != wanted.method:
-            stability[method] = resample_steadiness(judged, groupings[method].places(judged), k, method, wanted.seed)
-    tried = tuple(
-        replace(count, stability=stability[count.method]) if count.k == k and np.isnan(count.stability) else count
-        for count in tried
-    )
-    return _Found(groupings, stability, tried, reason)
+        if wanted.k[method]:
+            chosen[method], reasons[method] = candidates[method][0], _asked_for(wanted.k[method], different)
+        elif candidates[method] == (1,):
+            chosen[method], reasons[method] = 1, f"{different} different customers are too few to part."
+        else:
+            chosen[method], reasons[method] = choose_count(tried, method, before.k.get(method, 0))
+    groupings = _fit_all(points, chosen, wanted.seed, before, first)
+    stability = {count.method: count.stability for count in tried if count.k == chosen[count.method]}
+    return _Found(groupings, {method: stability.get(method, float("nan")) for method in METHODS}, tried, reasons)
 
 
-def _fit_all(points: FloatArray, k: int, seed: int, before: _Before, first: KMeansGrouping) -> dict[Method, Grouping]:
-    """Return k groups by every method; KMeans is begun from the run before or, where there was none like it, from `first`."""
-    start = before.start("kmeans", k)
-    kmeans = fit_kmeans(points, k, seed, start=first.places(points) if start is None else start)
+def _fit_all(
+    points: FloatArray, k: Mapping[Method, int], seed: int, before: _Before, first: Mapping[int, KMeansGrouping]
+) -> dict[Method, Grouping]:
+    """Return the groups of every method; KMeans is begun from the run before or, where there was none like it, from `first`."""
+    start = before.start("kmeans", k["kmeans"])
+    kmeans = fit_kmeans(points, k["kmeans"], seed, start=first[k["kmeans"]].places(points) if start is None else start)
     tree = WardTree.of(points, seed, start=before.micro)
     part = _spaced(len(points), ROWS_TO_MIX)
-    mixed = points[part]
-    mixture = fit_mixture(mixed, as_memberships(kmeans.places(mixed)), **_TO_THE_END)
-    if before.memberships is not None and before.memberships.shape[1] == k and before.memberships[part].sum(axis=0).min() > 1:
-        kept = fit_mixture(mixed, before.memberships[part], **_TO_THE_END)
+    mixed, k_mixed = points[part], k["gmm"]
+    begin = kmeans if k_mixed == kmeans.k else fit_kmeans(points, k_mixed, SEED_OF_START)
+    mixture = fit_mixture(mixed, as_memberships(begin.places(mixed)), **_TO_THE_END)
+    if (
+        before.memberships is not None
+        and before.memberships.shape[1] == k_mixed
+        and before.memberships[part].sum(axis=0).min() > 1
+    ):
+        kept = fit_mixture(mixed, before.memberships[part], steps=1)  # more steps would move groups that fit as they are
+        if mixture[1] > kept[1] + BETTER_FIT:
+            kept = fit_mixture(mixed, before.memberships[part], **_TO_THE_END)
         mixture = mixture if mixture[1] > kept[1] + BETTER_FIT else kept
-    return {"kmeans": kmeans, "hierarchical": tree.cut(k), "gmm": mixture[0]}
+    return {"kmeans": kmeans, "hierarchical": tree.cut(k["hierarchical"]).settled(points), "gmm": mixture[0]}
 
 
 def _one_group(points: FloatArray, reason: str) -> _Found:
@@ -385,7 +407,7 @@ def _one_group(points: FloatArray, reason: str) -> _Found:
         "hierarchical": WardGrouping(middle, np.zeros(1, dtype=np.int64)),
         "gmm": MixtureGrouping(middle, np.eye(width)[None, :, :], np.ones(1)),
     }
-    return _Found(groupings, dict.fromkeys(METHODS, float("nan")), (), reason)
+    return _Found(groupings, dict.fromkeys(METHODS, float("nan")), (), dict.fromkeys(METHODS, reason))
 
 
 def _asked_for(k: int, different: int) -> str:

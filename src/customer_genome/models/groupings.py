@@ -98,11 +98,14 @@ class WardGrouping(Grouping):
     micro : float array, shape (n_micro, n_features)
         Centres of micro-clusters; where there are few different customers, the customers themselves.
     group_of : int array, shape (n_micro,), 0..k-1
+    centres : float array, shape (k, n_features), optional
+        The means of the groups. With them a customer belongs to the nearest mean, without them to the branch of the nearest micro-cluster.
     """
 
     method: ClassVar[Method] = "hierarchical"
     micro: FloatArray
     group_of: IntArray
+    centres: FloatArray | None = None
 
     @property
     def k(self) -> int:
@@ -110,24 +113,35 @@ class WardGrouping(Grouping):
         return int(self.group_of.max()) + 1
 
     def places(self, points: FloatArray) -> IntArray:
-        """Return the group of the nearest micro-cluster of each customer."""
+        """Return the group of the nearest mean of each customer, or of the nearest micro-cluster where means were not taken."""
+        if self.centres is not None:
+            return nearest(points, self.centres)
         return np.asarray(self.group_of[nearest_of_many(points, self.micro)], dtype=np.int64)
+
+    def settled(self, points: FloatArray) -> Self:
+        """Return the groups with the means of these customers: whoever lies nearer to another branch's mean goes there.
+
+        A branch has ragged edges: which side a customer on them is on changes with every sample. Source: Lebart, Morineau & Piron (1995),
+        Statistique exploratoire multidimensionnelle, "consolidation" of a tree; here with one step, so that the tree still decides.
+        """
+        return type(self)(self.micro, self.group_of, group_means(points, self.places(points), self.k))
 
     def reordered(self, order: IntArray) -> Self:
         """Return the groups at some places; micro-clusters of the others go."""
         new_place = np.full(self.k, -1, dtype=np.int64)
         new_place[order] = np.arange(len(order))
         group_of = new_place[self.group_of]
-        return type(self)(self.micro[group_of >= 0], group_of[group_of >= 0])
+        centres = None if self.centres is None else self.centres[order]
+        return type(self)(self.micro[group_of >= 0], group_of[group_of >= 0], centres)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the micro-clusters and their groups."""
-        return {"micro": self.micro, "group_of": self.group_of}
+        """Return the micro-clusters, their groups and the means."""
+        return {"micro": self.micro, "group_of": self.group_of} | ({} if self.centres is None else {"centres": self.centres})
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Return the groups of stored micro-clusters."""
-        return cls(arrays["micro"], np.asarray(arrays["group_of"], dtype=np.int64))
+        return cls(arrays["micro"], np.asarray(arrays["group_of"], dtype=np.int64), arrays.get("centres"))
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ Places = npt.NDArray[np.int64]
 LOGGED: tuple[str, ...] = ("recency_days", "n_orders", "total_spend", "mean_order_value", "tenure_days", "unique_products")
 PLAIN: tuple[str, ...] = ("spend_trend", "discount_share", "return_share")
 SHARE_PREFIX = "category_share_"
+SHARES = "category_share"
+"""What stands for the shares of all categories where weights are given."""
 WEIGHT_OF_SHARES = 2.0
 MOST_SPREADS = 4.0
 ROWS_AT_ONCE = 65_536
@@ -45,20 +47,23 @@ class Space:
     columns : facts, in the order of the matrix
     units : what a logged fact is divided by; 0 = not logged
     centres, spreads : of the fact after that
+    wanted : (fact, weight) that the shop has set, in place of the usual weights
     """
 
     columns: tuple[str, ...]
     units: tuple[float, ...]
     centres: tuple[float, ...]
     spreads: tuple[float, ...]
+    wanted: tuple[tuple[str, float], ...] = ()
 
     @classmethod
-    def of(cls, facts: Mapping[str, Array]) -> Self:
+    def of(cls, facts: Mapping[str, Array], wanted: Mapping[str, float] | None = None) -> Self:
         """Return the space of customers; facts that are unknown or the same for everybody are left out.
 
         Parameters
         ----------
         facts : name -> float array of shape (n_customers,); NaN = unknown
+        wanted : fact -> weight in place of the usual one; those of facts that are left out here say nothing
         """
         found: list[tuple[str, float, float, float]] = []
         for name in wanted_columns(facts):
@@ -73,7 +78,8 @@ class Space:
             if spread > 1e-9:
                 found.append((name, unit, float(scaled.mean()), spread))
         columns, units, centres, spreads = zip(*found, strict=True) if found else ((), (), (), ())
-        return cls(tuple(columns), tuple(units), tuple(centres), tuple(spreads))
+        kept = tuple((name, float(value)) for name, value in (wanted or {}).items() if name in columns or name == SHARES)
+        return cls(tuple(columns), tuple(units), tuple(centres), tuple(spreads), kept)
 
     def place(self, facts: Mapping[str, Array]) -> Unit:
         """Return unit vectors of customers under the default weights, float32, shape (n_customers, n_facts)."""
@@ -98,10 +104,10 @@ class Space:
         """
         n_shares = sum(name.startswith(SHARE_PREFIX) for name in self.columns)
         weight = {name: WEIGHT_OF_SHARES / n_shares if name.startswith(SHARE_PREFIX) else 1.0 for name in self.columns}
-        for name, value in (given or {}).items():
-            meant = (
-                [name] if name in weight else [one for one in weight if one.startswith(SHARE_PREFIX) and name == "category_share"]
-            )
+        for name, value in {**dict(self.wanted), **(given or {})}.items():
+            meant = [name] if name in weight else [one for one in weight if one.startswith(SHARE_PREFIX) and name == SHARES]
+            if not meant and name in dict(self.wanted):
+                continue  # the shop weighs categories, and these data have none
             if not meant:
                 raise SettingsError(
                     f"weight of {name}: these customers are not compared by that.{did_you_mean(name, weight)} Facts: {', '.join(weight)}."
@@ -110,7 +116,7 @@ class Space:
                 raise SettingsError(f"weight of {name} = {value:g}: wanted 0 (leave it out) or more, such as 2.")
             weight |= dict.fromkeys(meant, float(value))
         found = np.array([weight[name] for name in self.columns], dtype=np.float64)
-        if given and not found.any():
+        if (given or self.wanted) and not found.any():
             raise SettingsError("Every weight is 0, so nothing is left to compare customers by. Give one fact a weight above 0.")
         return found
 
@@ -121,7 +127,8 @@ class Space:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return a stored space."""
-        return cls(**{name: tuple(stored[name]) for name in ("columns", "units", "centres", "spreads")})
+        wanted = tuple((str(name), float(value)) for name, value in stored.get("wanted", ()))
+        return cls(**{name: tuple(stored[name]) for name in ("columns", "units", "centres", "spreads")}, wanted=wanted)
 
 
 def wanted_columns(known: Mapping[str, Any] | Sequence[str]) -> list[str]:
@@ -227,6 +234,30 @@ def _cosines(
     for start in range(0, len(units), rows):
         part = units[start : start + rows]
         yield start, (part if scale is None else _units(part * scale)) @ vectors.T
+
+
+def require_weights(given: Mapping[str, float]) -> None:
+    """Refuse weights of facts that customers are never compared by, before anything is computed.
+
+    Raises
+    ------
+    SettingsError
+        Naming every one of them, with near names.
+
+    Examples
+    --------
+    >>> require_weights({"total_spend": 2.0, "category_share": 0.5})
+    """
+    possible = (*LOGGED, *PLAIN, SHARES)
+    wrong = [name for name in given if name not in possible and not name.startswith(SHARE_PREFIX)]
+    faults = [f"{name} is no fact that customers are compared by.{did_you_mean(name, possible)}" for name in wrong]
+    faults += [
+        f"{name} = {value:g}: wanted 0 (leave it out) or more, such as 2."
+        for name, value in given.items()
+        if not 0 <= value < float("inf")
+    ]
+    if faults:
+        raise SettingsError(f"[similarity] weights: {' '.join(faults)} Facts: {', '.join(possible)}.")
 
 
 def _scaled(values: Array, unit: float) -> Array:

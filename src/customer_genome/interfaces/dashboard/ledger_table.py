@@ -16,17 +16,22 @@ from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WOR
 def show_ledger(seen: Visit) -> None:
     """Show where every input row went."""
     rows = ledger(seen.genome).to_pylist()
-    n_rows, revenue = sum(row["n_rows"] for row in rows), sum(row["revenue"] for row in rows)
+    n_rows, revenue = sum(row["n_rows"] for row in rows), sum(row["revenue"] or 0.0 for row in rows)
     rows.append({"row_class": "all rows", "n_rows": n_rows, "row_share": 1.0 if n_rows else None, "revenue": revenue})
-    words = {**{"customers": TOTALS_WORDS, "ratings": RATINGS_WORDS}.get(seen.genome.level, CLASS_WORDS), "all rows": "every row of the input"}
+    words = {
+        **{"customers": TOTALS_WORDS, "ratings": RATINGS_WORDS}.get(seen.genome.level, CLASS_WORDS),
+        "all rows": "every row of the input",
+    }
     unit = f", {seen.genome.currency}" if seen.genome.currency else ""
+    has_money = seen.genome.level != "ratings"
+    money = {"money": [row["revenue"] for row in rows]} if has_money else {}
     st.dataframe(
         pa.table(
             {
                 "class": [row["row_class"].replace("_", " ") for row in rows],
                 "rows": [row["n_rows"] for row in rows],
                 "share": [row["row_share"] for row in rows],
-                "money": [row["revenue"] for row in rows],
+                **money,
                 "meaning": [words.get(row["row_class"], "") for row in rows],
             }
         ),
@@ -43,7 +48,7 @@ def show_ledger(seen: Visit) -> None:
     )
     st.markdown(
         aside(
-            f"{count(n_rows)} rows of input; money is signed, so cancellations count against it. "
+            f"{count(n_rows)} rows of input{'; money is signed, so cancellations count against it' if has_money else ''}. "
             "Refused rows stay in the quarantine: `genome export --table quarantine --output refused.csv`."
         )
     )

@@ -186,7 +186,7 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
         card("Different products", count(record["unique_products"]), pieces, "The totals of the table.")
     for label, band, rank, marks, meaning in _STANDINGS:
         if record[band] is None:
-            card(label, "Not known", "the table lacks what it needs", meaning)
+            card(label, "Not known", "needs more columns", meaning)
             continue
         note = "" if record[rank] is None else standing(record[rank])
         if knows_risk(seen):
@@ -204,7 +204,7 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
     if basis:
         said = {
             "borrowed": "learned from other shops",
-            "champion": "learned from your order lines",
+            "champion": "learned from your ratings" if seen.genome.level == "ratings" else "learned from your order lines",
             "label": "learned from your labels",
         }[basis]
         card(
