@@ -210,20 +210,20 @@ def segment_spread(spread: pa.Table, look: Look | None = None) -> Any:
     first, last = rows[0], rows[-1]
     title = f"Half of {first['segment']} are worth more than {look.estimate(first['p50'])}"
     title += f", half of {last['segment']} more than {look.estimate(last['p50'])}" if len(rows) > 1 else ""
-    subtitle = f"Expected value over 180 days per customer, {look.money_unit}, each step ten times the last: line 8 of 10 customers, box the middle half, mark the median"
+    subtitle = f"Expected value over 180 days per customer, {look.money_unit}, equal distances are equal factors: line 8 of 10 customers, box the middle half, mark the median"
     said = "; ".join(f"{row['segment']}: {row['label']}, middle half {row['middle']}" for row in rows)
     return finished(alt.layer(*layers), look, title=title, subtitle=subtitle, words=said + ".", height=alt.Step(48))
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Return round amounts between two: 1, 2, 5, 10, ... or, over more than two powers of ten, 1, 10, 100, ...
+    """Return round amounts between two: 1, 2, 5, 10, ... or, over more than a factor of 300, 1, 10, 100, ...
 
     Examples
     --------
     >>> _ticks(30, 700), _ticks(1, 5000)
     ([50.0, 100.0, 200.0, 500.0], [1.0, 10.0, 100.0, 1000.0])
     """
-    steps = (1, 2, 5) if high / low <= 100 else (1,)
+    steps = (1, 2, 5) if high / low <= 300 else (1,)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found = [float(f"{step}e{power}") for power in powers for step in steps]
     return [amount for amount in found if low <= amount <= high]
@@ -337,7 +337,7 @@ def cluster_counts(counts: pa.Table, figure: str, look: Look | None = None) -> A
         color=alt.Color("method_words:N", scale=scale, legend=legend),
         tooltip=tips(("method_words", "Method"), ("number", "Number"), ("text", name)),
     )  # fmt: skip
-    chosen = sorted({row["k"] for row in rows if row["is_chosen"]})
+    chosen = {row["method"]: row["k"] for row in rows if row["is_chosen"]}
     layers = [
         base.mark_line().encode(
             strokeDash=alt.StrokeDash("method_words:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend)
@@ -345,13 +345,24 @@ def cluster_counts(counts: pa.Table, figure: str, look: Look | None = None) -> A
         base.mark_point(filled=True, size=45, opacity=1),
     ]
     if chosen:
-        rule = alt.Chart(values([{"k": chosen[0]}])).mark_rule(color=look.palette.soft_ink, strokeDash=[2, 2])
-        layers.insert(0, rule.encode(x="k:Q"))
+        layers.append(base.transform_filter("datum.is_chosen").mark_point(filled=False, size=170, strokeWidth=2))
     best = (min if better == "lower" else max)(rows, key=lambda row: row["value"])
-    at = f"{chosen[0]} chosen" if chosen else ""
+    numbers = sorted(set(chosen.values()))
+    at = f"{numbers[0]} chosen" if len(numbers) == 1 else ""
+    if len(numbers) > 1:
+        at = "chosen " + ", ".join(
+            f"{_METHODS[method][0]} {k}" for method, k in sorted(chosen.items(), key=lambda pair: list(_METHODS).index(pair[0]))
+        )
     title = f"{name}: {at}" if figure == "wcss" or not at else f"{name}: best at {best['k']}, {at}"
     said = " ".join(f"{row['method_words']}, {row['k']}: {row['text']}." for row in rows)
-    return finished(alt.layer(*layers), look, title=title, subtitle=f"{meaning}; {better} is better", words=said, height=170)
+    return finished(
+        alt.layer(*layers),
+        look,
+        title=title,
+        subtitle=f"{meaning}; {better} is better{'; ringed: chosen' if chosen else ''}",
+        words=said,
+        height=170,
+    )
 
 
 def _named(names: Mapping[str, str]) -> str:

@@ -215,7 +215,8 @@ def _show_choice(seen: Visit, method: str, n_segments: int) -> None:
     st.header("Why so many, and how steady", anchor=False)
     for row in sorted(rows, key=lambda row: row["method"] != method):
         st.markdown(f"- {plain(steady_sentence(row))}")
-    reason = next((row.get("reason") for row in rows if row["is_naming"]), "")
+    own = next((row.get("reason") for row in rows if row["method"] == method), "")
+    reason = own or next((row.get("reason") for row in rows if row["is_naming"]), "")
     if counts.num_rows and len(set(counts["k"].to_pylist())) > 1:
         said = readings(counts, method)
         columns = st.columns(2, gap="large")
