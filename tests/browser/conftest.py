@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from published_shops import hostile_customers, publish, publish_rows, publish_simulated
 
+PATIENCE = 90_000.0
+"""Milliseconds: a busy machine takes its time, and no test asserts one."""
+expect.set_options(timeout=PATIENCE / 3)
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -187,6 +190,7 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Visitor]]:
     def arrive(address: str, width: int = 1440, scheme: Any = "light") -> Visitor:
         height = 900 if width > 600 else 844
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True)
+        context.set_default_timeout(PATIENCE)
         visitor = Visitor(context.new_page(), address)
         _listen(visitor)
         visitors.append(visitor)
