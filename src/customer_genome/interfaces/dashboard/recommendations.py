@@ -43,15 +43,17 @@ def show() -> None:
     _show_product(seen)
     st.header("How good the lists are", anchor=False)
     st.markdown(aside("Of all customers; the filters do not apply."))
-    view = _view()
+    view = _view(seen)
     _show_quality(seen, view)
     _show_backtest(seen, view)
 
 
-def _view() -> str:
-    """Show the choice of a view, and return it."""
+def _view(seen: Visit) -> str:
+    """Show the choice of a view among those that were measured, and return it."""
+    known = quality_rows(seen.genome)
+    views = [view for view in VIEWS if view in known] or list(VIEWS)
     chosen: str = st.segmented_control(
-        "Lists", list(VIEWS), format_func=lambda view: VIEWS[view], default="again", required=True, key="list_view", bind="query-params",
+        "Lists", views, format_func=lambda view: VIEWS[view], default=views[0], required=True, key="list_view", bind="query-params",
         help="Buy again: bought before. Try next: never bought. All items: both in one order.",
     )  # fmt: skip
     return chosen
@@ -209,6 +211,16 @@ def _show_backtest(seen: Visit, view: str) -> None:
         found = list_evidence(seen.genome)
     except SnapshotError as err:
         st.warning(plain(err))
+        return
+    if found is None and seen.genome.level == "ratings":
+        st.info(
+            "How good lists from ratings are, and how near expected ratings come, is told by a backtest of the folder of ratings; it prints what it finds:"
+        )
+        st.code(
+            f"genome backtest FOLDER --recommendations --workspace {seen.genome.snapshot.folder.parent.parent}",
+            language=None,
+            wrap_lines=True,
+        )
         return
     if found is None:
         sources = seen.manifest.get("sources", {})

@@ -69,9 +69,7 @@ def _show_without_sizes(seen: Visit, selection: Selection) -> None:
     """Show bands and ranks where risk and value are not known in size: the map in customers, and who stands there."""
     say_how_far_to_trust(seen)
     if not knows(seen, "churn_probability", "clv_180d"):
-        show_bands(seen, selection)
-        st.markdown("Who spent most so far, and what to do with them, stands in the list of customers.")
-        st.page_link("customers.py", label="Customers →")
+        _say_what_is_missing(seen)
         return
     cells = ask(seen, bands_of, selection)
     if not cells.num_rows:
@@ -97,6 +95,21 @@ def _show_without_sizes(seen: Visit, selection: Selection) -> None:
             selects=partial(_make_clickable, value=value, risk=risk),
         )
     _show_list(seen, ListRequest(selection, value=value, risk=risk))
+
+
+def _say_what_is_missing(seen: Visit) -> None:
+    """Say why nothing is at stake in money here, and where to look instead."""
+    if knows(seen, "total_spend"):
+        st.markdown(
+            "Value at risk needs both value and risk. Who spent most so far, and what to do with them, stands in the list of customers."
+        )
+        st.page_link("customers.py", label="Customers →")
+        return
+    st.info(
+        "This version holds no money, so nothing is at stake in money, and no list with an expected gain can be built. Order lines (customer, time, "
+        "money) would give both: `genome run orders.csv`."
+    )
+    st.page_link("customers.py", label="Who they are, and how long they have been quiet →")
 
 
 def _show_cards(seen: Visit, cells: pa.Table) -> None:
