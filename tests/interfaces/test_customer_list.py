@@ -53,7 +53,7 @@ def test_every_column_orders_both_ways_and_every_page_follows_the_one_before(sho
     for column in columns_of(visit, Selection()):
         for is_turned in (False, True):
             request = ListRequest(sort=column.title, is_turned=is_turned)
-            ids = whole(visit, request)
+            ids = whole(visit, request, 100)
             with Genome.open(shop) as genome:
                 values = dict(
                     zip(

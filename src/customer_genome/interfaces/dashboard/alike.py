@@ -80,7 +80,7 @@ def _table(seen: Visit, listed: Sequence[tuple[Neighbour, Mapping[str, Any]]]) -
         ("clv_180d", pa.float64()),
         ("playbook", pa.string()),
     )
-    return pa.table(
+    found = pa.table(
         {
             "customer": [masked_id(seen, one.customer_id) for one, _ in listed],
             "similarity": [one.similarity for one, _ in listed],
@@ -88,13 +88,14 @@ def _table(seen: Visit, listed: Sequence[tuple[Neighbour, Mapping[str, Any]]]) -
             **{name: pa.array([row[name] for _, row in listed], type_) for name, type_ in published},
         }
     )
+    return found.select([name for name in found.column_names if found[name].null_count < found.num_rows])
 
 
 def _columns(unit: str) -> dict[str, Any]:
     """Return names, formats and help of the table's columns."""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
-        "customer": text("Customer", pinned=True, help="Select the row to open this customer."),
+        "customer": text("Customer", help="Select the row to open this customer."),
         "similarity": number("Alike", format="%.2f"),
         "shared": text("In common", width="medium", help="What brings both together most."),
         "segment_name": "Segment",

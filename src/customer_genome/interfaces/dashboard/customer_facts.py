@@ -89,7 +89,7 @@ def show_beside_segment(seen: Visit, record: dict[str, Any]) -> None:
         column_config={
             "fact": st.column_config.TextColumn("Fact", width="medium"),
             "own": st.column_config.TextColumn("This customer", alignment="right"),
-            "median": st.column_config.TextColumn("Median of the segment", alignment="right"),
+            "median": st.column_config.TextColumn("Segment median", alignment="right"),
             "higher": st.column_config.ProgressColumn(
                 "Higher than", format="%d %%", min_value=0, max_value=100, help="Share of the segment with a lower figure."
             ),

@@ -34,7 +34,7 @@ def show_head(seen: Visit, record: dict[str, Any]) -> None:
     known = record["primary_country"] not in (None, "Unknown")
     place = plain(record["primary_country"]) if known else ""
     if record["first_order_on"] is None:
-        parts = [place, "known by totals, without dates"]
+        parts = [place, "known by totals, without dates" if known else "Known by totals, without dates"]
     else:
         since = f"{'customer' if known else 'Customer'} since {day(record['first_order_on'])}"
         parts = [place, since, f"last order {day(record['last_order_on'])}"]
@@ -108,7 +108,7 @@ def _short_span(prospect: Prospect) -> str:
     if last is None:
         return f"from {first:%b %Y}"
     if first.year != last.year or (last - first).days > _MONTHS_FROM:
-        return f"{first:%b %Y} to {last:%b %Y}"
+        return f"{first:%b ’%y}–{last:%b ’%y}"
     return f"{first.day} {first:%b} to {last.day} {last:%b}"
 
 

@@ -87,8 +87,8 @@ def _request(seen: Visit, selection: Selection, columns: tuple[ListColumn, ...])
     """Show the controls of the list and return what they ask for."""
     playbooks = [row["playbook"] for row in seen.genome.table("playbooks").to_pylist() if row["customers"]]
     orders = {column.title: column for column in columns if not (seen.masks and column.is_personal)}
-    titles = list(orders) if BEST_FIRST in orders else [BEST_FIRST, *orders]
-    titles.sort(key=lambda title: title != BEST_FIRST)
+    first = _first_order(seen, orders)
+    titles = [first, *(title for title in orders if title != first)]
     search = None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if not seen.masks:
@@ -98,10 +98,11 @@ def _request(seen: Visit, selection: Selection, columns: tuple[ListColumn, ...])
         playbook = st.selectbox(
             "Playbook", playbooks, index=None, placeholder="All playbooks", key="playbook", bind="query-params", width=215
         )
-        risk = st.selectbox(
-            "Risk", ["High", "Medium", "Low"], index=None, placeholder="All", key="risk", bind="query-params", width=120
-        )
-        value = None
+        risk, value = None, None
+        if knows(seen, "churn_band"):
+            risk = st.selectbox(
+                "Risk", ["High", "Medium", "Low"], index=None, placeholder="All", key="risk", bind="query-params", width=120
+            )
         if knows(seen, "clv_band"):
             value = st.selectbox(
                 "Value", ["High", "Medium", "Low"], index=None, placeholder="All", key="worth", bind="query-params", width=120
@@ -125,6 +126,13 @@ def _request(seen: Visit, selection: Selection, columns: tuple[ListColumn, ...])
         )
         names = _chosen_columns(seen, columns)
     return ListRequest(selection, search or "", playbook or "", risk or "", sort, value or "", way == TURNED, tuple(names))
+
+
+def _first_order(seen: Visit, orders: Mapping[str, ListColumn]) -> str:
+    """Return what the list is ordered by unless the visitor chooses: value at risk, which ranks even where its size is not known."""
+    if knows(seen, "expected_value_loss"):
+        return BEST_FIRST
+    return next((title for title in ("Spent", "Orders") if title in orders), next(iter(orders), BEST_FIRST))
 
 
 def _direction(column: ListColumn | None, *, is_turned: bool) -> str:
@@ -218,7 +226,6 @@ def _looks(seen: Visit, columns: tuple[ListColumn, ...]) -> dict[str, Any]:
                 column.title if column.name != "customer_id" else "Customer",
                 width=width,
                 help=column.meaning or None,
-                pinned=column.name == "customer_id",
             )
         elif column.kind == "date":
             found[column.name] = st.column_config.DateColumn(column.title, format="D MMM YYYY", help=column.meaning)

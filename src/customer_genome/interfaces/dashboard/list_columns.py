@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.dashboard.totals import is_of_totals, knows, shows_sizes
+from customer_genome.interfaces.dashboard.totals import knows, knows_risk
 
 Kind = Literal["text", "count", "money", "share", "date", "number"]
 RISK = "case churn_band when 'High' then '▲ High' when 'Medium' then '◆ Medium' when 'Low' then '● Low' end"
@@ -124,12 +124,12 @@ def columns_of(visit: Visit, selection: Selection) -> tuple[ListColumn, ...]:
         for name in published
         if name.startswith("attribute_") and '"' not in name
     ]
-    has_sizes = shows_sizes(visit)
+    has_sizes = not visit.genome.is_borrowed
     return tuple(
         column
         for column in found
         if column.needs in published
-        and (column.needs in ("customer_id", "segment_name") or knows(visit, column.needs))
+        and (column.name == "customer_id" or knows(visit, column.needs))
         and (has_sizes or not column.has_size)
         and (not visit.masks or not column.is_personal or column.name == "customer_id")
     )
@@ -138,8 +138,8 @@ def columns_of(visit: Visit, selection: Selection) -> tuple[ListColumn, ...]:
 def default_columns(visit: Visit, columns: Sequence[ListColumn]) -> list[str]:
     """Return the names of the columns shown unless the visitor chooses others."""
     names = {column.name for column in columns}
-    wanted = ORDERS_SHOWN if shows_sizes(visit) else TOTALS_SHOWN
-    if is_of_totals(visit) and shows_sizes(visit):
+    wanted = ORDERS_SHOWN if knows_risk(visit) else TOTALS_SHOWN
+    if "last_order_on" not in names and wanted is ORDERS_SHOWN:
         wanted = (*ORDERS_SHOWN, "recency_days")
     return [name for name in wanted if name in names]
 

@@ -71,9 +71,9 @@ def _say_how_to_get_one(place: Workspace) -> None:
     """Say how a model comes about."""
     st.info("There is no model to ask yet.")
     st.markdown("Train one on a customer table that says who churned or what they spent next, then reload this page:")
-    st.code(f"genome profiles train customers.csv --workspace {place.root}", language="bash")
+    st.code(f"genome profiles train customers.csv --workspace {place.root}", language=None)
     st.markdown("Or turn order lines into a customer genome; its models can be asked here too:")
-    st.code(f"genome run orders.csv --workspace {place.root}", language="bash")
+    st.code(f"genome run orders.csv --workspace {place.root}", language=None)
 
 
 show()

@@ -6,6 +6,7 @@ customer. As published they give what was published. What comes out is associati
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import streamlit as st
@@ -18,7 +19,7 @@ from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.predict_answer import show_money, show_risk, show_said, warn_of_the_unknown
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.why import models_of
-from customer_genome.interfaces.figures import count
+from customer_genome.interfaces.figures import count, day
 from customer_genome.interfaces.why_words import ASSOCIATION
 from customer_genome.what_if import MOST_DAYS, MOST_IMAGINED, History, Outcome, WhatIf, typical_record
 
@@ -54,7 +55,7 @@ def show_shop(seen: Visit) -> None:
     horizon = seen.horizon_days
     st.markdown(
         aside(
-            f"The models that scored version {plain(seen.genome.snapshot.version)}, as of {seen.manifest['as_of']}, for the {horizon} days that "
+            f"The models that scored version {plain(seen.genome.snapshot.version)}, as of {day(dt.date.fromisoformat(str(seen.manifest['as_of'])[:10]))}, for the {horizon} days that "
             "follow. A customer as published gets what was published."
         )
     )
