@@ -86,9 +86,8 @@ def test_a_label_makes_a_profile_of_customers(tmp_path):
     assert name == "customer_totals" and source.mapping["churn_label"] == ("Churn",)
 
 
-def test_ratings_are_neither(tmp_path):
-    with pytest.raises(SourceError, match=r"ratings.*\[tables\.ratings\]"):
-        taken_for({"userId": [1, 2], "movieId": [3, 4], "rating": [4.0, 5.0]}, tmp_path)
+def test_ratings_are_a_reading_of_their_own(tmp_path):
+    assert taken_for({"userId": [1, 2], "movieId": [3, 4], "rating": [4.0, 5.0]}, tmp_path)[0] == "ratings"
 
 
 def test_two_of_three_are_enough_and_the_third_is_named(totals, tmp_path):
