@@ -184,10 +184,10 @@ def _about_rows(rows: Sequence[Mapping[str, Any]], currency: str) -> list[Remark
     found = []
     guests = by_class.get("no_customer")
     if guests and guests["n_rows"] > NOTABLE_SHARE * total:
-        part = guests["n_rows"] / total
+        part, theirs = guests["n_rows"] / total, float(guests["revenue"] or 0.0)
         found.append(
             Remark(
-                f"{share(part)} of rows name no customer; {money(float(guests['revenue']), currency, short=True)} of sales are theirs.",
+                f"{share(part)} of rows name no customer; {money(theirs, currency, short=True)} of sales are theirs.",
                 "They are in no figure of this product: revenue here is less than the shop's.",
                 "Ask for a customer number where these sales are made.",
                 part > 0.1,
@@ -300,7 +300,7 @@ def _about_customers(genome: Genome) -> list[Remark]:
 def _about_columns(manifest: Mapping[str, Any]) -> list[Remark]:
     """Return remarks about the currency and columns that are missing."""
     found = []
-    if not manifest.get("currency"):
+    if not manifest.get("currency") and manifest.get("level") != "ratings":
         found.append(
             Remark(
                 "The currency of the money is not known.",

@@ -61,7 +61,7 @@ class Balance:
 
     read: int
     classed: int
-    revenue: float
+    revenue: float | None
 
     @property
     def holds(self) -> bool:
@@ -71,7 +71,8 @@ class Balance:
     def sentence(self, currency: str) -> str:
         """Return the balance in words."""
         if self.holds:
-            return f"The classes add up to all {count(self.read)} rows that were read, and to {money(self.revenue, currency)} of signed money."
+            signed = "" if self.revenue is None else f", and to {money(self.revenue, currency)} of signed money"
+            return f"The classes add up to all {count(self.read)} rows that were read{signed}."
         return (
             f"{count(self.read)} rows were read and {count(self.classed)} were classed: {count(abs(self.read - self.classed))} do not add up. "
             "Please report this with the output of genome doctor."
@@ -98,7 +99,8 @@ def balance_of(genome: Genome) -> Balance:
     """Return whether the classes add up to the rows that all deliveries brought."""
     rows = ledger(genome).to_pylist()
     classed = sum(int(row["n_rows"]) for row in rows)
-    revenue = sum(float(row["revenue"]) for row in rows)
+    known = [float(row["revenue"]) for row in rows if row["revenue"] is not None]
+    revenue = sum(known) if known else None
     if "deliveries" in genome.tables():
         added = genome.query("select coalesce(sum(rows_added), 0) as n from deliveries").column("n")[0].as_py()
         return Balance(int(added), classed, revenue)
@@ -107,7 +109,7 @@ def balance_of(genome: Genome) -> Balance:
 
 def refund_sentences(manifest: Mapping[str, Any], currency: str) -> tuple[str, ...]:
     """Return what was taken back, what the policy makes of it, and what the other policy would; nothing where nothing came back."""
-    refunds = manifest.get("refunds") or {}
+    refunds = {} if manifest.get("level") == "ratings" else manifest.get("refunds") or {}
     if not refunds.get("returned_lines"):
         return ("No line of the data takes anything back, so both refund policies give the same revenue.",) if refunds else ()
     policy = str(refunds["policy"])

@@ -10,6 +10,8 @@ It shows all rows; the filters of other pages do not apply. Without any version 
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pyarrow as pa
 import streamlit as st
 
@@ -36,6 +38,8 @@ from customer_genome.snapshot import versions
 from customer_genome.workspace import Workspace
 
 ROWS, COVERAGE, VERSIONS, NEW_FILE = "Rows", "Coverage", "Versions", "New file"
+_HEIGHT = 318
+"""Pixels of a table with its header and eight whole rows."""
 _PARTS = (ROWS, COVERAGE, VERSIONS, NEW_FILE)
 
 
@@ -74,7 +78,8 @@ def _head(seen: Visit) -> str:
     made = f", made from {main['label']}" if main.get("label") else ""
     others = len(sources) - 1
     more = f" and {quantity(others, 'further tables')}" if others > 1 else " and one further table" if others == 1 else ""
-    return f"{seen.genome.snapshot.version} as of {str(seen.manifest['as_of'])[:10]}{made}{more} · all rows; the filters of other pages do not apply"
+    as_of = day(dt.date.fromisoformat(str(seen.manifest["as_of"])[:10]))
+    return f"{seen.genome.snapshot.version} as of {as_of}{made}{more} · all rows; the filters of other pages do not apply"
 
 
 # --- rows --------------------------------------------------------------------------------------------------------------
@@ -115,7 +120,7 @@ def _show_classes(seen: Visit, rows: list[dict[str, object]], balance: Balance) 
         {
             "Class": [plain(str(row["row_class"]).replace("_", " ")) for row in shown],
             "Rows": [count(float(str(row["n_rows"]))) for row in shown],
-            f"Money{unit}": [plain(count(float(str(row["revenue"])))) for row in shown],
+            **({} if balance.revenue is None else {f"Money{unit}": [plain(count(float(str(row["revenue"])))) for row in shown]}),
             "What it is, and what to do": [
                 plain(_sentence(str(row["words"]))) + (f" :gray[{plain(row['advice'])}]" if row["advice"] else "")
                 for row in shown
@@ -123,7 +128,8 @@ def _show_classes(seen: Visit, rows: list[dict[str, object]], balance: Balance) 
         },
         border="horizontal",
     )
-    st.markdown(aside("Money is signed: what was taken back counts against it."))
+    if balance.revenue is not None:
+        st.markdown(aside("Money is signed: what was taken back counts against it."))
 
 
 def _sentence(words: str) -> str:
@@ -182,7 +188,8 @@ def _show_refused(seen: Visit, place: Workspace, classes: list[str]) -> None:
     st.dataframe(
         found.drop_columns([name for name in found.column_names if name != "row_number" and found.column(name).null_count == found.num_rows]),
         hide_index=True,
-        height=320 if found.num_rows > 8 else "content",
+        height=_HEIGHT if found.num_rows > 8 else "content",
+        placeholder="–",
         column_config={
             "row_number": st.column_config.NumberColumn("Row", format="%d", help="Its number in the input, the first row after the header is 1."),
             "reason": "Reason", "customer_id": "Customer", "order_id": "Order", "ordered_at": "When", "product_id": "Product",
