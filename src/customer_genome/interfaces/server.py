@@ -57,6 +57,7 @@ _OPTIONS: dict[str, str | tuple[str, ...]] = {
     "client.showErrorDetails": "type",
     "client.showErrorLinks": "false",
     "global.developmentMode": "false",
+    "runner.magicEnabled": "false",
     "logger.level": "error",
     "logger.enableRich": "false",
 }

@@ -14,7 +14,7 @@ from customer_genome.interfaces.dashboard.drawing import give_colours
 from customer_genome.interfaces.dashboard.filters import choose
 from customer_genome.interfaces.dashboard.markup import plain
 from customer_genome.interfaces.dashboard.session import offer_newer_version, role_of_visitor, visit, workspace_root
-from customer_genome.interfaces.dashboard.sign_in import say_who_looks
+from customer_genome.interfaces.dashboard.sign_in import is_inside, say_who_looks
 
 HERE = Path(__file__).parent
 HOME = "home"  # names the first page inside; browsers find it at /
@@ -46,7 +46,7 @@ page = st.navigation(
             st.Page("about.py", title="About", url_path="about"),
         ],
     },
-    position="top",
+    position="top" if is_inside(workspace_root()) else "hidden",
 )
 role_of_visitor()
 if page.url_path == by_name.url_path:  # the first page keeps one address, whatever it was called by

@@ -84,6 +84,14 @@ def require_role(root: Path) -> Role:
     _stop_before("Customer figures of this shop are for people who work with it.", enters=True)
 
 
+def is_inside(root: Path) -> bool:
+    """Return whether the visitor may come in, without showing anything."""
+    try:
+        return role_of_visitor(root) is not None
+    except SettingsError:
+        return False
+
+
 def name_of_visitor() -> str:
     """Return what to call somebody who has signed in."""
     claims = claims_of_visitor()
@@ -97,7 +105,8 @@ def say_who_looks(root: Path) -> None:
         if role is None or sign_in_of(root) is None:
             st.markdown(aside("No sign-in: this dashboard answers this machine only."))
             return
-        st.markdown(aside(f"Signed in as {plain(name_of_visitor())} · **{role}**"), help=WHAT_ROLES_SEE[role])
+        name = plain(name_of_visitor()).replace("@", "@\u2060")  # an invisible sign, so that no link is made of it
+        st.markdown(aside(f"Signed in as {name} · **{role}**"), help=WHAT_ROLES_SEE[role])
         st.button("Sign out", key="sign_out", on_click=st.logout)
 
 
