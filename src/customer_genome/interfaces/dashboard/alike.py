@@ -95,7 +95,7 @@ def _columns(unit: str) -> dict[str, Any]:
     """Return names, formats and help of the table's columns."""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
-        "customer": text("Customer", help="Select the row to open this customer."),
+        "customer": text("Customer", pinned=True, help="Select the row to open this customer."),
         "similarity": number("Alike", format="%.2f"),
         "shared": text("In common", width="medium", help="What brings both together most."),
         "segment_name": "Segment",

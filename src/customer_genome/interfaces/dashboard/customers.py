@@ -226,6 +226,7 @@ def _looks(seen: Visit, columns: tuple[ListColumn, ...]) -> dict[str, Any]:
                 column.title if column.name != "customer_id" else "Customer",
                 width=width,
                 help=column.meaning or None,
+                pinned=column.name == "customer_id",
             )
         elif column.kind == "date":
             found[column.name] = st.column_config.DateColumn(column.title, format="D MMM YYYY", help=column.meaning)
