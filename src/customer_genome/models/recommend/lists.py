@@ -52,8 +52,10 @@ def best_of(scores: Scores, n: int) -> tuple[IntArray, Scores]:
     best, values = np.full((rows, n), NOTHING, dtype=np.int64), np.full((rows, n), -np.inf, dtype=np.float32)
     if min(rows, width, n) == 0:
         return best, values
-    above = scores >= _bounds(scores, n)[:, None]
-    above &= scores > -np.inf
+    bounds = _bounds(scores, n)
+    above = scores >= bounds[:, None]
+    empty = np.flatnonzero(~np.isfinite(bounds))
+    above[empty] &= scores[empty] > -np.inf
     many = np.flatnonzero(np.count_nonzero(above, axis=1) > MOST_TIED * n)
     for row in many:  # nearly all equal: of these the first ones
         above[row] = _exactly(scores[row], n)
