@@ -141,23 +141,25 @@ def beeswarm(points: pa.Table, look: Look | None = None) -> Any:
     room = max(1.0, 0.04 * (highest - lowest))
     axis = alt.Axis(title="Percentage points of risk; right of 0 raises it", grid=True, tickCount=5)
     drawn = alt.Chart(values(rows)).encode(
-        y=alt.Y("name:N", sort=names, axis=None, scale=alt.Scale(paddingInner=0.1)),
+        y=alt.Y(
+            "name:N",
+            sort=names,
+            axis=alt.Axis(title=None, domain=False, ticks=False, grid=False),
+            scale=alt.Scale(paddingInner=0.1),
+        ),
         tooltip=tips(("name", "Theme"), ("fact", "Main fact"), ("said", "Value"), ("rank", "Higher than"), ("label", "Points")),
     )
     x = alt.X("points:Q", axis=axis, scale=alt.Scale(domain=[lowest - room, highest + room], nice=False))
     low, high = drawn.transform_filter("datum.percentile < 0.5"), drawn.transform_filter("datum.percentile >= 0.5")
-    height = len(names) * 54
+    height = len(names) * 46
     layers = (
         alt.Chart(values([{"points": 0}])).mark_rule(color=palette.soft_ink, strokeDash=[5, 3]).encode(x=x),
         low.mark_point(shape="circle", filled=False, stroke=palette.second, size=16, strokeWidth=1, opacity=0.7).encode(
-            x=x, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-2.6, 1]))
+            x=x, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.6, 1.6]))
         ),
         high.mark_point(shape="circle", filled=True, color=palette.main, size=16, opacity=0.6).encode(
-            x=x, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-2.6, 1]))
+            x=x, yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.6, 1.6]))
         ),
-        alt.Chart(values([{"name": name} for name in names]))
-        .mark_text(align="left", baseline="top", color=palette.ink)
-        .encode(text="name:N", x=alt.value(0), y=alt.Y("name:N", sort=names, axis=None, bandPosition=0)),
     )
     title = "Who is moved by what"
     subtitle = f"{count(len(rows))} points, one per drawn customer and theme. Filled blue: the theme's main fact is in the upper half of customers, hollow orange: in the lower half"

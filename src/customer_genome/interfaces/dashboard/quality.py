@@ -193,7 +193,8 @@ def _show_where_it_is_wrong(seen: Visit, found: Evidence | None) -> None:
                 lambda look: quality.ranking_curve(curves["pr"], look, kind="pr", area=areas["pr_auc"]),
                 name="Precision and recall",
             )
-        if curves["deciles"]:
+    if curves["deciles"]:
+        with right if months else st.container():
             draw(seen, lambda look: quality_parts.gains(curves["deciles"], look), name="Cumulative gains and lift")
     if curves["thresholds"]:
         _show_threshold(seen, curves["thresholds"])

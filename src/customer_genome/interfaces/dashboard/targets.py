@@ -28,7 +28,7 @@ from customer_genome.interfaces.figures import count, quantity, share
 from customer_genome.interfaces.overview import value_at_risk
 
 BANDS = ("High", "Medium", "Low")
-ROWS_SHOWN, FEW_ROWS = 25, 8
+ROWS_SHOWN, FEW_ROWS, ROW_PIXELS = 25, 10, 35
 NOBODY = "No customer fits these filters. Take one off in the side bar, or show all customers."
 
 
@@ -245,7 +245,8 @@ def _show_list(seen: Visit, request: ListRequest) -> None:
     picked = st.dataframe(
         shown,
         hide_index=True,
-        height=318 if rows.num_rows > FEW_ROWS else "content",
+        height=(FEW_ROWS + 1) * ROW_PIXELS + 2 if rows.num_rows > FEW_ROWS else "content",
+        row_height=ROW_PIXELS,
         placeholder="–",
         on_select="rerun",
         selection_mode="single-row",
