@@ -202,6 +202,7 @@ def settled(port: int, rounds: int) -> dict[str, float]:
                     window.wait_for_timeout(200)
                 link = window.locator(here).first
                 taken = float(link.evaluate(SETTLED))
+                print(f"{page}: settled after {taken:.2f} s", file=sys.stderr)
                 if turn:
                     found[page].append(taken)
         browser.close()
@@ -242,7 +243,9 @@ def memory_per_session(server: Server, customer: str, sessions: int) -> float:
         before = resident_mb(server.pid)
         for _ in range(sessions):
             stay.callback(come().close)
-        return (resident_mb(server.pid) - before) / sessions
+        grown = (resident_mb(server.pid) - before) / sessions
+    print(f"a further session: {grown:.1f} MB", file=sys.stderr)
+    return grown
 
 
 def main() -> None:
@@ -272,6 +275,7 @@ def main() -> None:
                 warm[page].append(served(mine, page, query_of(page, customer)))
                 print(f"{page}: {warm[page][-1][0]:.2f} s, {warm[page][-1][1]:.2f} CPU s", file=sys.stderr)
             warm["in pandas"].append(served(other, ""))
+            print(f"in pandas: {warm['in pandas'][-1][0]:.2f} s, {warm['in pandas'][-1][1]:.2f} CPU s", file=sys.stderr)
         result: dict[str, Any] = {
             "customers": customers,
             "cold": cold,
