@@ -20,6 +20,8 @@ pytestmark = pytest.mark.browser
 PATHS = tuple("/" if path == "overview" else f"/{path}" for path in re.findall(r'url_path="(\w+)"', APP.read_text("utf-8")))
 """The addresses that the navigation names, so that a new page is tried from its first day."""
 
+NEED_NO_VERSION = ("/predict", "/data")
+"""Pages that work without a published version: what they say there is proven where they are."""
 LIGHT_GROUND, DARK_GROUND = "rgb(255, 255, 255)", "rgb(21, 27, 34)"
 LIGHT_INKS = {"rgb(31, 95, 153)", "rgb(27, 39, 51)", "rgb(81, 96, 111)"}
 DARK_INKS = {"rgb(111, 176, 230)", "rgb(232, 237, 242)", "rgb(169, 182, 195)"}
@@ -178,10 +180,19 @@ def test_texts_of_the_data_load_nothing_and_are_shown_as_they_are(visit, hostile
         assert shown == f"Customer {HOSTILE_ID}"
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [path for path in PATHS if path not in NEED_NO_VERSION])
 def test_without_a_version_the_page_says_what_to_run(visit, nothing, path):
     workspace, address = nothing
     visitor = visit(address, 390)
     visitor.go(path)
     expect(visitor.page.get_by_text("Nothing has been published yet")).to_be_visible()
     expect(visitor.page.get_by_text(f"genome run orders.csv --workspace {workspace}")).to_be_visible()
+
+
+def test_the_first_page_answers_to_its_name_too(visit, shop):
+    workspace, address = shop
+    visitor = visit(address)
+    visitor.go("/overview?min_orders=3&period=Last+90+days")
+    assert visitor.page.get_by_text("Page not found").count() == 0
+    assert address_of(visitor) == {"min_orders": ["3"], "period": ["Last 90 days"]}
+    assert visitor.cards()["Customers"] == count(answer(workspace, "select count(*) as n from customers where n_orders >= 3"))
