@@ -160,8 +160,8 @@ def _tracked(tracking: pa.Table, look: Look, columns: tuple[str, str], what: str
         shade = alt.Chart(values(edges))
         layers.append(shade.mark_rect(color=palette.grid, opacity=0.6).encode(x="from:T", x2="to:T"))
         layers.append(
-            shade.mark_text(align="right", baseline="top", dx=-4, color=palette.soft_ink, fontSize=11).encode(
-                x="to:T", y=alt.value(4), text="text:N"
+            shade.mark_text(align="right", baseline="bottom", color=palette.soft_ink, fontSize=11).encode(
+                x="to:T", y=alt.value(-3), text="text:N"
             )
         )
     subtitle = (

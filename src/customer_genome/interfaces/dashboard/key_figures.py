@@ -62,6 +62,18 @@ def rise(now: float | None, before: float | None) -> str | None:
     return f"{'+' if part > 0 else '-' if part < 0 else ''}{share(abs(part))}"
 
 
+def points(now: float, before: float) -> str:
+    """Return by how many points of a hundred a share rose or fell.
+
+    Examples
+    --------
+    >>> points(0.58, 0.52), points(0.52, 0.525), points(0.5, 0.5)
+    ('+6.0 points', '-0.5 points', '0 points')
+    """
+    change = 100 * (now - before)
+    return f"{change:+.1f} points" if abs(change) >= 0.05 else "0 points"
+
+
 def show_first_minute(seen: Visit, selection: Selection, sums: Mapping[str, Any]) -> None:
     """Show in four lines what happened, who matters, what to do and how sure that is."""
     lines = [
@@ -77,6 +89,8 @@ def show_first_minute(seen: Visit, selection: Selection, sums: Mapping[str, Any]
 
 def _what_happened(seen: Visit, selection: Selection, sums: Mapping[str, Any]) -> str:
     """Return what the last days, or the days chosen, brought."""
+    if not knows(seen, "total_spend"):
+        return f"{quantity(sums['customers'], 'customers')}; these data hold no money."
     if is_of_totals(seen):
         return f"{quantity(sums['customers'], 'customers')} have spent {seen.money(sums['revenue'], short=True)} so far."
     found = ask(seen, recent, selection)
@@ -123,8 +137,8 @@ def _who_matters(seen: Visit, selection: Selection) -> str:
 def _what_to_do(seen: Visit, selection: Selection) -> str:
     """Return the first thing to do."""
     steps = ask(seen, next_steps, selection.of_customers)
-    if not steps and not knows(seen, "churn_probability"):
-        return "start with those who brought most; who is about to leave is not known from these data."
+    if not steps and not knows(seen, "churn_probability", "clv_180d"):
+        return "act by segment, as below; what is at risk in money is not known from these data."
     if not steps:
         return "nothing urgent; nobody here has value at risk worth a campaign."
     step = steps[0]
@@ -146,7 +160,7 @@ def how_sure(seen: Visit, selection: Selection) -> str:
                 f"told nothing of the last {rows[0]['holdout_days']} days, the purchase model expected {how} purchases "
                 f"{'as' if how == 'as many' else 'than'} came"
             )
-    if "reliability_grades" in known:
+    if "reliability_grades" in known and knows(seen, "total_spend"):
         rows = [row for row in seen.genome.table("reliability_grades").to_pylist() if row["inside"] is not None]
         people = sum(row["customers"] for row in rows)
         if people:
@@ -239,7 +253,7 @@ def _ahead(seen: Visit, selection: Selection, sums: Mapping[str, Any]) -> list[C
 
     def ahead(label: str, column: str, value: str, period: str, meaning: str) -> Card:
         trend = [float(_ahead_of(row)[column] or 0) for row in rows]
-        change = rise(trend[-1], trend[-2]) if earlier else None
+        change = (points if column == "churn" else rise)(trend[-1], trend[-2]) if earlier else None
         return Card(label, value, change, held or period, f"{meaning}{explained}", trend)
 
     own = _ahead_of(sums)

@@ -93,7 +93,7 @@ def _show_next_steps(seen: Visit, selection: Selection) -> None:
         anchor=False,
         help="Playbooks with most value at risk among customers of medium or high value whom you may contact.",
     )
-    if not steps and not knows(seen, "churn_probability"):
+    if not steps and not knows(seen, "churn_probability", "clv_180d"):
         _show_strategies(seen, selection)
         return
     if not steps:
@@ -127,10 +127,12 @@ def _show_strategies(seen: Visit, selection: Selection) -> None:
         return
     for place, (column, row) in enumerate(zip(st.columns(len(rows)), rows, strict=True), start=1):
         with column.container(border=True, height="stretch"):
-            spent = money_in_markdown(seen.money(row["revenue"], short=True)) if row["revenue"] is not None else "an unknown sum"
-            st.markdown(
-                f"**{place}. {plain(row['segment'])}**  \n{quantity(row['customers'], 'customers')} · spent **{spent}** so far"
+            spent = (
+                f" · spent **{money_in_markdown(seen.money(row['revenue'], short=True))}** so far"
+                if row["revenue"] is not None
+                else ""
             )
+            st.markdown(f"**{place}. {plain(row['segment'])}**  \n{quantity(row['customers'], 'customers')}{spent}")
             st.markdown(plain(told[row["segment"]]))
             st.page_link("customers.py", label="Show these customers →", query_params={"segment": row["segment"]})
 
@@ -166,8 +168,9 @@ def _show_segments(seen: Visit, selection: Selection) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         draw(seen, lambda look: charts.segment_sizes(rows, look), rows, "segment sizes")
-    with right:
-        draw(seen, lambda look: charts.segment_spend(rows, look), rows, "spend per segment")
+    if knows(seen, "total_spend"):
+        with right:
+            draw(seen, lambda look: charts.segment_spend(rows, look), rows, "spend per segment")
     with st.expander("Segments in figures"):
         _show_segment_table(seen, rows)
 
@@ -208,6 +211,8 @@ def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
     plain_already |= {"top_segment_name"} if len(selection.segments) == 1 else set()
     sentences = [found[name] for name in FINDINGS_SHOWN if name in found and name not in plain_already]
     places, kinds = ask(seen, countries, everywhen), ask(seen, categories, everywhen)
+    if not knows(seen, "total_spend"):
+        places, kinds = places.slice(0, 0), kinds.slice(0, 0)
     st.header(
         "What the data say",
         anchor=False,
