@@ -38,8 +38,7 @@ from customer_genome.snapshot import versions
 from customer_genome.workspace import Workspace
 
 ROWS, COVERAGE, VERSIONS, NEW_FILE = "Rows", "Coverage", "Versions", "New file"
-_HEIGHT = 318
-"""Pixels of a table with its header and eight whole rows."""
+_HEIGHT = 318  # pixels of a table with its header and eight whole rows
 _PARTS = (ROWS, COVERAGE, VERSIONS, NEW_FILE)
 
 
