@@ -63,7 +63,12 @@ def points(app: AppTest) -> list[int]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_of_a_million_customers_opens_and_draws_no_more_than_a_chart_can_bear(look, crowd, page):
-    customer = str(answer(crowd, "select customer_id as c from customers where not contains(customer_id, '-') order by total_spend desc, 1 limit 1"))
+    customer = str(
+        answer(
+            crowd,
+            "select customer_id as c from customers where not contains(customer_id, '-') order by total_spend desc, 1 limit 1",
+        )
+    )
     app = look(page, **({"customer": customer} if page == "customer.py" else {}))
     assert app.title
     assert max(points(app), default=0) <= MOST_POINTS

@@ -130,14 +130,16 @@ def _of_ratings(fact: str) -> FactWords:
     words = words_of(fact)
     unit = {MONEY: "rating", "order": "rating", "line": "rating", "piece": "rating", "purchase day": "rating day"}.get(words.unit)
     said_as = (("different product", "different item"), ("purchase day", "rating day"), ("purchase", "rating"))
-    texts = []
-    for text in (words.text, words.zero, words.unknown):
+
+    def of_ratings(text: str) -> str:
         for ours, theirs in (*said_as, (" spent", " rated"), (" bought", ""), ("{} rated", "{}"), ("order", "rating")):
             text = text.replace(ours, theirs)
-        texts.append(text)
+        return text
+
     theme = {"spend": "frequency", "basket": "frequency"}.get(words.theme, words.theme)
     noun = unit or words.unit.replace("product", "item")
-    return FactWords(theme, noun, *texts, is_spoken=words.is_spoken and fact not in _OF_MONEY)
+    text, zero, unknown = of_ratings(words.text), of_ratings(words.zero), of_ratings(words.unknown)
+    return FactWords(theme, noun, text, zero=zero, unknown=unknown, is_spoken=words.is_spoken and fact not in _OF_MONEY)
 
 
 def _window(what: str, when: str, days: str) -> FactWords:

@@ -65,7 +65,9 @@ def _drawn(cells: list[dict[str, Any]], look: Look, most: int, first: dt.date, l
             ),
             scale=alt.Scale(paddingInner=0.12 if len(cells) < 400 else 0.05),
         ),
-        y=alt.Y("weekday:O", sort=list(_NAMES), axis=alt.Axis(title=None, labelOverlap=False), scale=alt.Scale(paddingInner=0.12)),
+        y=alt.Y(
+            "weekday:O", sort=list(_NAMES), axis=alt.Axis(title=None, labelOverlap=False), scale=alt.Scale(paddingInner=0.12)
+        ),
         tooltip=[alt.Tooltip("date:N", title="Day"), alt.Tooltip("label:N", title="Orders")],
     )
     with_orders = base.transform_filter("datum.step > 0").mark_rect().encode(

@@ -57,8 +57,8 @@ def best_of(scores: Scores, n: int) -> tuple[IntArray, Scores]:
     empty = np.flatnonzero(~np.isfinite(bounds))
     above[empty] &= scores[empty] > -np.inf
     many = np.flatnonzero(np.count_nonzero(above, axis=1) > MOST_TIED * n)
-    for row in many:  # nearly all equal: of these the first ones
-        above[row] = _exactly(scores[row], n)
+    for each in many:  # nearly all equal: of these the first ones
+        above[each] = _exactly(scores[each], n)
     row, place = np.nonzero(above)
     value = scores[row, place]
     order = np.lexsort((-value, row))  # stable: places of a row are in order
