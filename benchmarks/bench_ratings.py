@@ -26,8 +26,8 @@ from customer_genome.models.recommend.ratings import (
     later_rows,
     random_folds,
 )
-from customer_genome.rating import ratings_at, read_ratings
 from customer_genome.settings import Settings
+from customer_genome.stages.rating import ratings_at, read_ratings
 
 PEER = """
 import sys

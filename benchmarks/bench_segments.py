@@ -53,9 +53,9 @@ def simulated(n: int, seed: int = 3) -> dict[str, np.ndarray]:
 
 def measure(n: int) -> dict[str, float]:
     """Return seconds of each step and the peak memory in GB."""
-    from customer_genome.models.clusters import CLUSTER_FEATURES, fit_clusters
-    from customer_genome.models.segments import significant
-    from customer_genome.segment_tables import name_all, segment_figures, segment_tables
+    from customer_genome.models.segmentation.clusters import CLUSTER_FEATURES, fit_clusters
+    from customer_genome.models.segmentation.segments import significant
+    from customer_genome.stages.segment_tables import name_all, segment_figures, segment_tables
     from customer_genome.warehouse.duckdb import DuckDBEngine
 
     facts = simulated(n)

@@ -97,8 +97,8 @@ def _product(name: str, columns: tuple[Any, ...], threads: int) -> Any:
     import scipy.special  # noqa: F401
 
     from customer_genome.models import BetaGeometricNBD, GammaGamma, month_offsets
-    from customer_genome.models.active_future import Horizons
-    from customer_genome.models.value_forecast import ValueForecast
+    from customer_genome.models.btyd.active_future import Horizons
+    from customer_genome.models.btyd.value_forecast import ValueForecast
 
     purchases, spend = BetaGeometricNBD.from_parameters(**PURCHASES), GammaGamma.from_parameters(**SPEND)
     months = month_offsets(dt.date(2011, 12, 10), 24)

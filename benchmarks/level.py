@@ -8,7 +8,7 @@ per shop, over its cutoffs: mean |log(predicted / actual)| of the totals, mean l
 customer's count, mean absolute error over the mean, normalised Gini; with --cutoffs predicted / actual of every cutoff. Shops:
 or2-seven (the seven cutoffs of the level problem) and, monthly, or2, or1, cdnow, journey, grocery, apparel.
 
-The choice looks at earlier cutoffs only, see `models/purchase_choice.py`. Purchase lines are those with quantity and price above 0 and no
+The choice looks at earlier cutoffs only, see `models/btyd/purchase_choice.py`. Purchase lines are those with quantity and price above 0 and no
 cancellation.
 """
 
@@ -27,9 +27,9 @@ import pyarrow as pa
 
 from customer_genome.evaluation.metrics import normalised_gini
 from customer_genome.features.trials import known_purchases
-from customer_genome.models.purchase_choice import choose, probability_of_count
-from customer_genome.models.purchase_model import purchase_model_class
-from customer_genome.models.season import Clock, day_number
+from customer_genome.models.btyd.purchase_choice import choose, probability_of_count
+from customer_genome.models.btyd.purchase_model import purchase_model_class
+from customer_genome.models.btyd.season import Clock, day_number
 from customer_genome.warehouse.duckdb import DuckDBEngine
 
 SEVEN = ("2010-12-11", "2011-01-11", "2011-02-11", "2011-03-12", "2011-04-12", "2011-05-12", "2011-06-12")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from customer_genome.models.purchase_choice import Trial
-from customer_genome.models.season import week_of_year
-from customer_genome.models.season_fit import DatedHistories
+from customer_genome.models.btyd.purchase_choice import Trial
+from customer_genome.models.btyd.season import week_of_year
+from customer_genome.models.btyd.season_fit import DatedHistories
 
 START = 14610  # 1 January 2010, in days since 1970-01-01
 DAYS_AHEAD = 400

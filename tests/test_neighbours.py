@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from customer_genome.audience import audience, best_before, measured, one_horizon_before, read_seeds
+from customer_genome.answers.audience import audience, best_before, measured, one_horizon_before, read_seeds
 from customer_genome.erasure import forget
 from customer_genome.errors import SourceError, UnknownCustomerError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.cli import app
-from customer_genome.interfaces.report import render_report
+from customer_genome.interfaces.report.page import render_report
 from customer_genome.neighbours import MATRIX, NAMES, Neighbours
 from customer_genome.snapshot import damaged_files
 from customer_genome.workspace import Workspace

@@ -14,24 +14,25 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from customer_genome.version import __version__
+
 if TYPE_CHECKING:
     from customer_genome.genome import Genome
     from customer_genome.library import run
-    from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
-    from customer_genome.models.pareto import ParetoNBD
-    from customer_genome.models.purchases import BetaGeometricNBD
-    from customer_genome.models.spend import GammaGamma
+    from customer_genome.models.btyd.modified_beta_geometric import ModifiedBetaGeometricNBD
+    from customer_genome.models.btyd.pareto import ParetoNBD
+    from customer_genome.models.btyd.purchases import BetaGeometricNBD
+    from customer_genome.models.btyd.spend import GammaGamma
     from customer_genome.sources.synthetic import simulate
 
-__version__ = "0.1.0"
 __all__ = ["BetaGeometricNBD", "GammaGamma", "Genome", "ModifiedBetaGeometricNBD", "ParetoNBD", "__version__", "run", "simulate"]
 
 _HOMES = {
-    "BetaGeometricNBD": "models.purchases",
-    "GammaGamma": "models.spend",
+    "BetaGeometricNBD": "models.btyd.purchases",
+    "GammaGamma": "models.btyd.spend",
     "Genome": "genome",
-    "ModifiedBetaGeometricNBD": "models.modified_beta_geometric",
-    "ParetoNBD": "models.pareto",
+    "ModifiedBetaGeometricNBD": "models.btyd.modified_beta_geometric",
+    "ParetoNBD": "models.btyd.pareto",
     "run": "library",
     "simulate": "sources.synthetic",
 }

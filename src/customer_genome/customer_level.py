@@ -18,22 +18,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from customer_genome import __version__
 from customer_genome.contracts import CUSTOMER_TOTALS, SourceTable
 from customer_genome.decisions.priority import churn_band, confidence_score, expected_value_loss
 from customer_genome.errors import RegistryError
 from customer_genome.features.trials import digest_below
-from customer_genome.fitting import cluster_features, numbers, wanted_counts
-from customer_genome.models.clusters import Clusters, fit_clusters
-from customer_genome.models.segments import rfm_scores, significant
-from customer_genome.publishing import TOTALS_LARGE, TOTALS_SMALL, RunResult, manifest_of, publish_version
+from customer_genome.models.segmentation.clusters import Clusters, fit_clusters
+from customer_genome.models.segmentation.segments import rfm_scores, significant
 from customer_genome.registry import load_model, make_champion, prune_models, save_model
 from customer_genome.rules import read_playbooks
-from customer_genome.scoring import RFM_COLUMNS, VALUE_SCHEMA, decide_customers
 from customer_genome.settings import Settings
 from customer_genome.sources.customer_level import own_results
-from customer_genome.summaries import known_columns
-from customer_genome.value_basis import Basis, find_basis
+from customer_genome.stages.fitting import cluster_features, numbers, wanted_counts
+from customer_genome.stages.publishing import TOTALS_LARGE, TOTALS_SMALL, RunResult, manifest_of, publish_version
+from customer_genome.stages.scoring import RFM_COLUMNS, VALUE_SCHEMA, decide_customers
+from customer_genome.stages.summaries import known_columns
+from customer_genome.stages.value_basis import Basis, find_basis
+from customer_genome.version import __version__
 from customer_genome.warehouse.build import stage_side_table
 from customer_genome.warehouse.customer_totals import (
     GIVEN,

@@ -19,29 +19,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from customer_genome.champions import build_known_facts, remember, train
 from customer_genome.contracts import SourceTable
 from customer_genome.customer_level import TABLE as TOTALS
 from customer_genome.customer_level import LevelRun, run_on_totals
-from customer_genome.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
 from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
-from customer_genome.events import tables_without_money
-from customer_genome.evidence import evidence_tables, examined
 from customer_genome.features.past import cutoff_table
 from customer_genome.features.standing import keep_standing, keep_whole, recipe_of_lines, remember_line_facts
 from customer_genome.features.table import build_features, category_key_of
-from customer_genome.fitting import Models, clusters_before, fit_models, load_champions, make_champions, store_models
 from customer_genome.models.candidates import Past
 from customer_genome.models.similarity import require_weights
-from customer_genome.outlook import outlook_tables
-from customer_genome.publishing import PUBLISHED_TABLES, figures_of, known_without_money, manifest_of, publish_version
-from customer_genome.publishing import RunResult as RunResult
-from customer_genome.rated_lists import recommend_rated_items
-from customer_genome.recommending import Recommendations, name_companions, recommend_all
 from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
-from customer_genome.scoring import Decided, decide_customers, value_customers
 from customer_genome.settings import Settings
-from customer_genome.value_basis import teach_totals
+from customer_genome.stages.champions import build_known_facts, remember, train
+from customer_genome.stages.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
+from customer_genome.stages.events import tables_without_money
+from customer_genome.stages.evidence import evidence_tables, examined
+from customer_genome.stages.fitting import Models, clusters_before, fit_models, load_champions, make_champions, store_models
+from customer_genome.stages.outlook import outlook_tables
+from customer_genome.stages.publishing import PUBLISHED_TABLES, figures_of, known_without_money, manifest_of, publish_version
+from customer_genome.stages.publishing import RunResult as RunResult
+from customer_genome.stages.rated_lists import recommend_rated_items
+from customer_genome.stages.recommending import Recommendations, name_companions, recommend_all
+from customer_genome.stages.scoring import Decided, decide_customers, value_customers
+from customer_genome.stages.value_basis import teach_totals
 from customer_genome.warehouse.build import (
     NotMerchandise,
     build_marts_of_cutoffs,

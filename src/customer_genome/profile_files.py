@@ -20,7 +20,7 @@ from customer_genome.warehouse.duckdb import DuckDBEngine
 from customer_genome.workspace import Workspace, appearing_whole
 
 if TYPE_CHECKING:
-    from customer_genome.labelled import LabelledResult
+    from customer_genome.stages.labelled import LabelledResult
 
 CUSTOMERS_FILE = "customers.parquet"
 """In the folder `profiles` of a workspace: the customers learned from, without their labels."""

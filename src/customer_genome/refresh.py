@@ -16,18 +16,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from customer_genome.contracts import SourceTable
-from customer_genome.deliveries import (
-    Delivery,
-    Staging,
-    history_of,
-    read_loaded_files,
-    read_staging,
-    recipe_of,
-    remember_refresh,
-    require_same_rules,
-)
 from customer_genome.errors import ContractError, SettingsError, WorkspaceError
-from customer_genome.fitting import load_champions
 from customer_genome.pipeline import (
     Clock,
     Job,
@@ -41,12 +30,23 @@ from customer_genome.pipeline import (
     with_currency,
     writing,
 )
-from customer_genome.publishing import RunResult
 from customer_genome.rules import read_not_merchandise
 from customer_genome.settings import Settings
 from customer_genome.snapshot import read_snapshot, versions
 from customer_genome.sources.arrivals import known_again
 from customer_genome.sources.new_rows import NewRows, find_new_rows
+from customer_genome.stages.deliveries import (
+    Delivery,
+    Staging,
+    history_of,
+    read_loaded_files,
+    read_staging,
+    recipe_of,
+    remember_refresh,
+    require_same_rules,
+)
+from customer_genome.stages.fitting import load_champions
+from customer_genome.stages.publishing import RunResult
 from customer_genome.warehouse.build import LineRules, NotMerchandise, stage_side_table
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.increment import AddedLines, add_lines

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from customer_genome.backtesting import FILE, Backtest, backtest
 from customer_genome.errors import SettingsError
 from customer_genome.features.past import training_cutoffs
 from customer_genome.interfaces.cli import app
@@ -21,6 +20,7 @@ from customer_genome.models.candidates import CANDIDATES, CHAMPION, OWN, Candida
 from customer_genome.models.candidates.formulas import MeanOfEverybody
 from customer_genome.models.candidates.learned import LearnedHurdle
 from customer_genome.models.candidates.tweedie import LearnedMoney
+from customer_genome.proof.backtesting import FILE, Backtest, backtest
 from customer_genome.settings import read_settings
 from customer_genome.sources.catalog import describe_sources
 from future_shops import TODAY, day_at, parted, shuffled_future, simulated_lines, written

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from customer_genome.forecasting import FORECAST_COLUMNS
 from customer_genome.interfaces.cli import app
+from customer_genome.proof.forecasting import FORECAST_COLUMNS
 from future_shops import day_at, parted, shuffled_future, simulated_lines, written
 
 HORIZON = 60

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.report import write_report
+from customer_genome.interfaces.report.page import write_report
 from published_shops import hostile_customers, publish_rows, publish_simulated
 
 pytestmark = pytest.mark.browser

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from customer_genome import Genome, run, simulate
+from customer_genome.answers.exports import export_table
 from customer_genome.erasure import forget
 from customer_genome.errors import ContractError, SourceError
-from customer_genome.exports import export_table
 from customer_genome.refresh import refresh
 from customer_genome.settings import read_settings
 from customer_genome.sources.customer_level import describe_data, own_results

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from customer_genome import Genome, run, simulate
+from customer_genome.answers.exports import export_table
 from customer_genome.customer_level import GENOME_COLUMNS
-from customer_genome.exports import export_table
 
 SETTINGS = {"segments": {"features": list(GENOME_COLUMNS)}}
 GROUPS = "cluster_kmeans, cluster_hierarchical, cluster_gmm"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from customer_genome import Genome, run
 from customer_genome.interfaces.cli import app
-from customer_genome.interfaces.report import render_report
+from customer_genome.interfaces.report.page import render_report
 from customer_genome.interfaces.server import WORKSPACE_VARIABLE
 from repository import ROOT
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from customer_genome.models.clusters import CLUSTER_COLUMNS, Clusters, fit_clusters
-from customer_genome.models.groupings import METHODS, Method
-from customer_genome.segment_tables import name_all, names_to_carry, segment_figures
+from customer_genome.models.segmentation.clusters import CLUSTER_COLUMNS, Clusters, fit_clusters
+from customer_genome.models.segmentation.groupings import METHODS, Method
+from customer_genome.stages.segment_tables import name_all, names_to_carry, segment_figures
 from customer_genome.warehouse.duckdb import DuckDBEngine
 
 FACTS = ("recency_days", "n_orders", "total_spend", "mean_order_value", "tenure_days")

@@ -10,7 +10,7 @@ from customer_genome.decisions.conditions import parse_condition
 from customer_genome.decisions.playbooks import KNOWN_COLUMNS, Playbook, parse_playbooks
 from customer_genome.decisions.priority import CHURN_CUTS, CLV_PERCENTS
 from customer_genome.decisions.segment_names import LABELS
-from customer_genome.models.segments import RFM_GRID
+from customer_genome.models.segmentation.segments import RFM_GRID
 
 PAGE = (Path(__file__).parents[2] / "docs" / "playbooks.md").read_text(encoding="utf-8")
 

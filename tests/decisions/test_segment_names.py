@@ -8,7 +8,7 @@ import pytest
 
 from customer_genome.decisions.segment_names import LABELS, STRATEGIES, name_segments, segment_column
 from customer_genome.errors import ContractError
-from customer_genome.models.clusters import fit_clusters
+from customer_genome.models.segmentation.clusters import fit_clusters
 from in_memory import figures_of_clusters, named
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from customer_genome.models.pareto import ParetoNBD
-from customer_genome.models.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.pareto import ParetoNBD
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
 
 # Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2), table 2 (CDNOW, weeks as the unit).
 PUBLISHED = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669}

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from customer_genome.models.prior import PUBLIC_FITS, PublicFit
-from customer_genome.models.purchase_model import PURCHASE_MODELS, purchase_model_class
-from customer_genome.models.spend import GammaGamma
+from customer_genome.models.btyd.prior import PUBLIC_FITS, PublicFit
+from customer_genome.models.btyd.purchase_model import PURCHASE_MODELS, purchase_model_class
+from customer_genome.models.btyd.spend import GammaGamma
 
 # customer, on_day, spend of every purchase day
 SHOPS = {

@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
-from customer_genome.models.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.modified_beta_geometric import ModifiedBetaGeometricNBD
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
 
 # Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2), table 2 (weeks as the unit).
 PUBLISHED = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from customer_genome.models.spend import GammaGamma
+from customer_genome.models.btyd.spend import GammaGamma
 
 
 @pytest.fixture(scope="module")

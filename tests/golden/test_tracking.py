@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.tracking import (
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.tracking import (
     elapsed_days,
     expected_after,
     expected_by_frequency,

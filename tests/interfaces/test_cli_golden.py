@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from customer_genome.interfaces import cli
-from customer_genome.interfaces.cli_golden import PUBLISHED
+from customer_genome.interfaces.commands.golden import PUBLISHED
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from customer_genome import recommendation_backtest
 from customer_genome.errors import SnapshotError
 from customer_genome.evaluation.ranking import Interval, Row
 from customer_genome.interfaces import list_evidence as evidence
 from customer_genome.interfaces.chart_files import rows_behind
 from customer_genome.interfaces.charts.lists_backtest import by_items_owned, list_figure
+from customer_genome.proof import recommendation_backtest
 
 DAY = "2011-09-09"
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from customer_genome.interfaces import cli_parity
 from customer_genome.interfaces.cli import app
-from customer_genome.parity import compare
+from customer_genome.interfaces.commands import parity as parity_command
+from customer_genome.proof.parity import compare
 from customer_genome.warehouse.duckdb import DuckDBEngine
 
 
@@ -26,7 +26,7 @@ def proven(monkeypatch):
 
     def give(one, other):
         report = compare(engine_with(one), engine_with(other), {"facts": ("customer_id",)})
-        monkeypatch.setattr(cli_parity, "_prove", lambda settings, data, tell: report)
+        monkeypatch.setattr(parity_command, "_prove", lambda settings, data, tell: report)
 
     return give
 

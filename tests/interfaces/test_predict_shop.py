@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from customer_genome.answers.what_if import History, WhatIf, imagined_orders, typical_record
 from customer_genome.errors import SettingsError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard import session
 from customer_genome.interfaces.dashboard.predict_shop import unknown_to
 from customer_genome.interfaces.figures import money, share
 from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
-from customer_genome.what_if import History, WhatIf, imagined_orders, typical_record
 from published_shops import publish_simulated
 
 

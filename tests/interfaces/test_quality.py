@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from customer_genome import backtesting
 from customer_genome.errors import SnapshotError
 from customer_genome.genome import BACKTEST_FORMATS, Genome
 from customer_genome.interfaces.chart_files import rows_behind
@@ -27,8 +26,9 @@ from customer_genome.interfaces.quality_figures import (
     with_error,
 )
 from customer_genome.interfaces.quality_words import against_formula, beaten_by_formula, segment_levels
-from customer_genome.interfaces.report import render_report
+from customer_genome.interfaces.report.page import render_report
 from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.proof import backtesting
 from customer_genome.workspace import Workspace
 from published_shops import publish_simulated
 from stored_backtest import DAYS, stored

@@ -16,7 +16,7 @@ from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import NARROW, Look, bars
 from customer_genome.interfaces.charts import segments as drawings
 from customer_genome.interfaces.figures import count, share
-from customer_genome.interfaces.report import render_report
+from customer_genome.interfaces.report.page import render_report
 from customer_genome.interfaces.segment_figures import (
     METHOD_WORDS,
     ByCluster,

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from customer_genome.answers.targeting import TargetRequest, read_contacts, targets
 from customer_genome.decisions.targeting import Terms
 from customer_genome.errors import SourceError
 from customer_genome.genome import Genome
@@ -27,7 +28,6 @@ from customer_genome.interfaces.dashboard.target_terms import (
 from customer_genome.interfaces.figures import count, money
 from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
 from customer_genome.neighbours import Neighbours
-from customer_genome.targeting import TargetRequest, read_contacts, targets
 from published_shops import answer, one_customer, publish_rows, publish_simulated
 
 

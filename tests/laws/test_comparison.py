@@ -13,7 +13,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_genome.comparison import MEASURES, Comparison, compare
+from customer_genome.answers.comparison import MEASURES, Comparison, compare
 from customer_genome.genome import Genome
 from customer_genome.snapshot import Snapshot
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_genome.models.histories import collapse
-from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
-from customer_genome.models.pareto import ParetoNBD
-from customer_genome.models.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.histories import collapse
+from customer_genome.models.btyd.modified_beta_geometric import ModifiedBetaGeometricNBD
+from customer_genome.models.btyd.pareto import ParetoNBD
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
 
 MODELS = (BetaGeometricNBD, ModifiedBetaGeometricNBD, ParetoNBD)
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_genome.models.lifetime_value import (
+from customer_genome.models.btyd.lifetime_value import (
     daily_rate,
     discounted_orders,
     expected_spend,
     lifetime_value,
     lifetime_value_interval,
 )
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.spend import GammaGamma
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.spend import GammaGamma
 
 
 def logs(low: float, high: float) -> st.SearchStrategy[float]:

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_genome.models.clusters import fit_clusters
-from customer_genome.models.groupings import METHODS
-from customer_genome.models.segments import quintile_cuts, quintile_scores, rfm_scores
+from customer_genome.models.segmentation.clusters import fit_clusters
+from customer_genome.models.segmentation.groupings import METHODS
+from customer_genome.models.segmentation.segments import quintile_cuts, quintile_scores, rfm_scores
 
 amounts = st.integers(min_value=0, max_value=10_000_000).map(lambda cents: cents / 100)
 few_values = st.lists(st.sampled_from([1.0, 2.0, 3.0, 10.0]), min_size=1, max_size=60)

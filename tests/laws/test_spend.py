@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_genome.models.spend import SMALLEST_EXCESS, GammaGamma
+from customer_genome.models.btyd.spend import SMALLEST_EXCESS, GammaGamma
 
 
 def logs(low: float, high: float) -> st.SearchStrategy[float]:

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_genome.errors import ContractError
-from customer_genome.models import tracking
-from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.spend import GammaGamma
-from customer_genome.models.totals import SharedHistories, add_up, forecast_each, forecast_totals
-from customer_genome.models.tracking import (
+from customer_genome.models.btyd import tracking
+from customer_genome.models.btyd.modified_beta_geometric import ModifiedBetaGeometricNBD
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.spend import GammaGamma
+from customer_genome.models.btyd.totals import SharedHistories, add_up, forecast_each, forecast_totals
+from customer_genome.models.btyd.tracking import (
     alive_matrix,
     by_frequency,
     elapsed_days,

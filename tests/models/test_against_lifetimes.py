@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from customer_genome.models.btyd.histories import Histories
+from customer_genome.models.btyd.modified_beta_geometric import ModifiedBetaGeometricNBD
+from customer_genome.models.btyd.pareto import ParetoNBD
+from customer_genome.models.btyd.pareto_likelihood import pareto_loss
+from customer_genome.models.btyd.purchase_likelihood import purchase_loss
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.spend import GammaGamma, _Spend
+from customer_genome.models.btyd.spend import _loss as spend_loss
 from customer_genome.models.estimator import Array
-from customer_genome.models.histories import Histories
-from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
-from customer_genome.models.pareto import ParetoNBD
-from customer_genome.models.pareto_likelihood import pareto_loss
-from customer_genome.models.purchase_likelihood import purchase_loss
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.spend import GammaGamma, _Spend
-from customer_genome.models.spend import _loss as spend_loss
 
 SEEDS = range(25)
 

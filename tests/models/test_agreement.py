@@ -10,12 +10,12 @@ from hypothesis.extra import numpy as hnp
 
 from customer_genome.errors import ContractError
 from customer_genome.models.agreement import agreed
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.season import Clock
+from customer_genome.models.btyd.spend import GammaGamma
 from customer_genome.models.candidates import Expected
 from customer_genome.models.estimator import Array
 from customer_genome.models.own_forecast import CLV_DAYS, OwnForecast, OwnForecaster
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.season import Clock
-from customer_genome.models.spend import GammaGamma
 
 N = 6
 MONEY = hnp.arrays(np.float64, N, elements=st.floats(0, 1e6))

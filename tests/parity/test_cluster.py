@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from customer_genome.genome import Genome
 from customer_genome.interfaces.cli import app
-from customer_genome.parity import compare_versions
+from customer_genome.proof.parity import compare_versions
 from customer_genome.sources.synthetic import simulate
 from repository import ROOT
 

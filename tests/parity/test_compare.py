@@ -8,7 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from customer_genome.parity import compare, compare_versions
+from customer_genome.proof.parity import compare, compare_versions
 from customer_genome.warehouse.duckdb import DuckDBEngine
 
 ROWS = {

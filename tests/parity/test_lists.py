@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from customer_genome.features.past import cutoff_table
-from customer_genome.parity import compare
-from customer_genome.recommending import name_companions, recommend_all
+from customer_genome.proof.parity import compare
 from customer_genome.settings import RecommendSettings
+from customer_genome.stages.recommending import name_companions, recommend_all
 from customer_genome.warehouse.duckdb import DuckDBEngine
 from shops_of_taste import AS_OF, N_EACH, two_tastes
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from customer_genome.parity import prove_parity
+from customer_genome.proof.parity import prove_parity
 from customer_genome.settings import CleaningSettings, PredictionSettings, Settings, ShopSettings, TableSettings
 from customer_genome.sources import describe_file
 from customer_genome.warehouse.checks import check_customer_facts, check_identities

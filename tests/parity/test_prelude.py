@@ -8,7 +8,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from customer_genome.parity import compare
+from customer_genome.proof.parity import compare
 from customer_genome.sources.text_formats import TIME_PATTERNS
 from customer_genome.warehouse.duckdb import DuckDBEngine
 

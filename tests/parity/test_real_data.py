@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from customer_genome.parity import prove_parity
+from customer_genome.proof.parity import prove_parity
 from customer_genome.settings import CleaningSettings, Settings
 from customer_genome.sources.catalog import describe_sources
 from customer_genome.warehouse.duckdb import DuckDBEngine

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from customer_genome.parity import prove_parity
+from customer_genome.proof.parity import prove_parity
 from customer_genome.settings import CleaningSettings, Settings, TableSettings
 from customer_genome.sources import describe_file
 from customer_genome.warehouse.duckdb import DuckDBEngine

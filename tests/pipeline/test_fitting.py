@@ -11,7 +11,10 @@ import pyarrow as pa
 import pytest
 
 from customer_genome.errors import RegistryError
-from customer_genome.fitting import (
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.segmentation.clusters import CLUSTER_FEATURES
+from customer_genome.settings import PredictionSettings, Settings
+from customer_genome.stages.fitting import (
     PURCHASE_FEATURES,
     Models,
     cluster_features,
@@ -24,9 +27,6 @@ from customer_genome.fitting import (
     shares_to_draw,
     store_models,
 )
-from customer_genome.models.clusters import CLUSTER_FEATURES
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.settings import PredictionSettings, Settings
 from simulated_facts import AS_OF, engine_with, simulated_facts
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from customer_genome.fitting import KINDS
 from customer_genome.genome import Genome
 from customer_genome.registry import aliases
 from customer_genome.snapshot import current_version, damaged_files, read_snapshot, versions
 from customer_genome.sources.synthetic import simulate
+from customer_genome.stages.fitting import KINDS
 from customer_genome.workspace import Workspace
 
 GENOME = [sys.executable, "-m", "customer_genome.interfaces.cli"]

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pytest
 
 from customer_genome import Genome, run, simulate
-from customer_genome.fitting import Models, load_champions
-from customer_genome.models.season import day_number
-from customer_genome.outlook import SCHEMAS, month_ends
-from customer_genome.scoring import DAYS_OF_MEAN_ORDERS_PER_DAY
+from customer_genome.models.btyd.season import day_number
+from customer_genome.stages.fitting import Models, load_champions
+from customer_genome.stages.outlook import SCHEMAS, month_ends
+from customer_genome.stages.scoring import DAYS_OF_MEAN_ORDERS_PER_DAY
 from customer_genome.workspace import Workspace
 from published_shops import one_customer, publish_rows
 

@@ -10,12 +10,12 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
+from customer_genome.answers.exports import export_table
 from customer_genome.errors import UnknownCustomerError
-from customer_genome.exports import export_table
 from customer_genome.genome import Genome
 from customer_genome.health import examine
 from customer_genome.interfaces.cli import app
-from customer_genome.interfaces.report import write_report
+from customer_genome.interfaces.report.page import write_report
 from customer_genome.snapshot import damaged_files, parquet_select, parquet_tables, read_snapshot, replace_files
 from customer_genome.workspace import Workspace
 from published_shops import publish_simulated

@@ -10,12 +10,12 @@ import pytest
 
 from customer_genome import Genome, run
 from customer_genome.errors import SourceError, WorkspaceError
-from customer_genome.events import MONEY
-from customer_genome.interfaces.report import write_report
-from customer_genome.publishing import RunResult
+from customer_genome.interfaces.report.page import write_report
 from customer_genome.refresh import refresh
 from customer_genome.settings import read_settings
 from customer_genome.sources.catalog import describe_run
+from customer_genome.stages.events import MONEY
+from customer_genome.stages.publishing import RunResult
 
 N_CUSTOMERS, N_ITEMS = 60, 24
 EXPORTED_MONEY = {

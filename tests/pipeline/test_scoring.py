@@ -11,11 +11,12 @@ import pytest
 
 from customer_genome.decisions.customers import value_at
 from customer_genome.errors import SettingsError
-from customer_genome.fitting import Models, fit_models, numbers
-from customer_genome.models.season import Clock, day_number
-from customer_genome.models.segments import quintile_cuts, rfm_scores
+from customer_genome.models.btyd.season import Clock, day_number
+from customer_genome.models.segmentation.segments import quintile_cuts, rfm_scores
 from customer_genome.rules import read_playbooks
-from customer_genome.scoring import (
+from customer_genome.settings import SegmentSettings, Settings
+from customer_genome.stages.fitting import Models, fit_models, numbers
+from customer_genome.stages.scoring import (
     DECISION_SCHEMA,
     RFM_COLUMNS,
     SCORE_COLUMNS,
@@ -25,7 +26,6 @@ from customer_genome.scoring import (
     decide_customers,
     value_customers,
 )
-from customer_genome.settings import SegmentSettings, Settings
 from customer_genome.warehouse.duckdb import DuckDBEngine
 from in_memory import clv_cuts
 from simulated_facts import AS_OF, engine_with, simulated_facts

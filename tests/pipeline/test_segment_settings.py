@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from customer_genome.errors import SettingsError
-from customer_genome.fitting import clusters_before, fit_models, make_champions, store_models
-from customer_genome.models.clusters import CLUSTER_FEATURES
+from customer_genome.models.segmentation.clusters import CLUSTER_FEATURES
 from customer_genome.rules import read_playbooks
-from customer_genome.scoring import decide_customers, value_customers
 from customer_genome.settings import SegmentSettings, Settings
+from customer_genome.stages.fitting import clusters_before, fit_models, make_champions, store_models
+from customer_genome.stages.scoring import decide_customers, value_customers
 from simulated_facts import AS_OF, engine_with, simulated_facts
 
 FEATURES = ("recency_days", "n_orders", "total_spend")

@@ -12,7 +12,7 @@ import pytest
 
 from customer_genome import Genome, run
 from customer_genome.features.trials import known_before, known_purchases
-from customer_genome.models.season_fit import DatedHistories
+from customer_genome.models.btyd.season_fit import DatedHistories
 from customer_genome.registry import load_model
 from customer_genome.warehouse.duckdb import DuckDBEngine
 from customer_genome.warehouse.engine import Engine

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from customer_genome.errors import AskError, ContractError, RegistryError
-from customer_genome.labelled import LabelledResult, learn
 from customer_genome.models.profiles.columns import number_in, read_values, typed
 from customer_genome.models.profiles.comparing import dealt, one_part, split_of
 from customer_genome.models.profiles.listed import FEW, learners_for
 from customer_genome.registry import load_model, save_model
+from customer_genome.stages.labelled import LabelledResult, learn
 from labelled_customers import labelled_customers
 
 BOTH = ("Churn", "next_month_spend")

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from customer_genome.interfaces.cli import app
-from customer_genome.interfaces.cli_profiles import chosen_columns
-from customer_genome.labelled import LabelledResult, learn
+from customer_genome.interfaces.commands.profiles import chosen_columns
 from customer_genome.profile_files import keep_customers, kept_customer, kept_ids, read_table
+from customer_genome.stages.labelled import LabelledResult, learn
 from customer_genome.workspace import Workspace
 from labelled_customers import labelled_customers
 

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from customer_genome.errors import SettingsError
 from customer_genome.evaluation.ranking import compare, difference_of, draws_of, judge_lists, random_expectation
 from customer_genome.models.recommend.study import Effort
-from customer_genome.recommendation_backtest import CHAMPION, backtest_lists
+from customer_genome.proof.recommendation_backtest import CHAMPION, backtest_lists
 from customer_genome.settings import Settings
 from customer_genome.sources.files import describe_arrow
 from shops_of_taste import two_tastes

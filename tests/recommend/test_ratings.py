@@ -9,8 +9,8 @@ import pytest
 
 from customer_genome.errors import SourceError
 from customer_genome.models.recommend.ratings import Ratings, fit_biases, fit_factors, later_rows, random_folds, rmse
-from customer_genome.rating import ratings_at, read_ratings, recommend_rated
 from customer_genome.settings import Settings
+from customer_genome.stages.rating import ratings_at, read_ratings, recommend_rated
 
 
 def made(n_customers: int = 80, n_items: int = 60, seed: int = 5) -> Ratings:

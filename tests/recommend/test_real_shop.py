@@ -8,13 +8,13 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from customer_genome.models.btyd.season import day_number
 from customer_genome.models.recommend.contract import Interactions, interactions
 from customer_genome.models.recommend.items import Ease, ItemNeighbours
 from customer_genome.models.recommend.lists import top_items
 from customer_genome.models.recommend.personal import PersonalDecay
 from customer_genome.models.recommend.popularity import Popularity
 from customer_genome.models.recommend.serving import Clerk, offered_items
-from customer_genome.models.season import day_number
 
 CUTOFF = dt.date(2011, 9, 9)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from customer_genome.models.lifetime_value import lifetime_value, lifetime_value_interval
-from customer_genome.models.modified_beta_geometric import ModifiedBetaGeometricNBD
-from customer_genome.models.pareto import ParetoNBD
-from customer_genome.models.purchase_model import PurchaseModel
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.spend import GammaGamma
+from customer_genome.models.btyd.lifetime_value import lifetime_value, lifetime_value_interval
+from customer_genome.models.btyd.modified_beta_geometric import ModifiedBetaGeometricNBD
+from customer_genome.models.btyd.pareto import ParetoNBD
+from customer_genome.models.btyd.purchase_model import PurchaseModel
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.spend import GammaGamma
 
 Truth = tuple[float, float, float, float]
 # A model and its parameters.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.season import Clock
-from customer_genome.models.season_fit import fit_clock
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.season import Clock
+from customer_genome.models.btyd.season_fit import fit_clock
 from seasonal_shop import START, Known, SeasonalShop, seasonal_shop
 
 HALF_YEAR = 180

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.spend import GammaGamma
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.spend import GammaGamma
 from customer_genome.sources.synthetic import PurchaseParameters, Simulation, SpendParameters, simulate
 
 Floats = npt.NDArray[np.float64]

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from customer_genome.pipeline import run
-from customer_genome.publishing import RunResult
 from customer_genome.refresh import refresh
 from customer_genome.settings import merged, read_settings
 from customer_genome.sources.catalog import describe_sources
 from customer_genome.sources.synthetic import simulate
+from customer_genome.stages.publishing import RunResult
 
 TODAY = dt.date(2026, 1, 1)
 HEADER = ("customer_id", "order_id", "ordered_at", "product_id", "quantity", "price", "country")

@@ -16,7 +16,7 @@ from shops import line, rows_of, source_of
 
 from customer_genome.features.standing import Store, keep_standing, keep_whole, remember_line_facts
 from customer_genome.features.table import THEMES, VIEWS, build_features
-from customer_genome.parity import MARTS
+from customer_genome.proof.parity import MARTS
 from customer_genome.settings import CleaningSettings, ShopSettings
 from customer_genome.warehouse.build import (
     LineRules,

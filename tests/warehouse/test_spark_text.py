@@ -13,7 +13,7 @@ WORKER = """An exception was thrown from the Python worker. Please see the stack
 Traceback (most recent call last):
   File "/usr/lib/python/pyspark/worker.py", line 3, in main
     process()
-  File "/usr/lib/python/customer_genome/scoring.py", line 1, in call
+  File "/usr/lib/python/customer_genome/stages/scoring.py", line 1, in call
     raise ContractError("frequency: got -1. Wanted: 0 or more.")
 {raised}
 

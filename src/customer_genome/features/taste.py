@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from customer_genome.features.table import feature_text
 from customer_genome.features.trials import digest_below
+from customer_genome.models.btyd.season import day_number
 from customer_genome.models.recommend.contract import IntArray, Interactions, interactions
-from customer_genome.models.season import day_number
 from customer_genome.warehouse.engine import Engine, literal
 
 CODE = 100_000

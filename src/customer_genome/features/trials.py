@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_genome.features.table import feature_text
-from customer_genome.models.purchase_choice import Trial, trial_cutoffs
-from customer_genome.models.season import day_number
-from customer_genome.models.season_fit import DatedHistories
+from customer_genome.models.btyd.purchase_choice import Trial, trial_cutoffs
+from customer_genome.models.btyd.season import day_number
+from customer_genome.models.btyd.season_fit import DatedHistories
 from customer_genome.warehouse.engine import Engine
 
 MOST_CUSTOMERS = 50_000

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from customer_genome.comparison import Comparison, Move
+from customer_genome.answers.comparison import Comparison, Move
 from customer_genome.interfaces.charts.moves import GONE, NEW
 from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share
 

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from customer_genome import __version__
 from customer_genome.errors import EngineError, GenomeError, SettingsError
-from customer_genome.interfaces.cli_audience import audience, similar
-from customer_genome.interfaces.cli_backtest import backtest
-from customer_genome.interfaces.cli_diff import diff
-from customer_genome.interfaces.cli_forecast import forecast
-from customer_genome.interfaces.cli_golden import golden
-from customer_genome.interfaces.cli_models import models_app
-from customer_genome.interfaces.cli_options import (
+from customer_genome.interfaces.commands.audience import audience, similar
+from customer_genome.interfaces.commands.backtest import backtest
+from customer_genome.interfaces.commands.diff import diff
+from customer_genome.interfaces.commands.forecast import forecast
+from customer_genome.interfaces.commands.golden import golden
+from customer_genome.interfaces.commands.models import models_app
+from customer_genome.interfaces.commands.options import (
     DEFAULT_WORKSPACE,
     DataArgument,
     JsonOption,
@@ -28,24 +27,25 @@ from customer_genome.interfaces.cli_options import (
     WorkspaceOption,
     level_of,
 )
-from customer_genome.interfaces.cli_options import day_of as _day
-from customer_genome.interfaces.cli_options import print_json as _print_json
-from customer_genome.interfaces.cli_options import settings_of as _settings
-from customer_genome.interfaces.cli_options import stop as _stop
-from customer_genome.interfaces.cli_parity import parity
-from customer_genome.interfaces.cli_playbooks import playbooks
-from customer_genome.interfaces.cli_profiles import profiles
-from customer_genome.interfaces.cli_recommend import recommend
-from customer_genome.interfaces.cli_refresh import refresh
-from customer_genome.interfaces.cli_targets import targets
+from customer_genome.interfaces.commands.options import day_of as _day
+from customer_genome.interfaces.commands.options import print_json as _print_json
+from customer_genome.interfaces.commands.options import settings_of as _settings
+from customer_genome.interfaces.commands.options import stop as _stop
+from customer_genome.interfaces.commands.parity import parity
+from customer_genome.interfaces.commands.playbooks import playbooks
+from customer_genome.interfaces.commands.profiles import profiles
+from customer_genome.interfaces.commands.recommend import recommend
+from customer_genome.interfaces.commands.refresh import refresh
+from customer_genome.interfaces.commands.targets import targets
+from customer_genome.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from customer_genome.answers.what_if import Outcome
     from customer_genome.pipeline import RunResult
     from customer_genome.settings import Settings
     from customer_genome.sources.customer_level import Level
-    from customer_genome.what_if import Outcome
 
 app = typer.Typer(
     name="genome",
@@ -178,12 +178,12 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one customer: facts, value month by month, risk, segment, what to do."""
+    from customer_genome.answers.prospects import prospect_of
+    from customer_genome.answers.what_if import usual_outcomes
     from customer_genome.errors import RegistryError
     from customer_genome.genome import Genome
     from customer_genome.interfaces import terminal
     from customer_genome.neighbours import similar_to
-    from customer_genome.prospects import prospect_of
-    from customer_genome.what_if import usual_outcomes
 
     with Genome.open(workspace, version) as genome:
         record, prospect = genome.customer(customer_id), None
@@ -217,7 +217,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write one row per customer, with the columns of the documentation."""
-    from customer_genome.exports import export_table
+    from customer_genome.answers.exports import export_table
 
     try:
         written = export_table(workspace, output, format_, table, version)
@@ -241,7 +241,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page that works offline."""
     from customer_genome.genome import Genome
-    from customer_genome.interfaces.report import write_report
+    from customer_genome.interfaces.report.page import write_report
 
     target = output or workspace / "report.html"
     with Genome.open(workspace, version) as genome:
@@ -283,7 +283,7 @@ def demo(
     from customer_genome.genome import Genome
     from customer_genome.interfaces import terminal
     from customer_genome.interfaces.recipes import remember
-    from customer_genome.interfaces.report import write_report
+    from customer_genome.interfaces.report.page import write_report
     from customer_genome.interfaces.server import serve_dashboard
 
     settings = _settings(workspace, {})

@@ -21,12 +21,12 @@ from customer_genome.interfaces.figures import count, day, estimate, money, quan
 from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WORDS, facts_of_totals, run_lines
 
 if TYPE_CHECKING:
+    from customer_genome.answers.prospects import Prospect
+    from customer_genome.answers.what_if import Outcome
     from customer_genome.genome import Genome
     from customer_genome.health import Check
     from customer_genome.pipeline import Progress, RunResult
-    from customer_genome.prospects import Prospect
     from customer_genome.sources.proposal import Proposal
-    from customer_genome.what_if import Outcome
 
 CLASS_WORDS: Mapping[str, str] = {
     "kept": "purchases that count",

@@ -12,7 +12,7 @@ from customer_genome.interfaces.figures import count, day, money, quantity, shar
 from customer_genome.interfaces.standing import rank_words
 
 if TYPE_CHECKING:
-    from customer_genome.publishing import RunResult
+    from customer_genome.stages.publishing import RunResult
 
 UNKNOWN = "not known"
 TOTALS_WORDS: Mapping[str, str] = {

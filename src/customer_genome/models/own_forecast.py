@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from customer_genome.models.active_future import Horizons
+from customer_genome.models.btyd.active_future import Horizons
+from customer_genome.models.btyd.parameter_points import parameter_points
+from customer_genome.models.btyd.purchase_model import PurchaseModel
+from customer_genome.models.btyd.season import Clock, Part
+from customer_genome.models.btyd.spend import GammaGamma
+from customer_genome.models.btyd.value_forecast import ValueForecast
 from customer_genome.models.candidates.contract import Expected
 from customer_genome.models.estimator import Array
-from customer_genome.models.parameter_points import parameter_points
-from customer_genome.models.purchase_model import PurchaseModel
-from customer_genome.models.season import Clock, Part
-from customer_genome.models.segments import significant
-from customer_genome.models.spend import GammaGamma
-from customer_genome.models.value_forecast import ValueForecast
+from customer_genome.models.segmentation.segments import significant
 
 CLV_DAYS = 180
 LEVEL = 0.80

@@ -18,13 +18,13 @@ from math import factorial
 
 import numpy as np
 
+from customer_genome.models.btyd.purchase_model import PurchaseModel
+from customer_genome.models.btyd.season import Clock
 from customer_genome.models.candidates.contract import Contributions
 from customer_genome.models.candidates.inputs import OWN_ODDS, log_odds
 from customer_genome.models.candidates.learned import by_fact
 from customer_genome.models.candidates.purchase_models import OwnForecast
 from customer_genome.models.estimator import Array
-from customer_genome.models.purchase_model import PurchaseModel
-from customer_genome.models.season import Clock
 
 FACTS = ("n_purchase_days", "recency_days", "tenure_days")
 ChanceOf = Callable[[Array, Array, Array], Array]

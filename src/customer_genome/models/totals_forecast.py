@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_genome.errors import ContractError
-from customer_genome.models.segments import significant
+from customer_genome.models.segmentation.segments import significant
 
 Array = npt.NDArray[np.float64]
 FEATURES: tuple[str, ...] = ("n_orders", "recency_days", "mean_order_value")

@@ -8,7 +8,7 @@ from functools import partial
 import pyarrow as pa
 import streamlit as st
 
-from customer_genome.comparison import Comparison, Move, compare
+from customer_genome.answers.comparison import Comparison, Move, compare
 from customer_genome.genome import Genome
 from customer_genome.interfaces import changes, charts
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
+from customer_genome.answers.prospects import Month, Prospect, prospect_of
 from customer_genome.errors import GenomeError, UnknownCustomerError
 from customer_genome.genome import Genome
 from customer_genome.interfaces import charts
@@ -41,7 +42,6 @@ from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, say_how_far_to_trust, show_customer_figures
 from customer_genome.interfaces.dashboard.why import show_why
 from customer_genome.interfaces.figures import day, estimate, span
-from customer_genome.prospects import Month, Prospect, prospect_of
 from customer_genome.workspace import Workspace
 
 CUSTOMER, OPENED = "customer", "opened_customer"

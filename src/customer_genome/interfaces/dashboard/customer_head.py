@@ -11,10 +11,10 @@ from typing import Any
 
 import streamlit as st
 
+from customer_genome.answers.prospects import Prospect
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, masked_id
 from customer_genome.interfaces.figures import count, day, quantity, share
-from customer_genome.prospects import Prospect
 
 _BETTER_THAN_NOTHING, _MONTHS_FROM = 0.995, 200
 

@@ -15,9 +15,9 @@ from customer_genome.interfaces.dashboard.markup import plain
 from customer_genome.interfaces.dashboard.predict_profiles import show_profiles
 from customer_genome.interfaces.dashboard.predict_shop import can_be_asked, show_shop
 from customer_genome.interfaces.dashboard.session import visit, workspace_root
-from customer_genome.labelled import KIND
 from customer_genome.registry import aliases, card_of, stored_versions
 from customer_genome.snapshot import current_version
+from customer_genome.stages.labelled import KIND
 from customer_genome.workspace import Workspace
 
 SHOP = "orders"

@@ -21,8 +21,8 @@ from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.predict_answer import show_money, show_risk, show_said, warn_of_the_unknown
 from customer_genome.interfaces.dashboard.session import role_of_visitor
 from customer_genome.interfaces.figures import count, money, share
-from customer_genome.labelled import LabelledResult
 from customer_genome.profile_files import CUSTOMERS_FILE, kept_customer, kept_ids
+from customer_genome.stages.labelled import LabelledResult
 from customer_genome.workspace import Workspace
 
 BY_HAND, EXISTING = "Enter by hand", "Existing customer"

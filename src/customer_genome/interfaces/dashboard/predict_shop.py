@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from customer_genome.answers.what_if import MOST_DAYS, MOST_IMAGINED, History, Outcome, WhatIf, typical_record
 from customer_genome.decisions.priority import churn_band
 from customer_genome.errors import GenomeError, UnknownCustomerError
 from customer_genome.interfaces.charts.quality_reasons import waterfall
@@ -21,7 +22,6 @@ from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.why import models_of
 from customer_genome.interfaces.figures import count, day
 from customer_genome.interfaces.why_words import ASSOCIATION
-from customer_genome.what_if import MOST_DAYS, MOST_IMAGINED, History, Outcome, WhatIf, typical_record
 
 BY_HAND, EXISTING = "Enter by hand", "Existing customer"
 _BANDS = {"High": "an order is unlikely", "Medium": "an order is uncertain", "Low": "an order is likely"}

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
-from customer_genome.comparison import Comparison, compare_with_previous
+from customer_genome.answers.comparison import Comparison, compare_with_previous
 from customer_genome.errors import SnapshotError
 from customer_genome.interfaces import changes, charts
 from customer_genome.interfaces.charts import segments as drawings

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
+from customer_genome.answers.targeting import TargetList
 from customer_genome.decisions.targeting import DEFAULT_CONTROL_SHARE, DEFAULT_RESPONSE
 from customer_genome.errors import GenomeError, SettingsError, SourceError
 from customer_genome.genome import Genome
@@ -31,7 +32,6 @@ from customer_genome.interfaces.dashboard.target_terms import (
     list_of,
 )
 from customer_genome.interfaces.figures import count, quantity, share
-from customer_genome.targeting import TargetList
 
 MOST_MEGABYTES = 20
 _ASKED, _FILE = "target_terms", "target_contacts"

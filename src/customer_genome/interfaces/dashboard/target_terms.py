@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from customer_genome.answers.targeting import TargetList, TargetRequest, read_contacts, targets, terms_for
 from customer_genome.decisions.playbooks import Playbook, parse_playbooks
 from customer_genome.decisions.targeting import DEFAULT_CONTROL_SHARE, DEFAULT_RESPONSE
 from customer_genome.errors import SourceError
@@ -24,7 +25,6 @@ from customer_genome.genome import Genome
 from customer_genome.interfaces.overview import Choice
 from customer_genome.rules import read_playbooks
 from customer_genome.settings import read_settings
-from customer_genome.targeting import TargetList, TargetRequest, read_contacts, targets, terms_for
 
 USUAL_COST = 1.0
 QUIET_DAYS = 30

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from customer_genome.answers.what_if import USUAL, Outcome, Scenario, WhatIf
 from customer_genome.errors import GenomeError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts.quality_reasons import waterfall
@@ -14,7 +15,6 @@ from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.figures import share
 from customer_genome.interfaces.why_words import ASSOCIATION, outcome_words
-from customer_genome.what_if import USUAL, Outcome, Scenario, WhatIf
 
 MOST_ADDED_ORDERS, MOST_SILENCE = 5, 180
 

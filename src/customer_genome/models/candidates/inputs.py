@@ -16,7 +16,7 @@ import numpy.typing as npt
 from customer_genome.errors import RegistryError
 from customer_genome.models.candidates.contract import Known, Past
 from customer_genome.models.estimator import Array, Arrays
-from customer_genome.models.segments import significant
+from customer_genome.models.segmentation.segments import significant
 
 SURE = 1e-4
 """A chance is held this far from 0 and 1 before its logarithm is taken."""

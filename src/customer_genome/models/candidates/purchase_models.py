@@ -12,12 +12,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from customer_genome.models.btyd.lifetime_value import lifetime_value_interval
+from customer_genome.models.btyd.purchases import BetaGeometricNBD
+from customer_genome.models.btyd.spend import GammaGamma
 from customer_genome.models.candidates.contract import Candidate, Expected, Fitted, Known, Past, packed, unpacked
 from customer_genome.models.estimator import Array, Arrays
-from customer_genome.models.lifetime_value import lifetime_value_interval
-from customer_genome.models.purchases import BetaGeometricNBD
-from customer_genome.models.segments import significant
-from customer_genome.models.spend import GammaGamma
+from customer_genome.models.segmentation.segments import significant
 
 
 class OwnForm(Fitted):

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_genome.errors import ContractError, did_you_mean
-from customer_genome.models.segments import significant
+from customer_genome.models.segmentation.segments import significant
 
 Kind = Literal["number", "yes_no", "category", "date"]
 Values = Mapping[str, npt.NDArray[Any]]

@@ -1,0 +1,1 @@
+"""The commands of `genome`, one file for each topic; `interfaces.cli` registers them."""

@@ -1,0 +1,1 @@
+"""The report: one page that works offline, made of sections, each with its template beside it."""

@@ -1,0 +1,3 @@
+"""The version of the product, written into everything it stores."""
+
+__version__ = "0.1.0"
