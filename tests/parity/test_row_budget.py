@@ -36,7 +36,7 @@ def run_within_budget(folder, n_lines, fit_sample, most_in_trials, most_purchase
         customers = "select distinct n_purchase_days, activity_days, tenure_days from customers"
         n_histories = genome.query(f"select count(*) as n from ({customers})")["n"][0].as_py()
         assert genome.query("select count(*) as n from customers")["n"][0].as_py() == counted["customers"]
-        assert set(genome.snapshot.parquet) == {"customers", "orders", "daily", "products", "recommendations"}
+        assert set(genome.snapshot.parquet) == {"customers", "orders", "daily", "products", "returns", "recommendations"}
         listed = genome.query("select count(distinct customer_id) as n from recommendations")["n"][0].as_py()
         assert listed == min(counted["customers"], RecommendSettings().most_customers)
     rows = {

@@ -38,7 +38,7 @@ def watch(way: str) -> None:
         found = usual(frame, *arguments, **named)
         n_rows = found.num_rows if way == "toArrow" else len(found) if hasattr(found, "__len__") else 1
         if way == "toArrow" and "codes" in frame.columns:  # a customer's row holds as many purchases
-            n_rows += found["codes"].combine_chunks().flatten().length() if n_rows else 0
+            n_rows += sum(len(part.flatten()) for part in found["codes"].chunks)
         if len(arrived) == before:
             arrived.append((n_rows, frame.columns))
         return found

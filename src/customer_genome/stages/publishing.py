@@ -93,7 +93,7 @@ def totals_of(engine: Engine, as_of: dt.date) -> dict[str, Any]:
 def figures_of(engine: Engine, as_of: dt.date, *, has_money: bool) -> dict[str, Any]:
     """Return the totals of a run, and let published tables show money where there is any."""
     totals = totals_of(engine, as_of)
-    engine.define("published_money", ("x",), "x" if has_money else "cast(null as double)")
+    engine.define("published_money", ("x",), "cast(x as double)" if has_money else "cast(null as double)")
     if has_money:
         return totals
     engine.write("ledger", engine.fetch("select row_class, n_rows, cast(0 as double) as revenue from ledger"))

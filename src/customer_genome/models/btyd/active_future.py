@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -158,6 +159,7 @@ class ActiveFuture:
         return out
 
 
+@cache
 def _gauss(n: int, *, towards_zero: bool) -> tuple[Array, Array]:
     """Return Gauss-Legendre nodes and weights of 0..1, drawn towards 0, where E bends most, or not."""
     nodes, weights = np.polynomial.legendre.leggauss(n)
