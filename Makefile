@@ -63,7 +63,7 @@ demo: $(VENV)/.demo  ## Run Complete Journey end to end into ./demo-workspace an
 # --- proving -----------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.dev  ## Run the default tests (no Java, no browser)
-	$(PYTEST) -m "$(FAST)" -n $(WORKERS) --dist loadfile
+	$(PYTEST) -m "$(FAST)" -n $(WORKERS) --dist loadfile --durations 25 --durations-min 5
 
 test-slow: $(VENV)/.dev  ## Run the slow tests
 	@$(call marked,slow,"slow and not spark and not browser" -n $(WORKERS) --dist loadfile)

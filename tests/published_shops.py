@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from customer_genome.genome import Genome
@@ -26,10 +30,22 @@ def publish(workspace: Path, data: Path, settings: str = SETTINGS) -> None:
 
 
 def publish_simulated(workspace: Path, n_lines: int = 3000, seed: int = 2) -> None:
-    """Publish a simulated shop of a few hundred customers in several countries."""
-    workspace.mkdir(parents=True, exist_ok=True)
+    """Publish a simulated shop of a few hundred customers in several countries, as the first version of a workspace.
+
+    The whole path is run once per process for the same shop; every workspace gets a copy of what came out.
+    """
+    assert not (workspace / "published").exists(), "this workspace has a version: use `publish` for the next"
+    shutil.copytree(_simulated_once(n_lines, seed), workspace, dirs_exist_ok=True)
+
+
+@cache
+def _simulated_once(n_lines: int, seed: int) -> Path:
+    """Return a workspace that nobody else writes to, with a simulated shop published; it is there until the process ends."""
+    workspace = Path(tempfile.mkdtemp(prefix="genome-shop-"))
+    atexit.register(shutil.rmtree, workspace, ignore_errors=True)
     simulate(n_lines=n_lines, seed=seed).write_parquet(workspace / "lines.parquet")
     publish(workspace, workspace / "lines.parquet")
+    return workspace
 
 
 def publish_rows(workspace: Path, rows: Iterable[Sequence[object]], settings: str = SETTINGS) -> None:

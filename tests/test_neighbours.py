@@ -183,6 +183,7 @@ def test_the_command_writes_the_audience(shop: Path, tmp_path: Path) -> None:
     assert wrong.exit_code == 2 and "size 0" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_on_online_retail_the_best_customers_have_a_lift_and_random_ones_none(genome_data: Path, tmp_path: Path) -> None:
     publish(tmp_path, genome_data / "online_retail_ii.parquet")
     with Genome.open(tmp_path) as genome:

@@ -42,7 +42,12 @@ def test_the_packaged_file_gives_what_the_run_gave(shop: Path) -> None:
         review = read_review(document, "packaged", genome)
         published = {row["playbook"]: row for row in genome.table("playbooks").to_pylist()}
         assert review.n_customers == genome.manifest["customers"] and review.n_moved == 0
+    stand_ins = {entry["name"] for entry in document["playbook"] if "only_without" in entry}
+    assert {one.name for one in review.checks if one.name not in published} == stand_ins
+    assert all(one.switched_off for one in review.checks if one.name in stand_ins)
     for one in review.checks:
+        if one.name not in published:
+            continue
         assert (one.n_assigned, one.n_matches) == (published[one.name]["customers"], published[one.name]["matches"])
         assert one.switched_off == published[one.name]["switched_off"]
 

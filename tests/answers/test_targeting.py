@@ -123,6 +123,7 @@ def test_an_unknown_playbook_is_refused(shop: Path) -> None:
         listed(shop, Terms(cost=1), playbook="Nobody")
 
 
+@pytest.mark.slow
 def test_on_online_retail_both_groups_balance_on_value_and_risk(genome_data: Path, tmp_path: Path) -> None:
     publish(tmp_path, genome_data / "online_retail.parquet")
     for playbook in ("", "Growing Regulars", "Dormant / One-and-Done", "At-Risk Loyalists"):

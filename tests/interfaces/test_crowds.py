@@ -91,6 +91,7 @@ def test_the_chart_of_hidden_potential_draws_the_counts(shop: Path) -> None:
     assert hidden_potential(table.slice(0, 0)).to_dict() and isinstance(table, pa.Table)
 
 
+@pytest.mark.slow
 def test_on_online_retail_the_country_and_the_rest(genome_data: Path, tmp_path: Path) -> None:
     publish(tmp_path, genome_data / "online_retail.parquet")
     with Genome.open(tmp_path) as genome:

@@ -154,7 +154,7 @@ def test_the_page_counts_as_sets_do_and_follows_the_groups(shop, monkeypatch):
     assert (cards["New"], cards["Gone"], cards["Spend so far"]) == ("1", "1", "£110.00")
     assert "1 customer is new, 1 is gone" in "".join(mark.value for mark in app.markdown)
     assert any("prediction" in box.value for box in app.info), "a changed setting is said above the figures"
-    app.selectbox(key="change_groups").set_value("rfm_segment").run()
+    app.selectbox(key="change_groups").set_value("RFM segment").run()
     assert not app.exception and "another RFM segment" in "".join(mark.value for mark in app.markdown)
 
 
