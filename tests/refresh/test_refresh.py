@@ -107,7 +107,7 @@ def test_refreshes_equal_a_run_on_all_rows(another, deliveries, refunds):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@settings(LAW, max_examples=20)
+@settings(LAW, max_examples=8)
 @given(deliveries=arrivals(), refunds=st.sampled_from(["net", "drop"]))
 def test_refreshes_equal_a_run_on_all_rows_at_length(another, deliveries, refunds):
     prove_the_law(another, deliveries, refunds)
