@@ -21,9 +21,10 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -151,6 +152,14 @@ class Workspace:
         digest = hashlib.sha256((salt + customer_id).encode()).hexdigest()
         stored = {"salt": salt, "digests": sorted({*digests, digest})}
         write_atomically(self.root / "forgotten.json", json.dumps(stored, indent=1) + "\n")
+
+
+def store_json(workspace: Path, name: str, values: Mapping[str, Any]) -> Path:
+    """Write plain values to a file of a workspace and return its path; readers see the old or the new one whole."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    path = workspace / name
+    write_atomically(path, json.dumps(values, indent=1) + "\n")
+    return path
 
 
 @contextmanager

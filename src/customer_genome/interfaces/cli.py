@@ -6,7 +6,6 @@ Heavy modules are imported inside the command that needs them, so that `genome -
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +25,7 @@ from customer_genome.interfaces.commands.options import (
     VersionOption,
     WorkspaceOption,
     level_of,
+    progress_told,
 )
 from customer_genome.interfaces.commands.options import day_of as _day
 from customer_genome.interfaces.commands.options import print_json as _print_json
@@ -149,17 +149,12 @@ def _run(
     settings: Settings, data: str | None, as_of: str | None, progress: str, refit: bool = True, level: Level | None = None
 ) -> RunResult:
     """Run the pipeline with the wanted kind of progress."""
-    from customer_genome.interfaces import terminal
     from customer_genome.pipeline import run as run_pipeline
     from customer_genome.sources.catalog import describe_run
     from customer_genome.warehouse.opening import catalog_sample
 
     cutoff = _day(as_of) if as_of else None
-    with ExitStack() as stack:
-        try:
-            report = stack.enter_context(terminal.progress_of(progress))
-        except SettingsError as err:
-            _stop(str(err), code=2)
+    with progress_told(progress) as report:
         return run_pipeline(
             settings,
             lambda tmp: describe_run(data, settings, tmp, level, catalog_sample(settings.engine)),

@@ -8,7 +8,6 @@ until every forecast is made. Candidates learn only from cutoffs whose whole hor
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from customer_genome.stages.champions import fact_names, facts_at, facts_of, lab
 from customer_genome.stages.fitting import fit_value_models
 from customer_genome.warehouse.build import build_marts
 from customer_genome.warehouse.engine import Engine
-from customer_genome.workspace import write_atomically
+from customer_genome.workspace import store_json
 
 HORIZONS = (180, 90, 30)
 EVERY_HORIZON = (30, 90, 180, 365)
@@ -114,10 +113,7 @@ class Backtest:
 
     def store(self, workspace: Path) -> Path:
         """Write everything to `backtest.json` of a workspace; readers see the old or the new one whole."""
-        workspace.mkdir(parents=True, exist_ok=True)
-        path = workspace / FILE
-        write_atomically(path, json.dumps(self.as_json(), indent=1) + "\n")
-        return path
+        return store_json(workspace, FILE, self.as_json())
 
 
 def backtest(

@@ -8,7 +8,6 @@ window, by items known before it. Three views are kept apart: all items, items n
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from customer_genome.proof.forecasting import staged
 from customer_genome.settings import Settings
 from customer_genome.stages.recommending import level_of, name_interactions
 from customer_genome.warehouse.build import build_marts
-from customer_genome.workspace import write_atomically
+from customer_genome.workspace import store_json
 
 FILE = "recommendation_backtest.json"
 FORMAT = 1
@@ -106,10 +105,7 @@ class ListBacktest:
 
     def store(self, workspace: Path) -> Path:
         """Write everything to a file of a workspace; readers see the old or the new one whole."""
-        workspace.mkdir(parents=True, exist_ok=True)
-        path = workspace / FILE
-        write_atomically(path, json.dumps(self.as_json(), indent=1) + "\n")
-        return path
+        return store_json(workspace, FILE, self.as_json())
 
 
 def backtest_lists(

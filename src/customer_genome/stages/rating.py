@@ -6,7 +6,6 @@ comparison over two splits. What is wrong with the ratings is counted and said; 
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +42,7 @@ from customer_genome.sources.ratings import ratings_at as ratings_at
 from customer_genome.warehouse.build import stage_side_table
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.opening import open_engine
-from customer_genome.workspace import write_atomically
+from customer_genome.workspace import store_json
 
 LIKED = 0.7778
 """Where on the scale liking begins: 4 of 0.5 to 5."""
@@ -288,10 +287,7 @@ class RatingBacktest:
 
     def store(self, workspace: Path) -> Path:
         """Write everything to a file of a workspace."""
-        workspace.mkdir(parents=True, exist_ok=True)
-        path = workspace / "rating_backtest.json"
-        write_atomically(path, json.dumps(self.as_json(), indent=1) + "\n")
-        return path
+        return store_json(workspace, "rating_backtest.json", self.as_json())
 
 
 def backtest_ratings(data: RatingData, seed: int, n_draws: int = 1000) -> RatingBacktest:

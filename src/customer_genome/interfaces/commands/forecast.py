@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from customer_genome.errors import SettingsError
 from customer_genome.interfaces.commands.options import (
     DEFAULT_WORKSPACE,
     DataArgument,
@@ -21,6 +20,7 @@ from customer_genome.interfaces.commands.options import (
     print_json,
     settings_of,
     stop,
+    usage_errors,
 )
 
 if TYPE_CHECKING:
@@ -49,13 +49,10 @@ def forecast(
         stop(f"--output {output} ends in {output.suffix or 'nothing'}. Wanted: {' or '.join(ENDINGS)}.", code=2)
     cutoff = day_of(as_of)
     settings = settings_of(workspace, {"cleaning": {"refunds": refunds}, "engine": {"memory_limit": memory_limit}})
-    try:
-        with terminal.progress_of(progress) as tell:
-            found = forecast_customers(
-                settings, lambda tmp: describe_sources(data, settings, tmp), cutoff, horizon_days, progress=tell
-            )
-    except SettingsError as err:
-        stop(str(err), code=2)
+    with usage_errors(), terminal.progress_of(progress) as tell:
+        found = forecast_customers(
+            settings, lambda tmp: describe_sources(data, settings, tmp), cutoff, horizon_days, progress=tell
+        )
     write_table(found.customers, output)
     if as_json:
         totals = {name: sum(found.customers[name].to_pylist()) for name in ("predicted_orders", "predicted_spend")}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
@@ -15,6 +17,7 @@ import typer
 from customer_genome.errors import SettingsError
 
 if TYPE_CHECKING:
+    from customer_genome.pipeline import Progress
     from customer_genome.settings import Settings
     from customer_genome.sources.customer_level import Level
 
@@ -36,6 +39,26 @@ def stop(message: str, code: int) -> NoReturn:
     """Write an error and leave; code 1: it failed, code 2: it was asked wrongly."""
     typer.echo(f"Error: {message}", err=True)
     raise SystemExit(code)
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Let what the settings do not allow end the command as a usage error."""
+    try:
+        yield
+    except SettingsError as err:
+        stop(str(err), code=2)
+
+
+@contextmanager
+def progress_told(kind: str) -> Iterator[Progress]:
+    """Give a progress function; only a kind that is not known is a usage error, not what goes wrong while it is told."""
+    from customer_genome.interfaces.terminal import progress_of
+
+    with ExitStack() as stack:
+        with usage_errors():
+            tell = stack.enter_context(progress_of(kind))
+        yield tell
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from customer_genome.errors import SettingsError
-from customer_genome.interfaces.commands.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption, print_json, stop
+from customer_genome.interfaces.commands.options import (
+    DEFAULT_WORKSPACE,
+    JsonOption,
+    WorkspaceOption,
+    print_json,
+    usage_errors,
+)
 
 if TYPE_CHECKING:
     from customer_genome.pipeline import Progress
@@ -41,12 +46,10 @@ def parity(
     settings = read_settings(workspace.expanduser().resolve())
     folder = str(spark_folder.expanduser().resolve()) if spark_folder else settings.engine.spark_folder
     engine = {"spark_master": master or "local[2]", **({"spark_folder": folder} if folder else {})}
-    try:
+    with usage_errors():
         settings = merged(settings, {"engine": engine, **({"cleaning": {"refunds": refunds}} if refunds else {})})
         with terminal.progress_of(progress) as tell:
             report = _prove(settings, data, tell)
-    except SettingsError as err:
-        stop(str(err), code=2)
     if as_json:
         print_json(report.as_json())
     else:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from customer_genome.errors import SettingsError
 from customer_genome.interfaces.commands.options import (
     DEFAULT_WORKSPACE,
     JsonOption,
@@ -21,6 +20,7 @@ from customer_genome.interfaces.commands.options import (
     WorkspaceOption,
     print_json,
     stop,
+    usage_errors,
 )
 
 if TYPE_CHECKING:
@@ -191,18 +191,15 @@ def judge_recommendations(
     if (places := ratings_at(data, settings)) is not None:
         _judge_ratings(places, settings, as_json)
         return
-    try:
-        with terminal.progress_of(progress) as tell:
-            found = backtest_lists(
-                settings,
-                lambda tmp: describe_sources(data, settings, tmp),
-                cutoffs=cutoffs,
-                horizon_days=horizon_days,
-                item=item,
-                progress=tell,
-            )
-    except SettingsError as err:
-        stop(str(err), code=2)
+    with usage_errors(), terminal.progress_of(progress) as tell:
+        found = backtest_lists(
+            settings,
+            lambda tmp: describe_sources(data, settings, tmp),
+            cutoffs=cutoffs,
+            horizon_days=horizon_days,
+            item=item,
+            progress=tell,
+        )
     path = found.store(settings.workspace)
     if as_json:
         print_json({**found.as_json(), "stored": str(path)})

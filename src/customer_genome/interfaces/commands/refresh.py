@@ -5,13 +5,11 @@ Comes in: what `genome run` takes as data. Goes out: a new version, and on stdou
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from customer_genome.errors import SettingsError
 from customer_genome.interfaces.commands.options import (
     DEFAULT_WORKSPACE,
     DataArgument,
@@ -19,8 +17,8 @@ from customer_genome.interfaces.commands.options import (
     WorkspaceOption,
     day_of,
     print_json,
+    progress_told,
     settings_of,
-    stop,
 )
 
 if TYPE_CHECKING:
@@ -39,16 +37,11 @@ def refresh(
     as_json: JsonOption = False,
 ) -> None:
     """Add the rows that are new since the last run, and publish again."""
-    from customer_genome.interfaces import terminal
     from customer_genome.refresh import refresh as refresh_genome
 
     settings = settings_of(workspace, {"engine": {"memory_limit": memory_limit}})
     cutoff = day_of(as_of) if as_of else None
-    with ExitStack() as stack:
-        try:
-            tell = stack.enter_context(terminal.progress_of(progress))
-        except SettingsError as err:
-            stop(str(err), code=2)
+    with progress_told(progress) as tell:
         result = refresh_genome(settings, data, as_of=cutoff, progress=tell, refit=refit)
     if as_json:
         print_json(result.as_json())

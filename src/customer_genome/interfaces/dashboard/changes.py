@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import partial
 
 import pyarrow as pa
 import streamlit as st
@@ -11,7 +10,7 @@ import streamlit as st
 from customer_genome.answers.comparison import Comparison, Move, compare
 from customer_genome.genome import Genome
 from customer_genome.interfaces import changes, charts
-from customer_genome.interfaces.dashboard.customer_list import table_as_csv
+from customer_genome.interfaces.dashboard.customer_list import offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.earlier import older_versions
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
@@ -183,10 +182,7 @@ def _show_moves(seen: Visit, found: Comparison) -> None:
             if picked["selection"]["rows"]:
                 st.switch_page("customer.py", query_params={"customer": names[picked["selection"]["rows"][0]]})
             if not seen.masks:
-                st.download_button(
-                    "Download (CSV)", partial(table_as_csv, rows), file_name=f"{name.lower().replace(' ', '_')}.csv",
-                    mime="text/csv", on_click="ignore", key=f"moves_{name}",
-                )  # fmt: skip
+                offer_csv("Download (CSV)", rows, f"{name.lower().replace(' ', '_')}.csv", f"moves_{name}")
     st.markdown(
         aside(
             "Select a row to see the customer. Risk is ranked by its change times the larger of both values, so that customers worth nothing do not fill the list."

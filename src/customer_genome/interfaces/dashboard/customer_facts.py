@@ -15,7 +15,7 @@ import streamlit as st
 
 from customer_genome.genome import Genome
 from customer_genome.interfaces import charts
-from customer_genome.interfaces.dashboard.customer_list import table_as_csv
+from customer_genome.interfaces.dashboard.customer_list import offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.list_columns import attribute_title
 from customer_genome.interfaces.dashboard.markup import aside, plain
@@ -215,11 +215,4 @@ def show_orders(seen: Visit, record: dict[str, Any]) -> None:
                 "revenue": st.column_config.NumberColumn(f"Money ({sign})" if sign else "Money", format="%,.2f"),
             },
         )
-        st.download_button(
-            "Download all orders (CSV)",
-            lambda: table_as_csv(orders),
-            file_name="orders.csv",
-            mime="text/csv",
-            on_click="ignore",
-            key="orders_csv",
-        )
+        offer_csv("Download all orders (CSV)", orders, "orders.csv", "orders_csv")

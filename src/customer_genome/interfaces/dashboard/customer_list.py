@@ -10,10 +10,12 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+import streamlit as st
 
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.list_columns import ListColumn, columns_of, default_columns
@@ -155,6 +157,11 @@ def _write(visit: Visit, request: ListRequest, file: IO[bytes]) -> None:
     with pa_csv.CSVWriter(file, found.schema) as writer:
         for batch in found:
             writer.write_batch(batch)
+
+
+def offer_csv(label: str, rows: pa.Table, file_name: str, key: str) -> None:
+    """Show a button that gives a table as CSV, made when it is pressed."""
+    st.download_button(label, partial(table_as_csv, rows), file_name=file_name, mime="text/csv", on_click="ignore", key=key)
 
 
 def table_as_csv(rows: pa.Table) -> bytes:

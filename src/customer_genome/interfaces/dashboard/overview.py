@@ -12,7 +12,7 @@ import streamlit as st
 
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.crowds import low_spend_chances
-from customer_genome.interfaces.dashboard.customer_list import ListRequest, list_as_csv, table_as_csv
+from customer_genome.interfaces.dashboard.customer_list import ListRequest, list_as_csv, offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
 from customer_genome.interfaces.dashboard.key_figures import show_first_minute, show_key_figures, show_recent, show_since_last_run
@@ -193,14 +193,7 @@ def _show_segment_table(seen: Visit, rows: pa.Table) -> None:
     if not shows_sizes(seen):
         shown = {name: look for name, look in shown.items() if name not in ("mean_clv", "churn_probability", "value_at_risk")}
     st.dataframe(rows.select(list(shown)), hide_index=True, height="content", column_config=shown)
-    st.download_button(
-        "Download (CSV)",
-        lambda: table_as_csv(rows),
-        file_name="segments.csv",
-        mime="text/csv",
-        on_click="ignore",
-        key="segments_csv",
-    )
+    offer_csv("Download (CSV)", rows, "segments.csv", "segments_csv")
 
 
 def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:

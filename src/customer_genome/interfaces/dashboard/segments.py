@@ -18,7 +18,7 @@ from customer_genome.answers.comparison import Comparison, compare_with_previous
 from customer_genome.errors import SnapshotError
 from customer_genome.interfaces import changes, charts
 from customer_genome.interfaces.charts import segments as drawings
-from customer_genome.interfaces.dashboard.customer_list import table_as_csv
+from customer_genome.interfaces.dashboard.customer_list import offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
@@ -203,9 +203,7 @@ def _show_table(seen: Visit, parts: pa.Table) -> None:
             "value_at_risk": number(f"At risk{unit}", format="%,.0f"),
         }
     st.dataframe(parts.select(list(shown)), hide_index=True, height="content", column_config=shown, placeholder="–")
-    st.download_button(
-        "Download (CSV)", table_as_csv(parts), file_name="segments.csv", mime="text/csv", on_click="ignore", key="method_csv"
-    )
+    offer_csv("Download (CSV)", parts, "segments.csv", "method_csv")
 
 
 def _show_choice(seen: Visit, method: str, n_segments: int) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import streamlit as st
 
 from customer_genome.interfaces import charts
-from customer_genome.interfaces.dashboard.customer_list import table_as_csv
+from customer_genome.interfaces.dashboard.customer_list import offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
@@ -121,14 +121,7 @@ def _show_tables(seen: Visit, tables: dict[str, pa.Table]) -> None:
                 column_order=columns,
                 column_config={column: shown[column] for column in columns},
             )
-            st.download_button(
-                "Download (CSV)",
-                partial(table_as_csv, tables[name]),
-                file_name=file,
-                mime="text/csv",
-                on_click="ignore",
-                key=f"download_{name}",
-            )
+            offer_csv("Download (CSV)", tables[name], file, f"download_{name}")
 
 
 def _show_fit(seen: Visit, tables: dict[str, pa.Table]) -> None:
