@@ -47,8 +47,8 @@ def test_rule_files_hold_without_a_settings_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", [r"^(?!C)\d", r"(?=C)", r"(?<=C)1", r"(?<!C)1", r"(C)\1", r"(?P<a>C)(?P=a)", r"C++"])
 def test_patterns_the_engine_does_not_know_are_refused_by_name(pattern: str, tmp_path: Path) -> None:
-    with pytest.raises(duckdb.Error):
-        duckdb.execute("select regexp_matches('C1', $1)", [pattern]).fetchall()
+    with duckdb.connect() as own, pytest.raises(duckdb.Error):
+        own.execute("select regexp_matches('C1', $1)", [pattern]).fetchall()
     with pytest.raises(SettingsError, match="cancelled_order_pattern"):
         settings_from_mapping({"cleaning": {"cancelled_order_pattern": pattern}}, tmp_path)
 
@@ -57,7 +57,8 @@ def test_patterns_the_engine_does_not_know_are_refused_by_name(pattern: str, tmp
     "pattern", [r"^C\d", r"^(?i:c)\d+$", r"(?P<kind>C)", r"C\\1", r"[(?=]x", r"^(?:RET|C)-\d{3,}", r"[*+]+", r"\*+"]
 )
 def test_patterns_the_engine_knows_are_taken(pattern: str, tmp_path: Path) -> None:
-    duckdb.execute("select regexp_matches('C1', $1)", [pattern]).fetchall()
+    with duckdb.connect() as own:
+        own.execute("select regexp_matches('C1', $1)", [pattern]).fetchall()
     settings = settings_from_mapping({"cleaning": {"cancelled_order_pattern": pattern}}, tmp_path)
     assert settings.cleaning.cancelled_order_pattern == pattern
 

@@ -131,24 +131,25 @@ def test_findings_are_true_of_the_part_that_is_handed_in(shop: pa.Table) -> None
 
 def test_online_retail_as_sql_counts_it(genome_data: Path, online_retail: pa.Table) -> None:
     found = by_id(online_retail)
-    top, few, home = duckdb.execute(
-        """
-        with lines as (
-            select distinct * from read_parquet($source)
-            where CustomerID is not null and Quantity > 0 and UnitPrice > 0 and InvoiceNo not like 'C%'
-        ),
-        customers as (
-            select CustomerID, sum(cast(Quantity * UnitPrice as decimal(18, 4))) as spend, count(distinct InvoiceNo) as orders, min(Country) as country
-            from lines group by CustomerID
-        )
-        select
-            (select sum(spend) from (select spend from customers order by spend desc limit 868)) / sum(spend),
-            avg(case when orders <= 2 then 1 else 0 end),
-            sum(case when country = 'United Kingdom' then spend end) / sum(spend)
-        from customers
-        """,
-        {"source": str(genome_data / "online_retail.parquet")},
-    ).fetchone()
+    with duckdb.connect() as own:
+        top, few, home = own.execute(
+            """
+            with lines as (
+                select distinct * from read_parquet($source)
+                where CustomerID is not null and Quantity > 0 and UnitPrice > 0 and InvoiceNo not like 'C%'
+            ),
+            customers as (
+                select CustomerID, sum(cast(Quantity * UnitPrice as decimal(18, 4))) as spend, count(distinct InvoiceNo) as orders, min(Country) as country
+                from lines group by CustomerID
+            )
+            select
+                (select sum(spend) from (select spend from customers order by spend desc limit 868)) / sum(spend),
+                avg(case when orders <= 2 then 1 else 0 end),
+                sum(case when country = 'United Kingdom' then spend end) / sum(spend)
+            from customers
+            """,
+            {"source": str(genome_data / "online_retail.parquet")},
+        ).fetchone()
     assert found["revenue_top_20"].value == pytest.approx(float(top), rel=1e-9)
     assert found["one_or_two_orders"].value == pytest.approx(few) == pytest.approx(0.5367, abs=1e-4), (
         "a good half, not three quarters"

@@ -21,12 +21,14 @@ CUTOFF = dt.date(2011, 9, 9)
 
 def known_and_buyers(path: Path) -> tuple[Interactions, np.ndarray, set[tuple[int, int]]]:
     """Return what is known at the cutoff, the places of later buyers, and who owned what, counted by other means."""
-    rows = duckdb.sql(
+    found = (
         "with bought as (select distinct \"Customer ID\" as customer, StockCode as item, datediff('day', date '1970-01-01', "
         f"cast(InvoiceDate as date)) as day from read_parquet('{path}') where \"Customer ID\" is not null and Quantity > 0), "
         "placed as (select *, dense_rank() over (order by customer) - 1 as who, dense_rank() over (order by item) - 1 as what from bought) "
         "select who, what, day from placed"
-    ).fetchnumpy()
+    )
+    with duckdb.connect() as own:
+        rows = own.execute(found).fetchnumpy()
     who, what, day = (np.asarray(rows[name], dtype=np.int64) for name in ("who", "what", "day"))
     as_of = day_number(CUTOFF)
     past = day < as_of

@@ -120,18 +120,19 @@ def test_significant_keeps_what_cannot_be_rounded() -> None:
 
 def test_online_retail_by_cut_points_that_sql_finds(genome_data: Path) -> None:
     source = str(genome_data / "online_retail.parquet")
-    customers = duckdb.execute(
-        """
-        with lines as (
-            select distinct * from read_parquet($source)
-            where CustomerID is not null and Quantity > 0 and UnitPrice > 0 and InvoiceNo not like 'C%'
-        )
-        select CustomerID, count(distinct InvoiceNo) as n_orders, sum(cast(Quantity * UnitPrice as decimal(18, 4))) as spend,
-               datediff('day', cast(max(InvoiceDate) as date), date '2011-12-10') as recency
-        from lines group by CustomerID order by CustomerID
-        """,
-        {"source": source},
-    ).fetchnumpy()
+    with duckdb.connect() as own:
+        customers = own.execute(
+            """
+            with lines as (
+                select distinct * from read_parquet($source)
+                where CustomerID is not null and Quantity > 0 and UnitPrice > 0 and InvoiceNo not like 'C%'
+            )
+            select CustomerID, count(distinct InvoiceNo) as n_orders, sum(cast(Quantity * UnitPrice as decimal(18, 4))) as spend,
+                   datediff('day', cast(max(InvoiceDate) as date), date '2011-12-10') as recency
+            from lines group by CustomerID order by CustomerID
+            """,
+            {"source": source},
+        ).fetchnumpy()
     assert len(customers["CustomerID"]) == 4338
     spend = np.asarray(customers["spend"], dtype=np.float64)
     scored = rfm_scores(customers["recency"], customers["n_orders"], spend)
