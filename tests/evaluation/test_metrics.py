@@ -10,14 +10,11 @@ from scipy import stats
 
 from customer_genome.errors import ContractError
 from customer_genome.evaluation.metrics import (
-    bootstrap_errors,
     calibration_error,
     calibration_slope,
     interval_metrics,
     normalised_gini,
     order_metrics,
-    paired_bootstrap,
-    reliability_table,
     spend_metrics,
 )
 
@@ -89,41 +86,12 @@ def test_a_calibrated_chance_is_seen_as_such() -> None:
     assert calibration_error(y, too_sure) > 0.05
 
 
-def test_reliability_bins_hold_everybody_and_mostly_the_diagonal() -> None:
-    rng = np.random.default_rng(5)
-    p = rng.random(20_000)
-    y = (rng.random(20_000) < p).astype(float)
-    table = reliability_table(y, p)
-    assert sum(point["n_customers"] for point in table) == 20_000
-    assert sum(point["lower"] <= point["mean_probability"] <= point["upper"] for point in table) >= 8
-    assert [point["mean_probability"] for point in table] == sorted(point["mean_probability"] for point in table)
-
-
-def test_equal_chances_stay_in_one_bin() -> None:
-    assert len(reliability_table([0, 1, 0, 1], [0.5] * 4)) == 1
-
-
 def test_interval_score_by_hand() -> None:
     found = interval_metrics([0, 5, 12], [1, 4, 4], [3, 6, 10], level=0.8)
     assert found["below"] == pytest.approx(1 / 3)
     assert found["above"] == pytest.approx(1 / 3)
     assert found["coverage"] == pytest.approx(1 / 3)
     assert found["score"] == pytest.approx(((2 + 10 * 1) + 2 + (6 + 10 * 2)) / 3)
-
-
-def test_bootstrap_error_of_a_mean_is_the_textbook_one() -> None:
-    values = np.random.default_rng(2).normal(10, 2, 400)
-    found = bootstrap_errors(lambda column: {"mean": float(column.mean())}, values, n_draws=600)
-    assert found["mean"] == pytest.approx(values.std(ddof=1) / 20, rel=0.12)
-
-
-def test_paired_bootstrap_tells_a_better_prediction() -> None:
-    rng = np.random.default_rng(9)
-    actual = rng.gamma(1, 10, 800)
-    good, bad = actual + rng.normal(0, 3, 800), actual + rng.normal(0, 30, 800)
-    difference, error = paired_bootstrap(normalised_gini, actual, good, bad)
-    assert difference > 5 * error > 0
-    assert paired_bootstrap(normalised_gini, actual, good, good) == (0.0, 0.0)
 
 
 def test_undefined_is_nan_not_a_number_made_up() -> None:

@@ -10,17 +10,13 @@ both buyers and others, a ratio needs something to divide by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 import numpy.typing as npt
 
 from customer_genome.errors import ContractError
 
 Array = npt.NDArray[np.float64]
-Metrics = Callable[..., Mapping[str, float]]
 N_DECILES = 10
-N_BINS = 10
 _SURE = 1e-6
 
 
@@ -193,78 +189,6 @@ def interval_metrics(actual: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.Arr
         "mean_width": float(np.mean(high - low)),
         "score": float(np.mean(score)),
     }
-
-
-def reliability_table(
-    ordered: npt.ArrayLike, probability: npt.ArrayLike, n_bins: int = N_BINS, level: float = 0.95
-) -> list[dict[str, float]]:
-    """Return the points of a reliability diagram: mean chance, share of buyers with a Wilson band, and customers per bin.
-
-    Bins hold equally many customers; equal chances stay in one bin.
-
-    Source
-    ------
-    Wilson (1927), Probable Inference, JASA 22.
-    """
-    from scipy.stats import norm
-
-    y, p = _pair(ordered, probability)
-    z = float(norm.ppf((1 + level) / 2))
-    points = []
-    for rows in _deciles(p, n_bins):
-        n, share = len(rows), float(y[rows].mean())
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-        points.append(
-            {
-                "mean_probability": float(p[rows].mean()),
-                "share_ordered": share,
-                "lower": max(0.0, float(centre - half)),
-                "upper": min(1.0, float(centre + half)),
-                "n_customers": float(n),
-            }
-        )
-    return points
-
-
-def bootstrap_errors(metrics: Metrics, *columns: npt.ArrayLike, n_draws: int = 200, seed: int = 7) -> dict[str, float]:
-    """Return the standard error of every figure of `metrics(*columns)` over resampled customers.
-
-    Undefined draws (a resample without a buyer) are left out.
-
-    Source
-    ------
-    Efron (1979), Bootstrap Methods, Annals of Statistics 7.
-    """
-    arrays = [np.asarray(column, dtype=np.float64) for column in columns]
-    draws = _draws(len(arrays[0]), n_draws, seed)
-    found = [metrics(*(array[rows] for array in arrays)) for rows in draws]
-    return {name: _spread([one[name] for one in found]) for name in metrics(*arrays)}
-
-
-def paired_bootstrap(
-    metric: Callable[[Array, Array], float],
-    actual: npt.ArrayLike,
-    predicted: npt.ArrayLike,
-    rival: npt.ArrayLike,
-    n_draws: int = 200,
-    seed: int = 7,
-) -> tuple[float, float]:
-    """Return (difference, its standard error) of a metric between two predictions for the same customers."""
-    y, p = _pair(actual, predicted)
-    _, other = _pair(actual, rival)
-    differences = [metric(y[rows], p[rows]) - metric(y[rows], other[rows]) for rows in _draws(len(y), n_draws, seed)]
-    return metric(y, p) - metric(y, other), _spread(differences)
-
-
-def _draws(n: int, n_draws: int, seed: int) -> list[npt.NDArray[np.int64]]:
-    rng = np.random.default_rng(seed)
-    return [rng.integers(0, n, n) for _ in range(n_draws)] if n else []
-
-
-def _spread(values: list[float]) -> float:
-    known = np.array([value for value in values if np.isfinite(value)])
-    return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
 
 
 def _deciles(predicted: Array, n: int = N_DECILES) -> list[npt.NDArray[np.intp]]:

@@ -18,7 +18,6 @@ from customer_genome.models.recommend.lists import hits_of, ndcg_of_hits
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-PER_CUSTOMER = ("ndcg", "recall", "map", "hit_rate", "novelty")
 
 
 @dataclass(frozen=True)
