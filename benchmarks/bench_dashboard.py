@@ -36,6 +36,7 @@ from urllib.parse import quote
 
 from customer_genome.genome import Genome
 from customer_genome.interfaces.server import APP, free_port
+from customer_genome.interfaces.server import served as serve
 
 PAGES = list(dict.fromkeys(["overview", *re.findall(r'url_path="(\w+)"', APP.read_text("utf-8"))]))
 PEER = Path(__file__).with_name("page_in_pandas.py")
@@ -78,17 +79,8 @@ class Server:
 @contextmanager
 def product(workspace: Path) -> Iterator[Server]:
     """Serve a workspace as `genome dashboard` does."""
-    command = [sys.executable, "-m", "customer_genome.interfaces.cli", "dashboard", "--no-open", "--workspace", str(workspace)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
-        if not found:
-            sys.exit("The dashboard did not tell its address.")
-        yield Server(int(found[1]), child_of(process.pid))
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    with serve(workspace) as started:
+        yield Server(started.port, started.process.pid)
 
 
 @contextmanager
@@ -207,14 +199,6 @@ def settled(port: int, rounds: int) -> dict[str, float]:
                     found[page].append(taken)
         browser.close()
     return {page: statistics.median(taken) for page, taken in found.items()}
-
-
-def child_of(pid: int) -> int:
-    """Return the process that another one started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-    if not children:
-        sys.exit("The dashboard has no server process. (This benchmark reads /proc, so it needs Linux.)")
-    return int(children[0])
 
 
 def cpu_seconds(pid: int) -> float:

@@ -13,14 +13,12 @@ import io
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.server import APP
+from customer_genome.interfaces.server import APP, served
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = list(dict.fromkeys(["overview", *re.findall(r'url_path="(\w+)"', APP.read_text("utf-8"))]))
@@ -91,22 +89,12 @@ def main() -> None:
     with Genome.open(given.workspace) as genome:
         rows = genome.query("select customer_id from customers order by total_spend desc nulls last, 1 limit 1")
     given.folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "customer_genome.interfaces.cli", "dashboard", "--no-open"]
-    process = subprocess.Popen([*command, "--workspace", str(given.workspace)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        if not found:
-            sys.exit("The dashboard did not tell its address.")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"])
-            for name in given.pages:
-                take(browser, found[0], name, str(rows[0][0].as_py()), given.folder)
-                print(f"{name}: {', '.join(way for way, *_ in WAYS)}", flush=True)
-            browser.close()
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    with served(given.workspace) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"])
+        for name in given.pages:
+            take(browser, server.shown, name, str(rows[0][0].as_py()), given.folder)
+            print(f"{name}: {', '.join(way for way, *_ in WAYS)}", flush=True)
+        browser.close()
     if given.for_docs:
         images = ROOT / "docs" / "images"
         for file, (name, way) in FOR_DOCS.items():

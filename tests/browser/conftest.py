@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -18,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from customer_genome.interfaces.server import served
 from published_shops import hostile_customers, publish, publish_rows, publish_simulated
 
 PATIENCE = 90_000.0
@@ -115,28 +113,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@contextmanager
-def served(workspace: Path) -> Iterator[str]:
-    """Serve a workspace as `genome dashboard` does; give the address."""
-    command = [sys.executable, "-m", "customer_genome.interfaces.cli", "dashboard", "--no-open", "--workspace", str(workspace)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        assert found, "the server did not tell its address"
-        yield found[0]
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A published simulated shop and its address."""
     workspace = tmp_path_factory.mktemp("shop")
     publish_simulated(workspace)
-    with served(workspace) as address:
-        yield workspace, address
+    with served(workspace) as server:
+        yield workspace, server.shown
 
 
 @pytest.fixture(scope="session")
@@ -144,8 +127,8 @@ def retail(tmp_path_factory: pytest.TempPathFactory, genome_data: Path) -> Itera
     """Online Retail II, published, and its address."""
     workspace = tmp_path_factory.mktemp("retail")
     publish(workspace, genome_data / "online_retail_ii.parquet", '[shop]\nname = "Online Retail II"\ncurrency = "GBP"\n')
-    with served(workspace) as address:
-        yield workspace, address
+    with served(workspace) as server:
+        yield workspace, server.shown
 
 
 @pytest.fixture(scope="session")
@@ -153,8 +136,8 @@ def grocer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     """Complete Journey, published, and its address."""
     workspace = tmp_path_factory.mktemp("grocer")
     publish(workspace, Path("complete-journey"), '[shop]\nname = "Complete Journey"\ncurrency = "USD"\n')
-    with served(workspace) as address:
-        yield workspace, address
+    with served(workspace) as server:
+        yield workspace, server.shown
 
 
 @pytest.fixture(scope="session")
@@ -162,24 +145,24 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
     """A published shop whose texts try to be something else, and its address."""
     workspace = tmp_path_factory.mktemp("hostile")
     publish_rows(workspace, hostile_customers())
-    with served(workspace) as address:
-        yield workspace, address
+    with served(workspace) as server:
+        yield workspace, server.shown
 
 
 @pytest.fixture(scope="session")
 def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A workspace without a version, and its address."""
     workspace = tmp_path_factory.mktemp("nothing")
-    with served(workspace) as address:
-        yield workspace, address
+    with served(workspace) as server:
+        yield workspace, server.shown
 
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A workspace without a version, in which a test may publish, and its address."""
     workspace = tmp_path_factory.mktemp("begun")
-    with served(workspace) as address:
-        yield workspace, address
+    with served(workspace) as server:
+        yield workspace, server.shown
 
 
 @pytest.fixture

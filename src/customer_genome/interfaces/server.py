@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -82,6 +83,41 @@ def serve_dashboard(workspace: Path, port: int, open_browser: bool, address: str
     GenomeError
         When the server does not come up, or ends by itself.
     """
+    with _ended_by_signals(), served(workspace, port, address) as server:
+        typer.echo(f"Dashboard: {server.shown} ({server.reach}; Ctrl-C ends it)")
+        sys.stdout.flush()
+        if open_browser:
+            typer.launch(server.shown)
+        code = server.process.wait()
+    raise GenomeError(
+        f"The dashboard ended by itself with code {code}; what it said stands above. Start it again with `genome dashboard`."
+    )
+
+
+@dataclass(frozen=True)
+class Served:
+    """A dashboard that answers.
+
+    Attributes
+    ----------
+    shown : str
+        The address people come to.
+    reach : str
+        Who can come, in words.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    shown: str
+    reach: str
+
+
+@contextmanager
+def served(workspace: Path, port: int = 0, address: str = HOST) -> Iterator[Served]:
+    """Serve the dashboard of a workspace for as long as the block lasts: all that `genome dashboard` does but talk and open a browser.
+
+    Parameters and errors are those of `serve_dashboard`. Ctrl-C within the block ends the server and the process.
+    """
     if importlib.util.find_spec("streamlit") is None:
         raise SettingsError(
             "The dashboard needs Streamlit, which is not installed. Install it with `pip install 'customer-genome[dashboard]'`; "
@@ -90,20 +126,13 @@ def serve_dashboard(workspace: Path, port: int, open_browser: bool, address: str
     sign_in = read_sign_in(workspace.expanduser())
     _refuse_open_doors(address, sign_in, workspace)
     chosen = free_port(port or _port_people_come_to(sign_in), address)
-    with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="genome-dashboard-") as private:
+    with tempfile.TemporaryDirectory(prefix="genome-dashboard-") as private:
         command = server_command(chosen, address, sign_in, _secrets_file(sign_in, Path(private)))
         with _running(command, workspace, sign_in is not None) as child:
             _wait_until_healthy(child, chosen, _reached(address))
             shown = sign_in.address if sign_in else f"http://{HOST}:{chosen}"
-            where = f"listening on {address}:{chosen}, people sign in" if sign_in else "on this machine only"
-            typer.echo(f"Dashboard: {shown} ({where}; Ctrl-C ends it)")
-            sys.stdout.flush()
-            if open_browser:
-                typer.launch(shown)
-            code = child.wait()
-    raise GenomeError(
-        f"The dashboard ended by itself with code {code}; what it said stands above. Start it again with `genome dashboard`."
-    )
+            reach = f"listening on {address}:{chosen}, people sign in" if sign_in else "on this machine only"
+            yield Served(child, chosen, shown, reach)
 
 
 def _refuse_open_doors(address: str, sign_in: SignIn | None, workspace: Path) -> None:
