@@ -57,7 +57,7 @@ class CleaningSettings:
     on_bad_rows: Literal["quarantine", "reject"] = "quarantine"
     drop_duplicates: bool = True
     cancelled_order_pattern: str = r"^C\d"
-    cancelled_statuses: tuple[str, ...] = ("cancelled", "canceled", "returned", "refunded", "void")
+    cancelled_statuses: tuple[str, ...] = ("cancelled", "canceled", "returned", "refunded", "void", "voided", "failed")
     not_merchandise: str | None = None
 
 

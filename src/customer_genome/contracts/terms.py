@@ -111,6 +111,8 @@ class SourceTable:
         How many rows the source is known to have (public data); another number stops the run.
     origins : tuple of str
         The files behind the source as the user knows them; `paths` may be clean copies. Empty for databases and Arrow.
+    told_once : tuple of str
+        Contract columns whose value stands on one line of an order and holds for all of its lines.
     has_money : bool
         False for ratings read as order lines: every line is an event, none has a price.
     """
@@ -130,6 +132,7 @@ class SourceTable:
     currency: str = ""
     expected_rows: int | None = None
     origins: tuple[str, ...] = ()
+    told_once: tuple[str, ...] = ()
     has_money: bool = True
 
     def raw_type(self, name: str) -> str:

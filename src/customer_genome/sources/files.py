@@ -119,6 +119,7 @@ def _with_meaning(table: SourceTable, meaning: Meaning) -> SourceTable:
         time_formats=dict(meaning.time_formats),
         decimal_mark=meaning.decimal_mark,
         notices=(*table.notices, *meaning.notices),
+        told_once=meaning.told_once,
     )
 
 

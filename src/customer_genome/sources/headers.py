@@ -23,6 +23,11 @@ from customer_genome.errors import SourceError, did_you_mean
 NUMERIC_TYPES = ("decimal", "double", "integer")
 
 GENERIC_HEADERS: Mapping[str, str] = {
+    "email": "",
+    "emailaddress": "",
+    "buyeremail": "",
+    "billingemail": "",
+    "customeremail": "",
     "id": "may number the line instead",
     "name": "may name something else",
     "total": "may be the total of the whole order, repeated on each line",

@@ -14,7 +14,9 @@ from datetime import date
 from customer_genome.contracts import Contract, DateOrder
 from customer_genome.errors import AskError, SourceError
 from customer_genome.settings import TableSettings
-from customer_genome.sources.headers import NUMERIC_TYPES, HeaderMatch, match_headers, normal_header
+from customer_genome.sources.headers import NUMERIC_TYPES, HeaderMatch, find_header, match_headers, normal_header
+from customer_genome.sources.known_exports import known_export
+from customer_genome.sources.order_rows import is_total_of_order, told_once
 from customer_genome.sources.samples import Sample, patterns_that_read, telling_numbers, telling_times
 from customer_genome.sources.text_formats import (
     ISO_TIME,
@@ -45,6 +47,7 @@ class Meaning:
     ----------
     match : which header feeds which contract column, and what is unsure
     date_orders, time_formats : contract column -> see `SourceTable`
+    told_once : see `SourceTable`
     """
 
     match: HeaderMatch
@@ -52,6 +55,7 @@ class Meaning:
     time_formats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     decimal_mark: Mark = "."
     notices: tuple[str, ...] = ()
+    told_once: tuple[str, ...] = ()
 
 
 def understand(sample: Sample, contract: Contract, settings: TableSettings, label: str, today: date | None = None) -> Meaning:
@@ -82,7 +86,10 @@ def understand(sample: Sample, contract: Contract, settings: TableSettings, labe
         notices += reader.notices
         notices += _unused_clock(reader.values, match)
     mark = _decimal_mark(sample, contract, match, settings, label)
-    return Meaning(match, orders, formats, mark, tuple(notices))
+    once = told_once(sample, match.mapping) if contract.name == "order_lines" else ()
+    if once:
+        notices.append(f"{', '.join(once)}: told on one line of each order only; taken for all lines of the order.")
+    return Meaning(match, orders, formats, mark, tuple(notices), once)
 
 
 # --- headers, with the values' consent ---------------------------------------------------------------------------
@@ -97,21 +104,54 @@ def match_by_values(
     -------
     The match, and one sentence per header that was passed over. With `is_proposal`, required columns may be absent.
     """
+    known, told = _known_columns(sample, contract, settings, label, latest_year)
+    given = {**known, **settings.columns}
     excluded: dict[tuple[str, str], str] = {}
     while True:
         match = match_headers(
-            sample.names, contract, settings.columns, label=label, types=sample.types, excluded=excluded, is_proposal=is_proposal
+            sample.names, contract, given, label=label, types=sample.types, excluded=excluded, is_proposal=is_proposal
         )
         found = {
             (name, header): why
             for name, raw in match.mapping.items()
-            if name in contract.names and name not in settings.columns
+            if name in contract.names and name not in given
             for header in raw
             if (why := _objection(sample, contract, name, header, latest_year))
         }
+        if not found and "amount" not in given and contract.name == "order_lines" and is_total_of_order(sample, match.mapping):
+            found = {("amount", header): _OF_THE_ORDER for header in match.mapping["amount"]}
         if not found:
-            return match, [f'"{header}" was not taken for {name}: {why}.' for (name, header), why in excluded.items()]
+            return match, [
+                *told,
+                *(f'"{header}" was not taken for {name}: {why}.' for (name, header), why in excluded.items()),
+            ]
         excluded |= {pair: f'"{pair[1]}" ({why})' if pair[0] in contract.required else why for pair, why in found.items()}
+
+
+_OF_THE_ORDER = "it is the money of the whole order, told once or on each of its lines; price times quantity is used instead"
+
+
+def _known_columns(
+    sample: Sample, contract: Contract, settings: TableSettings, label: str, latest_year: int
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Return what the columns of a known export mean, as far as the user says nothing else and their values allow it."""
+    found = (
+        known_export(sample.names, [name for name in sample.names if sample.values[name]])
+        if contract.name == "order_lines"
+        else None
+    )
+    if found is None:
+        return {}, []
+    export, mapping = found
+    used = {find_header(raw, sample.names) for raws in settings.columns.values() for raw in raws if raw.strip()}
+    columns = {
+        name: raws
+        for name, raws in mapping.items()
+        if name not in settings.columns
+        and not used & set(raws)
+        and not any(_objection(sample, contract, name, header, latest_year) for header in raws)
+    }
+    return columns, [f"{label} was read as a {export.name}: {export.remark}."]
 
 
 def _objection(sample: Sample, contract: Contract, name: str, header: str, latest_year: int) -> str:
@@ -129,9 +169,19 @@ def _objection(sample: Sample, contract: Contract, name: str, header: str, lates
             return f"it holds spreadsheet day numbers such as {values[0]}; format the column as a date before exporting"
         if finding.n_read < _READABLE_SHARE * len(values):
             return f"its values are no times, e.g. {(finding.unread_example or values[0])!r}; wanted: such as {TIME_EXAMPLES}"
+    if name == "customer_id" and normal_header(header) == "id" and contract.name == "order_lines" and _numbers_lines(values):
+        return "it is another one on every line, so it numbers the lines; map it yourself if it is the customer"
     if name == "discount" and normal_header(header) == "discount" and _looks_like_shares(sample, header):
         return "its values lie between 0 and 1, so they look like a share and not like money; map it yourself if it is money"
     return ""
+
+
+_LINES_TO_JUDGE = 50
+
+
+def _numbers_lines(values: Sequence[str]) -> bool:
+    """Return whether no value stands twice among enough of them."""
+    return len(values) >= _LINES_TO_JUDGE and len(set(values)) == len(values)
 
 
 def _looks_like_shares(sample: Sample, header: str) -> bool:

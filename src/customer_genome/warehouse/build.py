@@ -330,6 +330,14 @@ def _converted(money: str, rate: str) -> str:
 
 def text_expression(source: SourceTable, name: str) -> str:
     """Return SQL for a text column of the contract: trimmed, null when empty; ids lose a trailing `.0`."""
+    if name in source.told_once and name != "order_id":
+        own, order = _own_text(source, name), _own_text(source, "order_id")
+        return f"coalesce({own}, case when {order} is not null then max({own}) over (partition by {order}) end)"
+    return _own_text(source, name)
+
+
+def _own_text(source: SourceTable, name: str) -> str:
+    """Return SQL for the text that stands on the line itself."""
     if name not in source.mapping:
         return "cast(null as string)"
     raw = source.mapping[name][0]
