@@ -38,7 +38,7 @@ class OwnForecast:
     p_alive : 0..1
     days : purchase days over the horizon
     chance : 0..1, of at least one order within the horizon
-    spend, lower, upper : money over the horizon, plain revenue, with an 80 % range
+    spend, lower, upper : money over the horizon, plain revenue, with an 80 % range; not a number where no range was asked for
     clv, clv_lower, clv_upper : money over CLV_DAYS, discounted, at a margin of 1; not a number where value was not asked for
     """
 
@@ -71,6 +71,8 @@ class OwnForecaster:
         Of customer value; spend over the horizon is not discounted.
     with_value : bool
         Whether customer value is wanted too.
+    with_range : bool
+        Whether ranges are wanted, which cost far more than the rest; value always has one.
     """
 
     purchases: PurchaseModel
@@ -80,17 +82,17 @@ class OwnForecaster:
     horizon_days: int
     annual_discount: float
     with_value: bool = True
+    with_range: bool = True
     _parts: dict[int, ValueForecast] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __call__(self, facts: Mapping[str, Array]) -> OwnForecast:
         """Return the forecast of any part of the customers, in their order; the facts of NEEDS have to be there."""
         n_days, mean_spend = facts["n_purchase_days"], significant(facts["mean_spend_per_day"])
-        names = [name for name in OwnForecast.__dataclass_fields__ if self.with_value or not name.startswith("clv")]
         found = {name: np.full(len(n_days), np.nan) for name in OwnForecast.__dataclass_fields__}
         for part in self._parts_of(facts):
             columns = self._of_part(part, n_days[part.rows], mean_spend[part.rows])
-            for name in names:
-                found[name][part.rows] = columns[name]
+            for name, values in columns.items():
+                found[name][part.rows] = values
         return OwnForecast(**found)
 
     def days_until_order(self, facts: Mapping[str, Array], chance: Array, own_chance: Array) -> tuple[Array, Array, Array]:
@@ -126,18 +128,20 @@ class OwnForecaster:
         times = part.times(days_ahead)
         at = days_ahead.index(self.horizon_days)
         horizon = float(times[at])
-        value = self._value_forecast(part.code, times, days_ahead).of(*history, n_days, mean_spend)
         days = self.purchases.expected_orders(*history, horizon)
         spend = days * self.spend.expected_spend(n_days, mean_spend)
-        plain = np.divide(value.revenue[:, at], value.value[:, at], out=np.ones(len(days)), where=value.value[:, at] > 0)
         columns = {
             "p_alive": self.purchases.probability_alive(*history),
             "days": days,
             "chance": np.clip(self.purchases.probability_of_order(*history, horizon), 0.0, 1.0),
             "spend": spend,
-            "lower": np.minimum(value.lower[:, at] * plain, spend),
-            "upper": np.maximum(value.upper[:, at] * plain, spend),
         }
+        if not (self.with_range or self.with_value):
+            return columns
+        value = self._value_forecast(part.code, times, days_ahead).of(*history, n_days, mean_spend)
+        plain = np.divide(value.revenue[:, at], value.value[:, at], out=np.ones(len(days)), where=value.value[:, at] > 0)
+        columns["lower"] = np.minimum(value.lower[:, at] * plain, spend)
+        columns["upper"] = np.maximum(value.upper[:, at] * plain, spend)
         if self.with_value:
             worth = days_ahead.index(CLV_DAYS)
             ends = {"clv": value.value, "clv_lower": value.lower, "clv_upper": value.upper}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -299,8 +300,8 @@ def _forecasts(
     for place, day in enumerate(planned):
         job.clock.progress("score", 0.6 + 0.3 * place / len(planned), f"forecasting as of {day}")
         bare = Known(day_number(day), horizon, facts_of(tables[day], names))
-        own, fit = _own_forecast(job, bare, day, horizon, compares=day in judged)
-        outcome = pasts[day] = past_of(replace(bare, own=own), labels_at(engine, day, mark))
+        known, fit = _with_own_forecast(job, bare, day, horizon, is_judged=day in judged)
+        outcome = pasts[day] = past_of(known, labels_at(engine, day, mark))
         if day not in judged:
             continue
         learned = [earlier for earlier in pasts if earlier + dt.timedelta(days=horizon) <= day]
@@ -354,11 +355,13 @@ def _month(day: dt.date, one: Past) -> dict[str, Any] | None:
     }
 
 
-def _own_forecast(job: Job, known: Known, as_of: dt.date, horizon: int, *, compares: bool) -> tuple[Expected, tuple[str, ...]]:
-    """Return what purchase and spend models say of these customers, and how they were fitted: to everybody, as of the cutoff.
+def _with_own_forecast(job: Job, known: Known, as_of: dt.date, horizon: int, *, is_judged: bool) -> tuple[Known, tuple[str, ...]]:
+    """Return customers with what purchase and spend models say of them, and how these were fitted: to everybody, as of the cutoff.
 
-    Cutoffs that are only learned from are fitted as a run fits them, without comparing models at each.
+    Cutoffs that are only learned from are fitted as a run fits them, without comparing models at each, and have ranges when asked for them.
     """
     job.engine.write("cutoffs", cutoff_table([as_of], horizon))
-    models = fit_value_models(job.engine, job.settings, compares=compares)
-    return own_forecast(models, job.settings, known.facts, as_of, horizon), models.sentences()
+    models = fit_value_models(job.engine, job.settings, compares=is_judged)
+    forecast = partial(own_forecast, models, job.settings, as_of, horizon)
+    own = forecast(known.facts, with_range=is_judged)
+    return replace(known, own=own, in_full=forecast), models.sentences()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -74,29 +75,43 @@ def facts_of(table: pa.Table, names: Sequence[str]) -> dict[str, Array]:
 
 
 def own_forecaster(
-    models: ValueModels | Models, settings: Settings, as_of: dt.date, horizon_days: int, *, with_value: bool
+    models: ValueModels | Models,
+    settings: Settings,
+    as_of: dt.date,
+    horizon_days: int,
+    *,
+    with_value: bool,
+    with_range: bool = True,
 ) -> OwnForecaster:
     """Return the own forecaster of fitted models."""
-    discount = settings.prediction.annual_discount
+    discount, day = settings.prediction.annual_discount, day_number(as_of)
     return OwnForecaster(
-        models.purchases, models.spend, models.clock, day_number(as_of), horizon_days, discount, with_value=with_value
+        models.purchases, models.spend, models.clock, day, horizon_days, discount, with_value=with_value, with_range=with_range
     )
 
 
 def own_forecast(
-    models: ValueModels | Models, settings: Settings, facts: Mapping[str, Array], as_of: dt.date, horizon_days: int
+    models: ValueModels | Models,
+    settings: Settings,
+    as_of: dt.date,
+    horizon_days: int,
+    facts: Mapping[str, Array],
+    *,
+    with_range: bool = True,
 ) -> Expected:
     """Return what purchase and spend models say of customers over the horizon."""
-    return own_forecaster(models, settings, as_of, horizon_days, with_value=False)(facts).expected()
+    found = own_forecaster(models, settings, as_of, horizon_days, with_value=False, with_range=with_range)(facts)
+    return found.expected() if with_range else Expected(found.spend, found.chance)
 
 
 def known_at(
     engine: Engine, models: ValueModels | Models, settings: Settings, as_of: dt.date, horizon_days: int, mark: str
 ) -> Known:
-    """Return the drawn customers at one cutoff, with what models fitted as of it say of them."""
+    """Return the drawn customers at one cutoff, with what models fitted as of it say of them; ranges when they are asked for."""
     table = facts_at(engine, as_of, mark)
     facts = facts_of(table, fact_names(table.schema))
-    return Known(day_number(as_of), horizon_days, facts, own_forecast(models, settings, facts, as_of, horizon_days))
+    forecast = partial(own_forecast, models, settings, as_of, horizon_days)
+    return Known(day_number(as_of), horizon_days, facts, forecast(facts, with_range=False), in_full=forecast)
 
 
 def past_of(known: Known, labels: pa.Table) -> Past:

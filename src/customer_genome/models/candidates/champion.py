@@ -44,7 +44,8 @@ def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Ca
     Parameters
     ----------
     now : with `own` filled
-    past : earlier cutoffs, oldest first, whose whole horizon ended at or before `now.as_of`, each with `known.own` filled
+    past : earlier cutoffs, oldest first, whose whole horizon ended at or before `now.as_of`, each with `known.own` filled; its range is asked
+        of those that are held out (`Known.ranged`), and of no other
     candidates : who may be a member; the own forecast always is
     seed : kept for candidates that draw; those that ship are seeded by themselves
 
@@ -124,7 +125,7 @@ class _Rehearsed:
     """What the champion would have said at an earlier cutoff: held-out members, weights of today, level of that day."""
 
     def __init__(self, held: HeldOut, chosen: Chosen) -> None:
-        own = held.known.own
+        own = held.known.ranged().own
         assert own is not None and own.spend is not None and own.chance is not None
         assert own.lower is not None and own.upper is not None
         self.held = held

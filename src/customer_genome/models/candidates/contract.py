@@ -10,8 +10,8 @@ fitted candidate is stored as plain arrays, never as objects.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -21,6 +21,7 @@ from customer_genome.errors import RegistryError
 from customer_genome.models.estimator import Array, Arrays
 
 Kind = Literal["naive", "model"]
+_FULL = "own forecast with its range"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ class Known:
         What the product's purchase and spend models forecast at this cutoff, fitted as of it.
     worked_out : name -> array
         What candidates have computed from these facts already, so that the next one need not.
+    in_full : callable, optional
+        Gives `own` with its range for facts of this cutoff, row by row, where the range was left out: it costs most of an own forecast,
+        and few cutoffs are asked for it.
     """
 
     as_of: int
@@ -84,6 +88,7 @@ class Known:
     facts: Mapping[str, Array]
     own: Expected | None = None
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    in_full: Callable[[Mapping[str, Array]], Expected] | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         """Return the number of customers."""
@@ -92,7 +97,18 @@ class Known:
     def take(self, rows: npt.NDArray[Any]) -> Known:
         """Return some of the customers."""
         facts = {name: values[rows] for name, values in self.facts.items()}
-        return Known(self.as_of, self.horizon_days, facts, None if self.own is None else taken(self.own, rows))
+        own = None if self.own is None else taken(self.own, rows)
+        return Known(self.as_of, self.horizon_days, facts, own, in_full=self.in_full)
+
+    def ranged(self) -> Known:
+        """Return the customers with the range of the own forecast, worked out now where it was left out."""
+        own = self.own
+        if own is None or self.in_full is None or (own.lower is not None and own.upper is not None):
+            return self
+        if _FULL not in self.worked_out:
+            full = self.in_full(self.facts)
+            self.worked_out[_FULL] = replace(own, lower=full.lower, upper=full.upper)
+        return replace(self, own=self.worked_out[_FULL])
 
 
 @dataclass(frozen=True)
