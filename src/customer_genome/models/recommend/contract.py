@@ -19,8 +19,8 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.float32]
-BATCH_CELLS = 16_000_000
-"""Scores held at once: 64 MB."""
+BATCH_CELLS = 4_000_000
+"""Scores held at once: 16 MB. Larger arrays are asked of the system anew each time, which costs more than filling them."""
 
 
 @dataclass(frozen=True)

@@ -17,31 +17,39 @@ from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArr
 View = Literal["all", "new", "again"]
 VIEWS: tuple[View, ...] = get_args(View)
 VIEW_WORDS: dict[View, str] = {"all": "All items", "new": "New to the customer", "again": "Buy again"}
-MOST_TIED = 50
-"""Cells that may reach a bound for each one wanted before ties are told apart otherwise."""
+MOST_TIED = 8
+"""Groups of cells that may reach a bound for each item wanted before ties are told apart otherwise."""
 NOTHING = -1
 """Place of an item in a list that is shorter than asked for."""
 
 
-def masked(scores: Scores, known: Interactions, customers: IntArray, view: View, offered: npt.NDArray[np.bool_]) -> Scores:
-    """Return the scores with minus infinity for what does not belong into the view or may not be offered."""
-    nothing = np.float32(-np.inf)
+def best_in_view(
+    scores: Scores, known: Interactions, customers: IntArray, view: View, n: int, offered: npt.NDArray[np.bool_]
+) -> tuple[IntArray, Scores]:
+    """Return the best items of each customer that belong into the view and may be offered, as `best_of` does.
+
+    `scores` must be the caller's own array: what may not be offered becomes minus infinity in it, so that large arrays need not be copied.
+    """
     mine = known.owned[customers]
-    rows = np.repeat(np.arange(len(customers)), np.diff(mine.indptr))
+    rows, places = np.repeat(np.arange(len(customers)), np.diff(mine.indptr)), mine.indices
     if view == "again":
-        found = np.full_like(scores, nothing)
-        kept = offered[mine.indices]
-        rows, places = rows[kept], mine.indices[kept]
-        found[rows, places] = scores[rows, places]
-        return found
-    found = scores.copy() if offered.all() else np.where(offered[None, :], scores, nothing)
-    if view == "new":
-        found[rows, mine.indices] = nothing
+        kept = offered[places]
+        return _ranked(rows[kept], places[kept], scores[rows[kept], places[kept]], len(customers), n)
+    scores[:, np.flatnonzero(~offered)] = -np.inf
+    if view == "all":
+        return best_of(scores, n)
+    owned = scores[rows, places]
+    scores[rows, places] = -np.inf
+    found = best_of(scores, n)
+    scores[rows, places] = owned
     return found
 
 
 def best_of(scores: Scores, n: int) -> tuple[IntArray, Scores]:
     """Return the places and values of the `n` largest finite scores of each row, best first; equal ones by place.
+
+    The n-th largest of the maxima of groups of cells is reached by at least n cells, and only groups that reach it need to be looked
+    into: one pass over the scores, several times as fast as parting whole rows.
 
     Examples
     --------
@@ -49,41 +57,42 @@ def best_of(scores: Scores, n: int) -> tuple[IntArray, Scores]:
     [[1, 2, 0]]
     """
     rows, width = scores.shape
-    best, values = np.full((rows, n), NOTHING, dtype=np.int64), np.full((rows, n), -np.inf, dtype=np.float32)
     if min(rows, width, n) == 0:
-        return best, values
-    bounds = _bounds(scores, n)
-    above = scores >= bounds[:, None]
-    empty = np.flatnonzero(~np.isfinite(bounds))
-    above[empty] &= scores[empty] > -np.inf
-    many = np.flatnonzero(np.count_nonzero(above, axis=1) > MOST_TIED * n)
-    for each in many:  # nearly all equal: of these the first ones
-        above[each] = _exactly(scores[each], n)
-    row, place = np.nonzero(above)
+        return np.full((rows, n), NOTHING, dtype=np.int64), np.full((rows, n), -np.inf, dtype=np.float32)
+    size = max(1, min(64, width // (4 * n)))
+    count = width // size
+    maxima = scores
+    if size > 1:
+        maxima = scores[:, : size * count].reshape(rows, size, count).max(axis=1)
+        maxima = np.concatenate([maxima, scores[:, size * count :]], axis=1)
+    last = max(maxima.shape[1] - n, 0)
+    bounds = np.partition(maxima, last, axis=1)[:, last] if last else np.full(rows, -np.inf, dtype=np.float32)
+    reached = (maxima >= bounds[:, None]) & (maxima > -np.inf)
+    many = np.flatnonzero(np.count_nonzero(reached, axis=1) > MOST_TIED * n)
+    reached[many] = False
+    row, group = np.nonzero(reached)
+    whole = group < count  # the others are the single cells at the end
+    steps = count * np.arange(size)
+    place = np.concatenate([(group[whole][:, None] + steps).ravel(), group[~whole] + (size - 1) * count])
+    row = np.concatenate([np.repeat(row[whole], size), row[~whole]])
     value = scores[row, place]
-    order = np.lexsort((-value, row))  # stable: places of a row are in order
+    kept = (value >= bounds[row]) & (value > -np.inf)
+    tied = [np.flatnonzero(_exactly(scores[each], n)) for each in many]  # nearly all equal: of these the first ones
+    row = np.concatenate([row[kept], np.repeat(many, [len(one) for one in tied])])
+    place = np.concatenate([place[kept], *tied])
+    return _ranked(row, place, scores[row, place], rows, n)
+
+
+def _ranked(row: IntArray, place: IntArray, value: Scores, n_rows: int, n: int) -> tuple[IntArray, Scores]:
+    """Return the `n` largest finite values of each row with their places, best first; equal ones by place."""
+    best, values = np.full((n_rows, n), NOTHING, dtype=np.int64), np.full((n_rows, n), -np.inf, dtype=np.float32)
+    order = np.lexsort((place, -value, row))
+    order = order[value[order] > -np.inf]
     row, place, value = row[order], place[order], value[order]
     rank = np.arange(len(row)) - np.searchsorted(row, row)
     kept = rank < n
     best[row[kept], rank[kept]], values[row[kept], rank[kept]] = place[kept], value[kept]
     return best, values
-
-
-def _bounds(scores: Scores, n: int) -> Scores:
-    """Return for each row a value that at least its `n` largest scores reach and few others do.
-
-    The n-th largest of the maxima of groups of cells: as many groups hold a cell that reaches it. Several times as fast as parting whole rows.
-    """
-    rows, width = scores.shape
-    size = max(1, min(64, width // (4 * n)))
-    count = width // size
-    groups = scores[:, : size * count].reshape(rows, size, count).max(axis=1) if size > 1 else scores
-    if size * count < width and size > 1:
-        groups = np.concatenate([groups, scores[:, size * count :]], axis=1)
-    if groups.shape[1] <= n:
-        return np.full(rows, -np.inf, dtype=np.float32)
-    last = groups.shape[1] - n
-    return np.asarray(np.partition(groups, last, axis=1)[:, last], dtype=np.float32)
 
 
 def _exactly(row: Scores, n: int) -> npt.NDArray[np.bool_]:
@@ -114,8 +123,7 @@ def top_items(
     places = np.full((len(customers), n), NOTHING, dtype=np.int64)
     values = np.full((len(customers), n), -np.inf, dtype=np.float32)
     for part in batches_of(customers, known.n_items):
-        found = masked(fitted.scores(customers[part]), known, customers[part], view, allowed)
-        places[part], values[part] = best_of(found, n)
+        places[part], values[part] = best_in_view(fitted.scores(customers[part]), known, customers[part], view, n, allowed)
     return places, values
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Scores, batches_of, dense
-from customer_genome.models.recommend.lists import View, best_of, masked
+from customer_genome.models.recommend.lists import View, best_in_view
 from customer_genome.models.recommend.popularity import YEAR_DAYS
 
 N_PROPOSED = 60
@@ -139,8 +139,8 @@ def proposals(
     """Return what the recommenders propose to a batch: row of the batch, item, and facts, shape (n, n_facts)."""
     columns, wanted = [], np.zeros((len(customers), context.known.n_items), dtype=bool)
     for part in context.parts.values():
-        scores = masked(part.scores(customers), context.known, customers, view, offered)
-        best, values = best_of(scores, N_PROPOSED)
+        scores = part.scores(customers)
+        best, values = best_in_view(scores, context.known, customers, view, N_PROPOSED, offered)
         rows = np.repeat(np.arange(len(customers)), best.shape[1])[best.ravel() >= 0]
         wanted[rows, best.ravel()[best.ravel() >= 0]] = True
         top = np.maximum(np.where(np.isfinite(values[:, 0]), np.abs(values[:, 0]), 1.0), 1e-12)
@@ -185,7 +185,7 @@ class FittedRanker(Fitted):
     def scores(self, customers: IntArray) -> Scores:
         """Return the trees' score of what is proposed, minus infinity for the rest."""
         found = np.full((len(customers), self.context.known.n_items), -np.inf, dtype=np.float32)
-        for part in batches_of(customers, self.context.known.n_items * 4):
+        for part in batches_of(customers, self.context.known.n_items):
             rows, items, facts = proposals(self.context, customers[part], self.view, self.offered)
             if len(rows):
                 found[part][rows, items] = self.trees.predict(facts, num_threads=1)
@@ -239,7 +239,7 @@ def _examples(context: Context, bought: Any, view: View) -> Any:
     some = np.flatnonzero((known.histories() > 0) & (np.diff(truth.indptr) > 0))
     if len(some) > MOST_LEARNERS:
         some = some[np.linspace(0, len(some) - 1, MOST_LEARNERS).astype(np.int64)]
-    for part in batches_of(some, known.n_items * 4):
+    for part in batches_of(some, known.n_items):
         rows, items, facts = proposals(context, some[part], view, known.n_buyers > 0)
         labels = dense(truth[some[part]])[rows, items]
         hits = np.bincount(rows, weights=labels, minlength=len(some[part]))

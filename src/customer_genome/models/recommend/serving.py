@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, batches_of
 from customer_genome.models.recommend.items import ItemNeighbours
-from customer_genome.models.recommend.lists import View, best_of, masked
+from customer_genome.models.recommend.lists import View, best_in_view, best_of
 from customer_genome.models.recommend.popularity import GroupPopularity
 from customer_genome.models.recommend.ranker import ends_of_pairs
 
@@ -121,7 +121,7 @@ class Clerk:
 
     def lists(self, customers: IntArray, n: int) -> Iterator[Listed]:
         """Yield the lists of customers, batch by batch, in the order of the customers, then views, then ranks."""
-        for part in batches_of(customers, self.known.n_items * 2):
+        for part in batches_of(customers, self.known.n_items):
             yield self._batch(customers[part], n)
 
     def _batch(self, customers: IntArray, n: int) -> Listed:
@@ -133,8 +133,7 @@ class Clerk:
                 scored[id(fitted)] = fitted.scores(customers)
                 if cold.any():
                     scored[id(fitted)][cold] = self.popular.scores(customers[cold])
-            found = masked(scored[id(fitted)], self.known, customers, view, self.offered)
-            best, score = best_of(found, n)
+            best, score = best_in_view(scored[id(fitted)], self.known, customers, view, n, self.offered)
             places.append(best)
             values.append(score)
         items, scores = np.stack(places, axis=1), np.stack(values, axis=1)

@@ -18,7 +18,7 @@ import numpy as np
 from customer_genome.errors import SettingsError
 from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Recommender, batches_of
 from customer_genome.models.recommend.items import IMPLICIT_MISSING, Als, Ease, ItemNeighbours
-from customer_genome.models.recommend.lists import VIEWS, FittedBlend, View, best_of, hits_of, masked, ndcg_of_hits, top_items
+from customer_genome.models.recommend.lists import VIEWS, FittedBlend, View, best_in_view, hits_of, ndcg_of_hits, top_items
 from customer_genome.models.recommend.personal import PersonalDecay, UserNeighbours
 from customer_genome.models.recommend.popularity import GroupPopularity, Popularity, SeasonPopularity
 from customer_genome.models.recommend.ranker import Context, FittedRanker, fit_ranker, wanted_of
@@ -220,8 +220,8 @@ class Study:
             scores = fitted.scores(everybody[part]) if fitted is not None else np.zeros((0, then.n_items), np.float32)
             for view in VIEWS:
                 mine = np.isin(everybody[part], self._judged(view)[0])
-                rows = masked(scores[mine], then, everybody[part][mine], view, allowed)
-                lists[view].append(best_of(rows, LENGTH)[0])
+                best, _ = best_in_view(scores, then, everybody[part], view, LENGTH, allowed)
+                lists[view].append(best[mine])
         return {view: ndcg_of(np.concatenate(lists[view]), self._judged(view)[1]) for view in VIEWS}
 
     def _tune(self) -> None:
