@@ -583,3 +583,34 @@ def test_damage_is_an_error_with_the_file_s_name_or_no_error(name, at, cut, put,
         assert name in str(err)  # noqa: PT017
     else:
         assert {"customer_id", "ordered_at"} <= set(source.mapping)
+
+
+def test_a_quote_that_is_not_doubled_swallows_no_lines(tmp_path: Path, describe, read_back) -> None:
+    path = tmp_path / "lines.csv"
+    rows = "".join(f'c{n},2024-01-{n + 10},"12" ruler",{n}\nd{n},2024-01-{n + 10},pen,{n}\n' for n in range(1, 11))
+    path.write_text(f"customer,date,product name,amount\n{rows}")
+    amounts = read_back(describe(path))["amount"]
+    assert len(amounts) == 20
+    assert sum(amounts) == 110
+
+
+def test_a_stray_quote_far_from_the_start_is_seen(tmp_path: Path, describe, read_back) -> None:
+    path = tmp_path / "lines.csv"
+    good = [f'c{n},2024-01-{n % 28 + 1:02d},"a pencil of an ordinary kind",1\n' for n in range(20_000)]
+    good[15_000] = 'odd,2024-01-05,"12" ruler",1\n'
+    good[15_001:17_000] = [row.replace("pencil of", 'pencil" of') for row in good[15_001:17_000]]
+    path.write_text("customer,date,product name,amount\n" + "".join(good))
+    assert len(read_back(describe(path))["amount"]) == 20_000
+
+
+def test_money_in_several_currencies_is_refused_with_an_example_of_each(tmp_path: Path, describe) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text("customer,date,amount\na,2024-01-13,€5.00\nb,2024-01-14,£6.00\nc,2024-01-15,7.00\n")
+    with pytest.raises(SourceError, match=r"'€5.00' \(EUR\), '£6.00' \(GBP\)"):
+        describe(path)
+
+
+def test_one_currency_in_several_spellings_is_read(tmp_path: Path, describe, read_back) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text("customer,date,amount\na,2024-01-13,€5.00\nb,2024-01-14,EUR 6.00\nc,2024-01-15,7.00\n")
+    assert read_back(describe(path))["amount"] == [5.0, 6.0, 7.0]

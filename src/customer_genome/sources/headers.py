@@ -89,7 +89,7 @@ OTHER_LANGUAGES: Mapping[str, tuple[str, ...]] = {
 SUMMED_PARTS: Mapping[str, frozenset[str]] = {"discount": frozenset({"retaildisc", "coupondisc", "couponmatchdisc"})}
 """Contract columns that may be added up from several raw ones, with the synonyms that are parts of one amount."""
 
-_CURRENCY_CODES = frozenset(
+CURRENCY_CODES = frozenset(
     [
         "usd",
         "eur",
@@ -157,7 +157,7 @@ def normal_header(header: str) -> str:
 def without_currency(header: str) -> str:
     """Return the normal form of a header without a currency code at its end ("Price (GBP)" -> "price")."""
     words = re.findall(r"[^\W_]+", header)
-    if len(words) > 1 and words[-1].casefold() in _CURRENCY_CODES:
+    if len(words) > 1 and words[-1].casefold() in CURRENCY_CODES:
         return normal_header(" ".join(words[:-1]))
     return normal_header(header)
 

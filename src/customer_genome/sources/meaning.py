@@ -14,7 +14,7 @@ from datetime import date
 from customer_genome.contracts import Contract, DateOrder
 from customer_genome.errors import AskError, SourceError
 from customer_genome.settings import TableSettings
-from customer_genome.sources.headers import NUMERIC_TYPES, HeaderMatch, find_header, match_headers, normal_header
+from customer_genome.sources.headers import CURRENCY_CODES, NUMERIC_TYPES, HeaderMatch, find_header, match_headers, normal_header
 from customer_genome.sources.known_exports import known_export
 from customer_genome.sources.order_rows import is_total_of_order, told_once
 from customer_genome.sources.samples import Sample, patterns_that_read, telling_numbers, telling_times
@@ -85,6 +85,7 @@ def understand(sample: Sample, contract: Contract, settings: TableSettings, labe
         orders[name], formats[name] = reader.read(settings.date_order)
         notices += reader.notices
         notices += _unused_clock(reader.values, match)
+    _refuse_several_currencies(sample, contract, match, label)
     mark = _decimal_mark(sample, contract, match, settings, label)
     once = told_once(sample, match.mapping) if contract.name == "order_lines" else ()
     if once:
@@ -151,7 +152,7 @@ def _known_columns(
         and not used & set(raws)
         and not any(_objection(sample, contract, name, header, latest_year) for header in raws)
     }
-    return columns, [f"{label} was read as a {export.name}: {export.remark}."]
+    return columns, [f"{label} was recognised ({export.name}): {export.remark}."]
 
 
 def _objection(sample: Sample, contract: Contract, name: str, header: str, latest_year: int) -> str:
@@ -326,6 +327,41 @@ class _TimeReader:
         return (
             f"{self.where}: the times are written in more than one order: {shown}. Wanted: one order. Correct the file, or write "
             f"{settings} under [tables.{self.contract.name}] in genome.toml; values that do not fit it become bad_date."
+        )
+
+
+# --- money -------------------------------------------------------------------------------------------------------
+
+_SIGNS: Mapping[str, str] = {"€": "EUR", "£": "GBP", "$": "USD", "¥": "JPY", "₹": "INR", "₺": "TRY", "zł": "PLN", "₩": "KRW"}
+
+
+def currency_written(value: str) -> str:
+    """Return the currency that stands beside a number, empty where none does.
+
+    Examples
+    --------
+    >>> currency_written("€ 12,50"), currency_written("12.50 gbp"), currency_written("12.50")
+    ('EUR', 'GBP', '')
+    """
+    word = re.sub(r"[\d\s.,'()+-]", "", value)
+    return word.upper() if word.casefold() in CURRENCY_CODES else _SIGNS.get(word.casefold(), "")
+
+
+def _refuse_several_currencies(sample: Sample, contract: Contract, match: HeaderMatch, label: str) -> None:
+    """Refuse money that is written in several currencies, where no column of currencies says how to add it up."""
+    if contract.name not in ("order_lines", "customer_totals") or "currency" in match.mapping:
+        return
+    found: dict[str, str] = {}
+    for name in ("amount", "price", "total_spend", "avg_order_value"):
+        for header in match.mapping.get(name, ()):
+            for value in sample.values[header] if sample.types[header] == "text" else ():
+                found.setdefault(currency_written(value), value)
+    found.pop("", None)
+    if len(found) > 1:
+        shown = ", ".join(f"{value!r} ({code})" for code, value in sorted(found.items()))
+        raise SourceError(
+            f"{label}: money is written in {len(found)} currencies: {shown}. Wanted: one currency, because they cannot be added up. Export one file per "
+            "currency, or add a column `currency` with their codes and write exchange_rates under [shop] in genome.toml."
         )
 
 

@@ -94,7 +94,8 @@ def _copy_name(file: TextFile, delimiter: str, quote: str, order: Sequence[int] 
 
 
 def _only_recoded(file: TextFile, delimiter: str, quote: str, order: Sequence[int] | None) -> bool:
-    return order is None and file.skipped_lines == 0 and file.delimiter == delimiter and file.quote == quote
+    is_alike = file.delimiter == delimiter and file.quote == quote and not file.has_stray_quotes
+    return is_alike and order is None and file.skipped_lines == 0
 
 
 def open_text(file: TextFile) -> TextIOWrapper:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections import Counter
+import re
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,6 +65,7 @@ class TextFile:
     rows : sample of data rows, all of the width of the table
     n_columns : the width of the table
     is_assumed_encoding : the encoding is a fallback, not proven
+    has_stray_quotes : a quote stands amid a quoted field and is not doubled; an engine would read on to the next quote, over many lines
     """
 
     path: Path
@@ -77,6 +79,7 @@ class TextFile:
     n_columns: int
     skipped_lines: int = 0
     is_assumed_encoding: bool = False
+    has_stray_quotes: bool = False
 
     @property
     def is_readable_as_is(self) -> bool:
@@ -86,6 +89,7 @@ class TextFile:
             and self.compression in ("none", "gzip", "zstd")
             and self.delimiter != BLANKS
             and self.skipped_lines == 0
+            and not self.has_stray_quotes
         )
 
     def with_fewer_rows(self, most: int) -> TextFile:
@@ -113,8 +117,10 @@ def look_at(path: Path, hints: TextHints) -> TextFile:
     head = decoded(blocks[0], encoding, is_start=True)
     file = _table_in(path, compression, encoding, head, is_whole, hints)
     if len(blocks) > 1:
-        rows = [row for block in blocks[1:] for row in _rows_amid(decoded(block, encoding, is_start=False), file)]
-        file = replace(file, rows=_thinned([*file.rows, *rows], SAMPLE_ROWS))
+        amid = [decoded(block, encoding, is_start=False) for block in blocks[1:]]
+        rows = [row for text in amid for row in _rows_amid(text, file)]
+        is_stray = file.has_stray_quotes or any(_may_have_stray_quotes(text, file) for text in amid)
+        file = replace(file, rows=_thinned([*file.rows, *rows], SAMPLE_ROWS), has_stray_quotes=is_stray)
     return replace(file, is_assumed_encoding=is_assumed)
 
 
@@ -199,6 +205,7 @@ def _table_in(path: Path, compression: Compression, encoding: str, head: str, is
         rows=_thinned(body, SAMPLE_ROWS),
         n_columns=parsed.width,
         skipped_lines=parsed.skipped + (1 if announced else 0),
+        has_stray_quotes=has_stray_quotes(text, parsed.delimiter, parsed.quote),
     )
 
 
@@ -258,6 +265,31 @@ def _cut(text: str, delimiter: str, quote: str) -> _Parsed | None:
     except csv.Error:
         return None
     return _measured(delimiter, quote, [row for row in rows if any(cell.strip() for cell in row)])
+
+
+def has_stray_quotes(text: str, delimiter: str, quote: str) -> bool:
+    """Return whether a quote that is not doubled stands amid a quoted field.
+
+    Examples
+    --------
+    >>> has_stray_quotes('a,"12" ruler"', ",", '"'), has_stray_quotes('a,"12"" ruler"', ",", '"')
+    (True, False)
+    """
+    if not quote or delimiter == BLANKS:
+        return False
+    try:
+        deque(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=True), maxlen=0)
+    except csv.Error as err:
+        return "expected after" in str(err)
+    return False
+
+
+def _may_have_stray_quotes(text: str, file: TextFile) -> bool:
+    """Return the same of a text that may begin amid a field: whether a quote has other letters on both sides."""
+    if not file.quote or file.delimiter == BLANKS:
+        return False
+    quote, delimiter = re.escape(file.quote), re.escape(file.delimiter)
+    return re.search(rf"[^\s{quote}{delimiter}]{quote}(?!{quote})(?!\s*(?:{delimiter}|[\r\n]|$))", text) is not None
 
 
 def csv_rows(lines: Iterable[str], delimiter: str, quote: str) -> Iterator[list[str]]:
