@@ -25,11 +25,12 @@ from customer_genome.decisions.customers import value_at
 from customer_genome.features.labels import build_labels
 from customer_genome.features.past import cutoff_table
 from customer_genome.models.totals_forecast import WINDOW_PERCENT, CrowdOfTotals, SeenShop, TotalsForecast
-from customer_genome.pipeline import build_facts, silent
 from customer_genome.proof.forecasting import staged
 from customer_genome.settings import Settings
 from customer_genome.sources.catalog import describe_sources
+from customer_genome.stages.facts import build_facts
 from customer_genome.stages.fitting import numbers
+from customer_genome.stages.job import silent
 from customer_genome.warehouse.build import build_marts
 
 TARGET = Path(__file__).parents[1] / "src" / "customer_genome" / "models" / "reference_forecast.json"

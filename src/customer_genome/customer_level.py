@@ -9,10 +9,9 @@ of a run on order lines; what totals cannot give is empty and said. What value a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,15 +25,15 @@ from customer_genome.models.segmentation.clusters import Clusters, fit_clusters
 from customer_genome.models.segmentation.segments import rfm_scores, significant
 from customer_genome.registry import load_model, make_champion, prune_models, save_model
 from customer_genome.rules import read_playbooks
-from customer_genome.settings import Settings
 from customer_genome.sources.customer_level import own_results
 from customer_genome.stages.fitting import cluster_features, numbers, wanted_counts
+from customer_genome.stages.job import Job
 from customer_genome.stages.publishing import TOTALS_LARGE, TOTALS_SMALL, RunResult, manifest_of, publish_version
 from customer_genome.stages.scoring import RFM_COLUMNS, VALUE_SCHEMA, decide_customers
+from customer_genome.stages.staging import stage_side_tables
 from customer_genome.stages.summaries import known_columns
 from customer_genome.stages.value_basis import Basis, find_basis
 from customer_genome.version import __version__
-from customer_genome.warehouse.build import stage_side_table
 from customer_genome.warehouse.customer_totals import (
     GIVEN,
     Attribute,
@@ -72,42 +71,12 @@ _RANKS = (
 )
 
 
-class StageClock(Protocol):
-    """What times the stages and tells how far the run is."""
-
-    @property
-    def progress(self) -> Callable[[str, float, str], None]:
-        """What to tell the stage, the share done and a message."""
-        ...
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Seconds by stage."""
-        ...
-
-    def stage(self, name: str, message: str) -> AbstractContextManager[None]:
-        """Announce a stage and time it."""
-        ...
+def _totals_of(job: Job) -> SourceTable:
+    """Return the table of totals."""
+    return job.sources[TABLE]
 
 
-@dataclass(frozen=True)
-class LevelRun:
-    """What every step of such a run works with; `notices` collects what the user should be told."""
-
-    engine: Engine
-    workspace: Workspace
-    settings: Settings
-    sources: Mapping[str, SourceTable]
-    clock: StageClock
-    notices: list[str]
-
-    @property
-    def source(self) -> SourceTable:
-        """The table of totals."""
-        return self.sources[TABLE]
-
-
-def run_on_totals(job: LevelRun, as_of: dt.date, *, refit: bool) -> RunResult:
+def run_on_totals(job: Job, as_of: dt.date, *, refit: bool) -> RunResult:
     """Do everything after the sources are described; the engine is closed at the end.
 
     Parameters
@@ -122,15 +91,15 @@ def run_on_totals(job: LevelRun, as_of: dt.date, *, refit: bool) -> RunResult:
     GenomeError
         With what was wrong and what to do; the version published before stays current.
     """
-    with job.clock.stage("clean", f"reading and classing {job.source.label}"):
+    with job.clock.stage("clean", f"reading and classing {_totals_of(job).label}"):
         attributes = _stage(job)
     with job.clock.stage("facts", "facts about every customer"):
         build_customer_facts(job.engine, as_of, attributes)
         known = known_columns(job.engine, "customer_facts")
     with job.clock.stage("score", "grouping and scoring every customer"):
         clusters, versions = _clusters(job, known, attributes, refit)
-        basis = find_basis(job.engine, job.workspace.models, job.source, job.settings, known, attributes)
-        groups = given_groups(job.engine, job.source)
+        basis = find_basis(job.engine, job.workspace.models, _totals_of(job), job.settings, known, attributes)
+        groups = given_groups(job.engine, _totals_of(job))
         if groups is not None:
             job.notices.append(groups.sentence)
         if groups is not None and groups.numbers:
@@ -142,28 +111,21 @@ def run_on_totals(job: LevelRun, as_of: dt.date, *, refit: bool) -> RunResult:
     return _publish(job, as_of, clusters, basis, versions, decided.tables)
 
 
-def _stage(job: LevelRun) -> tuple[Attribute, ...]:
+def _stage(job: Job) -> tuple[Attribute, ...]:
     """Read totals and the list of those who must not be contacted; refuse what cannot be used."""
-    engine, source = job.engine, job.source
+    engine, source = job.engine, _totals_of(job)
     salt, digests = job.workspace.forgotten()
     attributes = stage_totals(engine, source, leave_out=own_results(source), salt=salt, forgotten=digests)
     refuse_unusable(engine, source, job.settings.cleaning.on_bad_rows)
-    for name, table in job.sources.items():
-        job.notices.extend(table.notices)
-        if name != TABLE:
-            stage_side_table(engine, table, job.settings.shop.timezone)
+    stage_side_tables(job, TABLE)
     job.notices.extend(oddities(engine, source))
-    nobody = "select cast(null as string) as customer_id where false"
-    engine.create_view("suppressed", "select customer_id from suppressions" if "suppressions" in job.sources else nobody)
     return attributes
 
 
 # --- groups ----------------------------------------------------------------------------------------------------------
 
 
-def _clusters(
-    job: LevelRun, known: frozenset[str], attributes: Sequence[Attribute], refit: bool
-) -> tuple[Clusters, dict[str, str]]:
+def _clusters(job: Job, known: frozenset[str], attributes: Sequence[Attribute], refit: bool) -> tuple[Clusters, dict[str, str]]:
     """Return the groups, found now or those stored by the last run on totals, and the versions of stored ones."""
     wanted = job.settings.segments.features or GENOME_COLUMNS
     features = tuple(name for name in wanted if name in known)
@@ -263,7 +225,7 @@ class TotalsValuation:
         }
 
 
-def _value(job: LevelRun, clusters: Clusters, basis: Basis, given: Mapping[str, int]) -> None:
+def _value(job: Job, clusters: Clusters, basis: Basis, given: Mapping[str, int]) -> None:
     """Make `valued`: the facts of every customer with groups, scores, value, risk, and their ranks among all."""
     engine = job.engine
     low, high = job.settings.segments.churn_bands
@@ -302,7 +264,7 @@ def _rfm_cuts(engine: Engine) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _publish(
-    job: LevelRun, as_of: dt.date, clusters: Clusters, basis: Basis, versions: Mapping[str, str], tables: Mapping[str, pa.Table]
+    job: Job, as_of: dt.date, clusters: Clusters, basis: Basis, versions: Mapping[str, str], tables: Mapping[str, pa.Table]
 ) -> RunResult:
     """Store the groups and publish a version; the engine is closed."""
     job.notices.extend(basis.sentences)
@@ -313,7 +275,7 @@ def _publish(
             version="",
             as_of=as_of,
             horizon_days=basis.horizon_days,
-            currency=job.settings.shop.currency or job.source.currency,
+            currency=job.settings.shop.currency or _totals_of(job).currency,
             lines=0,
             lines_after_as_of=0,
             refunds={},
@@ -349,7 +311,7 @@ def _publish(
     return replace(result, version=version, seconds=seconds)
 
 
-def _store(job: LevelRun, clusters: Clusters, as_of: dt.date) -> str:
+def _store(job: Job, clusters: Clusters, as_of: dt.date) -> str:
     """Store the groups as a new version."""
     card = {
         "features": list(clusters.features),

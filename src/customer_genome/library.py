@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from customer_genome.pipeline import Progress, RunResult, silent
 from customer_genome.pipeline import run as run_pipeline
 from customer_genome.settings import merged, read_settings
 from customer_genome.sources.catalog import describe_run
 from customer_genome.sources.customer_level import Level
+from customer_genome.stages.job import Progress, silent
+from customer_genome.stages.publishing import RunResult
 from customer_genome.warehouse.opening import catalog_sample
 
 

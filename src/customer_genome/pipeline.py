@@ -3,7 +3,7 @@
     read → clean → facts → fit or load → score → summarise → publish
 
 Comes in: checked settings, described sources, the cutoff. Goes out: a new published version and a `RunResult`. Every step
-is a call into one deep module; this one only puts them in order, times them and tells how far it is. The steps take a
+is a call into one module of `stages/`; this one only puts them in order, times them and tells how far it is. The steps take a
 `Job` and are public: a refresh stages in its own way and goes on with `finish`. What differs between engines is in
 `open_engine`, `Engine.export` and `Workspace.switch_warehouse`, and nowhere else.
 """
@@ -11,93 +11,51 @@ is a call into one deep module; this one only puts them in order, times them and
 from __future__ import annotations
 
 import datetime as dt
-import resource
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from customer_genome.contracts import SourceTable
 from customer_genome.customer_level import TABLE as TOTALS
-from customer_genome.customer_level import LevelRun, run_on_totals
-from customer_genome.errors import ContractError, SettingsError, SourceError, WorkspaceError
+from customer_genome.customer_level import run_on_totals
+from customer_genome.errors import WorkspaceError
 from customer_genome.features.past import cutoff_table
-from customer_genome.features.standing import keep_standing, keep_whole, recipe_of_lines, remember_line_facts
-from customer_genome.features.table import build_features, category_key_of
 from customer_genome.models.candidates import Past
 from customer_genome.models.similarity import require_weights
-from customer_genome.rules import read_category_rules, read_not_merchandise, read_playbooks
+from customer_genome.rules import read_playbooks
 from customer_genome.settings import Settings
-from customer_genome.stages.champions import build_known_facts, remember, train
-from customer_genome.stages.deliveries import Delivery, history_of, marks_of, recipe_of, remember_run
+from customer_genome.stages.champions import remember, train
+from customer_genome.stages.cutoffs import cutoff_of, far_cutoff, longest_horizon
+from customer_genome.stages.deliveries import history_of, recipe_of
 from customer_genome.stages.events import tables_without_money
 from customer_genome.stages.evidence import evidence_tables, examined
+from customer_genome.stages.facts import build_facts
 from customer_genome.stages.fitting import Models, clusters_before, fit_models, load_champions, make_champions, store_models
+from customer_genome.stages.job import Clock, Job, Progress, peak_memory_mb, silent
 from customer_genome.stages.outlook import outlook_tables
-from customer_genome.stages.publishing import PUBLISHED_TABLES, figures_of, known_without_money, manifest_of, publish_version
-from customer_genome.stages.publishing import RunResult as RunResult
+from customer_genome.stages.publishing import (
+    PUBLISHED_TABLES,
+    RunResult,
+    figures_of,
+    known_without_money,
+    manifest_of,
+    publish_version,
+)
 from customer_genome.stages.rated_lists import recommend_rated_items
 from customer_genome.stages.recommending import Recommendations, name_companions, recommend_all
 from customer_genome.stages.scoring import Decided, decide_customers, value_customers
+from customer_genome.stages.staging import stage_sources, with_currency
 from customer_genome.stages.value_basis import teach_totals
 from customer_genome.warehouse.build import (
-    NotMerchandise,
     build_marts_of_cutoffs,
     build_orders,
     build_refund_effect,
     match_returns,
-    stage_lines,
-    stage_side_table,
 )
-from customer_genome.warehouse.checks import check_customer_facts, check_identities
-from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.increment import match_stale_returns
 from customer_genome.warehouse.opening import open_engine
 from customer_genome.workspace import Workspace
-
-Progress = Callable[[str, float, str], None]
-STAGES = ("read", "clean", "facts", "score", "publish")
-HORIZONS = (180, 90, 30)
-FAR_CUTOFF_DAYS = 60
-
-
-@dataclass
-class Clock:
-    """Times the stages and passes progress on."""
-
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str, message: str) -> Iterator[None]:
-        """Announce a stage and time it; a stage entered again goes on."""
-        self.progress(name, STAGES.index(name) / len(STAGES), message)
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - started, 3)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every step of one run works with. `notices` collects what the user should be told.
-
-    `delivery` is what was read. With `orders_stand` the warehouse holds the orders already, as after a refresh.
-    """
-
-    engine: Engine
-    workspace: Workspace
-    settings: Settings
-    sources: Mapping[str, SourceTable]
-    clock: Clock
-    notices: list[str] = field(default_factory=list)
-    delivery: Delivery = field(default_factory=Delivery)
-    orders_stand: bool = False
-
-
-def silent(stage: str, fraction: float, message: str) -> None:
-    """Show no progress."""
 
 
 def run(
@@ -139,8 +97,7 @@ def run(
         try:
             job = Job(engine, workspace, settings, sources, clock)
             if TOTALS in sources:
-                on_totals = LevelRun(engine, workspace, settings, sources, clock, job.notices)
-                return run_on_totals(on_totals, as_of or today or dt.date.today(), refit=refit)
+                return run_on_totals(job, as_of or today or dt.date.today(), refit=refit)
             label = sources["order_lines"].label if "order_lines" in sources else ""
             with clock.stage("clean", f"reading and classing {label}" if label else "reading"):
                 delivery = stage_sources(job, today or dt.date.today())
@@ -286,7 +243,7 @@ def conclude(job: Job, cutoff: dt.date, horizon_days: int, categories: tuple[str
 def plan(job: Job, as_of: dt.date | None) -> tuple[dt.date, int]:
     """Return the cutoff and the horizon in days, and build the orders where they do not stand yet."""
     cutoff = cutoff_of(job.engine, as_of)
-    job.notices.extend(_far_cutoff(job.engine, cutoff))
+    job.notices.extend(far_cutoff(job.engine, cutoff))
     if not job.orders_stand:
         build_orders(job.engine)
     return cutoff, job.settings.prediction.horizon_days or longest_horizon(job.engine, cutoff)
@@ -328,173 +285,3 @@ def load(job: Job, horizon_days: int) -> tuple[Models, dict[str, str]]:
             "purchase and spend models alone until `genome run` or `genome refresh --refit` trains it anew."
         )
     return models, versions
-
-
-def stage_sources(job: Job, today: dt.date) -> Delivery:
-    """Stage order lines and side tables, and remember what was loaded; return what was read.
-
-    Raises
-    ------
-    GenomeError
-        There are no order lines, none is usable, or bad ones are to stop the run.
-    """
-    engine, settings, sources = job.engine, job.settings, job.sources
-    if "order_lines" not in sources:
-        raise SourceError(
-            "No order lines to read. Give a file to `genome run FILE`, or set [tables.order_lines] path in genome.toml."
-        )
-    lines = sources["order_lines"]
-    marks = marks_of(lines)
-    salt, digests = job.workspace.forgotten()
-    rules = NotMerchandise(*read_not_merchandise(settings.cleaning.not_merchandise))
-    stage_lines(engine, lines, settings.cleaning, settings.shop, today=today, not_merchandise=rules, salt=salt, forgotten=digests)
-    refuse_bad_rows(engine, settings, lines)
-    stage_side_tables(job)
-    return remember_run(engine, settings, sources, marks)
-
-
-def stage_side_tables(job: Job) -> None:
-    """Stage every table beside the order lines, and take over what the sources have to say."""
-    engine, sources = job.engine, job.sources
-    for name, source in sources.items():
-        job.notices.extend(source.notices)
-        if name != "order_lines":
-            stage_side_table(engine, source, job.settings.shop.timezone)
-    name_suppressed(engine, sources)
-
-
-def name_suppressed(engine: Engine, sources: Mapping[str, SourceTable]) -> None:
-    """Make the view `suppressed`: the customers who must not be contacted, nobody where no table says so."""
-    nobody = "select cast(null as string) as customer_id where false"
-    engine.create_view("suppressed", "select customer_id from suppressions" if "suppressions" in sources else nobody)
-
-
-def refuse_bad_rows(engine: Engine, settings: Settings, lines: SourceTable) -> None:
-    """Stop where nothing is usable, or where the user wants bad rows to stop the run."""
-    counts = engine.fetch(
-        "select row_class, count(*) as n, min(line_id) + 1 as first_row from numbered_lines group by row_class order by n desc, row_class"
-    ).to_pylist()
-    listed = ", ".join(f"{row['n']:,} {row['row_class']} (first: row {row['first_row']:,})" for row in counts)
-    if not any(row["row_class"] == "kept" for row in counts):
-        raise ContractError(
-            f"{lines.label}: none of its rows is a usable purchase. Found: {listed or 'no rows'}. Wanted: rows with customer, time and money above 0. "
-            f"Check the columns under [tables.order_lines] in genome.toml; now mapped: {_mapping_text(lines)}. "
-            f"An order counts as cancelled where its id matches cancelled_order_pattern = {settings.cleaning.cancelled_order_pattern!r} under [cleaning]."
-        )
-    bad = [row for row in counts if row["row_class"].startswith("bad_") or row["row_class"] == "no_customer"]
-    if settings.cleaning.on_bad_rows == "reject" and bad:
-        raise ContractError(
-            f'{lines.label}: {sum(row["n"] for row in bad):,} rows are refused and on_bad_rows = "reject". Found: {listed}. '
-            'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
-        )
-
-
-def _mapping_text(source: SourceTable) -> str:
-    """Return the mapping of a source in one line."""
-    return ", ".join(f"{name} = {' + '.join(raws)}" for name, raws in source.mapping.items())
-
-
-def with_currency(job: Job) -> Job:
-    """Return the job with the currency of the data in its settings where they name none.
-
-    Raises
-    ------
-    SettingsError
-        When money of several currencies would be added up without rates.
-    """
-    settings, lines = job.settings, job.sources["order_lines"]
-    if "currency" not in lines.mapping:
-        return job if settings.shop.currency else _in_currency(job, lines.currency)
-    found = job.engine.fetch(
-        "select upper(currency) as currency, count(*) as n from numbered_lines where row_class = 'kept' and currency is not null group by 1 order by n desc, 1"
-    ).to_pylist()
-    codes = [row["currency"] for row in found]
-    rates = {code.upper() for code in settings.shop.exchange_rates}
-    unknown = [code for code in codes if code not in rates and code != settings.shop.currency.upper()]
-    if unknown and (len(codes) > 1 or settings.shop.currency):
-        listed = ", ".join(f"{row['currency']} ({row['n']:,} lines)" for row in found)
-        raise SettingsError(
-            f"{lines.label} holds money in {len(codes)} {'currency' if len(codes) == 1 else 'currencies'}: {listed}. Wanted: the shop's currency alone, or a rate for each of {', '.join(unknown)}. "
-            "Set currency and exchange_rates = {EUR = 0.86, ...} (shop currency per unit) under [shop] in genome.toml."
-        )
-    return job if settings.shop.currency or not codes else _in_currency(job, codes[0])
-
-
-def _in_currency(job: Job, currency: str) -> Job:
-    """Return the job with a currency in its settings."""
-    return replace(job, settings=replace(job.settings, shop=replace(job.settings.shop, currency=currency)))
-
-
-def cutoff_of(engine: Engine, as_of: dt.date | None) -> dt.date:
-    """Return the cutoff, by default the day after the last kept line.
-
-    Raises
-    ------
-    SettingsError
-        When no purchase lies before the wanted cutoff.
-    """
-    row = purchase_days(engine)
-    if as_of is None:
-        last_day: dt.date = row["last_day"]
-        return last_day + dt.timedelta(days=1)
-    if as_of <= row["first_day"]:
-        raise SettingsError(
-            f"--as-of {as_of} leaves nothing to learn from: the purchases run from {row['first_day']} to {row['last_day']} and the cutoff is exclusive. "
-            f"Choose a day after {row['first_day']}."
-        )
-    return as_of
-
-
-def purchase_days(engine: Engine) -> dict[str, dt.date]:
-    """Return the first and the last day of purchases; copies of lines have the days of their originals."""
-    days: dict[str, dt.date] = engine.fetch(
-        "select cast(min(ordered_at) as date) as first_day, cast(max(ordered_at) as date) as last_day from lines where row_class = 'kept'"
-    ).to_pylist()[0]
-    return days
-
-
-def _far_cutoff(engine: Engine, cutoff: dt.date) -> Iterator[str]:
-    """Warn of a cutoff long after the last purchase, at which everybody looks lost."""
-    last_day = purchase_days(engine)["last_day"]
-    silent_days = (cutoff - last_day).days
-    if silent_days > FAR_CUTOFF_DAYS:
-        yield f"The cutoff {cutoff} lies {silent_days:,} days after the last purchase ({last_day}): every customer looks quiet for at least as long."
-
-
-def longest_horizon(engine: Engine, cutoff: dt.date) -> int:
-    """Return the longest horizon of which the history holds at least two."""
-    first_day = purchase_days(engine)["first_day"]
-    history_days = (cutoff - first_day).days
-    return next((days for days in HORIZONS if history_days >= 2 * days), HORIZONS[-1])
-
-
-def build_facts(job: Job) -> tuple[str, ...]:
-    """Build and prove customer_facts; return the categories with a share column and note what is left out."""
-    engine, settings, sources = job.engine, job.settings, job.sources
-    lines = sources["order_lines"]
-    key = category_key_of(sources)
-    rules = read_category_rules(settings.features.categories) if key == "description" else ()
-    recipe = recipe_of_lines(settings.cleaning.refunds, key, rules)
-    categories = build_features(
-        engine,
-        rules,
-        category_key=key,
-        has_customers="customers" in sources,
-        has_discounts="discount" in lines.mapping,
-        most_categories=settings.features.most_categories,
-        home_country=settings.shop.home_country,
-        store=keep_standing(engine, recipe) if job.orders_stand else keep_whole(engine),
-    )
-    remember_line_facts(engine, recipe)
-    build_known_facts(engine)
-    if key is None:
-        job.notices.append("Neither category nor description: shares per category are left out.")
-    check_customer_facts(engine)
-    check_identities(engine)
-    return categories
-
-
-def peak_memory_mb() -> float:
-    """Return the most memory this process has held, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)

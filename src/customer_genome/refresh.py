@@ -17,24 +17,13 @@ from typing import Any
 
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import ContractError, SettingsError, WorkspaceError
-from customer_genome.pipeline import (
-    Clock,
-    Job,
-    Progress,
-    cutoff_of,
-    finish,
-    longest_horizon,
-    name_suppressed,
-    peak_memory_mb,
-    silent,
-    with_currency,
-    writing,
-)
+from customer_genome.pipeline import finish, writing
 from customer_genome.rules import read_not_merchandise
 from customer_genome.settings import Settings
 from customer_genome.snapshot import read_snapshot, versions
 from customer_genome.sources.arrivals import known_again
 from customer_genome.sources.new_rows import NewRows, find_new_rows
+from customer_genome.stages.cutoffs import cutoff_of, longest_horizon
 from customer_genome.stages.deliveries import (
     Delivery,
     Staging,
@@ -46,7 +35,9 @@ from customer_genome.stages.deliveries import (
     require_same_rules,
 )
 from customer_genome.stages.fitting import load_champions
+from customer_genome.stages.job import Clock, Job, Progress, peak_memory_mb, silent
 from customer_genome.stages.publishing import RunResult
+from customer_genome.stages.staging import name_suppressed, with_currency
 from customer_genome.warehouse.build import LineRules, NotMerchandise, stage_side_table
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.increment import AddedLines, add_lines

@@ -18,13 +18,13 @@ from customer_genome.features.labels import build_labels
 from customer_genome.features.past import build_past, cutoff_table, mark_before, training_cutoffs
 from customer_genome.features.table import build_features
 from customer_genome.features.trials import digest_below
-from customer_genome.pipeline import RunResult
 from customer_genome.refresh import refresh
 from customer_genome.registry import aliases
 from customer_genome.settings import CleaningSettings, read_settings
 from customer_genome.sources.synthetic import simulate
 from customer_genome.stages.champions import build_known_facts, fact_names, facts_at, labels_at
 from customer_genome.stages.fitting import CHAMPION, load_champions, numbers
+from customer_genome.stages.publishing import RunResult
 from customer_genome.warehouse.build import build_marts, build_orders
 from customer_genome.warehouse.duckdb import DuckDBEngine
 from customer_genome.workspace import Workspace, sha256_of

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from customer_genome.answers.what_if import Outcome
-    from customer_genome.pipeline import RunResult
     from customer_genome.settings import Settings
     from customer_genome.sources.customer_level import Level
+    from customer_genome.stages.publishing import RunResult
 
 app = typer.Typer(
     name="genome",

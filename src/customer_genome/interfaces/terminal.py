@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from customer_genome.answers.what_if import Outcome
     from customer_genome.genome import Genome
     from customer_genome.health import Check
-    from customer_genome.pipeline import Progress, RunResult
     from customer_genome.sources.proposal import Proposal
+    from customer_genome.stages.job import Progress
+    from customer_genome.stages.publishing import RunResult
 
 CLASS_WORDS: Mapping[str, str] = {
     "kept": "purchases that count",

@@ -28,11 +28,12 @@ from customer_genome.features.trials import digest_below
 from customer_genome.models.btyd.season import day_number
 from customer_genome.models.candidates import CANDIDATES, CHAMPION, OWN, Candidate, Champion, Expected, Known, Past
 from customer_genome.models.segmentation.segments import rfm_scores
-from customer_genome.pipeline import Job, Progress, build_facts, silent
 from customer_genome.proof.forecasting import staged
 from customer_genome.settings import Settings
 from customer_genome.stages.champions import fact_names, facts_at, facts_of, labels_at, own_forecast, past_of
+from customer_genome.stages.facts import build_facts
 from customer_genome.stages.fitting import fit_value_models
+from customer_genome.stages.job import Job, Progress, silent
 from customer_genome.warehouse.build import build_marts
 from customer_genome.warehouse.engine import Engine
 from customer_genome.workspace import store_json

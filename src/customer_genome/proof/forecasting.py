@@ -20,23 +20,14 @@ import pyarrow as pa
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import SettingsError
 from customer_genome.models.segmentation.clusters import CLUSTER_COLUMNS
-from customer_genome.pipeline import (
-    Clock,
-    Job,
-    Progress,
-    build_facts,
-    build_tables,
-    fit,
-    look_back,
-    plan,
-    silent,
-    stage_sources,
-    with_currency,
-)
+from customer_genome.pipeline import build_tables, fit, look_back, plan
 from customer_genome.settings import Settings
+from customer_genome.stages.facts import build_facts
 from customer_genome.stages.fitting import Models
+from customer_genome.stages.job import Clock, Job, Progress, silent
 from customer_genome.stages.scoring import value_customers
 from customer_genome.stages.segment_tables import name_all, segment_figures
+from customer_genome.stages.staging import stage_sources, with_currency
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.opening import open_engine
 from customer_genome.workspace import Workspace

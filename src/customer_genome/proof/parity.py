@@ -26,21 +26,12 @@ from customer_genome.features.past import cutoff_table
 from customer_genome.features.table import category_key_of
 from customer_genome.genome import Genome
 from customer_genome.models.candidates import Past
-from customer_genome.pipeline import (
-    Clock,
-    Job,
-    Predicted,
-    Progress,
-    build_facts,
-    conclude,
-    longest_horizon,
-    look_back,
-    predict,
-    silent,
-    stage_sources,
-    with_currency,
-)
+from customer_genome.pipeline import Predicted, conclude, look_back, predict
 from customer_genome.settings import Settings
+from customer_genome.stages.cutoffs import longest_horizon
+from customer_genome.stages.facts import build_facts
+from customer_genome.stages.job import Clock, Job, Progress, silent
+from customer_genome.stages.staging import stage_sources, with_currency
 from customer_genome.warehouse.build import build_marts_of_cutoffs, build_orders, build_refund_effect
 from customer_genome.warehouse.engine import Engine, quoted
 from customer_genome.workspace import Workspace

@@ -24,9 +24,9 @@ from customer_genome.models.btyd.season import day_number
 from customer_genome.models.recommend.lists import VIEW_WORDS, VIEWS, View, top_items
 from customer_genome.models.recommend.ranker import wanted_of
 from customer_genome.models.recommend.study import FULL, LENGTH, POPULARITY, Chosen, Effort, Study, require_known
-from customer_genome.pipeline import Job, Progress, silent
 from customer_genome.proof.forecasting import staged
 from customer_genome.settings import Settings
+from customer_genome.stages.job import Job, Progress, silent
 from customer_genome.stages.recommending import level_of, name_interactions
 from customer_genome.warehouse.build import build_marts
 from customer_genome.workspace import store_json

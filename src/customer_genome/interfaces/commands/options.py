@@ -17,9 +17,9 @@ import typer
 from customer_genome.errors import SettingsError
 
 if TYPE_CHECKING:
-    from customer_genome.pipeline import Progress
     from customer_genome.settings import Settings
     from customer_genome.sources.customer_level import Level
+    from customer_genome.stages.job import Progress
 
 DEFAULT_WORKSPACE = Path("genome-workspace")
 WorkspaceOption = Annotated[

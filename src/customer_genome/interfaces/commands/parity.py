@@ -21,9 +21,9 @@ from customer_genome.interfaces.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from customer_genome.pipeline import Progress
     from customer_genome.proof.parity import ParityReport
     from customer_genome.settings import Settings
+    from customer_genome.stages.job import Progress
 
 
 def parity(

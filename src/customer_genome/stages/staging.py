@@ -1,0 +1,114 @@
+"""The first stage: every input row is read, classed and kept, and what is told of the sources is collected.
+
+Comes in: a job with described sources. Goes out: order lines and side tables in the engine, and what was read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+
+from customer_genome.contracts import SourceTable
+from customer_genome.errors import ContractError, SettingsError, SourceError
+from customer_genome.rules import read_not_merchandise
+from customer_genome.settings import Settings
+from customer_genome.stages.deliveries import Delivery, marks_of, remember_run
+from customer_genome.stages.job import Job
+from customer_genome.warehouse.build import NotMerchandise, stage_lines, stage_side_table
+from customer_genome.warehouse.engine import Engine
+
+
+def stage_sources(job: Job, today: dt.date) -> Delivery:
+    """Stage order lines and side tables, and remember what was loaded; return what was read.
+
+    Raises
+    ------
+    GenomeError
+        There are no order lines, none is usable, or bad ones are to stop the run.
+    """
+    engine, settings, sources = job.engine, job.settings, job.sources
+    if "order_lines" not in sources:
+        raise SourceError(
+            "No order lines to read. Give a file to `genome run FILE`, or set [tables.order_lines] path in genome.toml."
+        )
+    lines = sources["order_lines"]
+    marks = marks_of(lines)
+    salt, digests = job.workspace.forgotten()
+    rules = NotMerchandise(*read_not_merchandise(settings.cleaning.not_merchandise))
+    stage_lines(engine, lines, settings.cleaning, settings.shop, today=today, not_merchandise=rules, salt=salt, forgotten=digests)
+    refuse_bad_rows(engine, settings, lines)
+    stage_side_tables(job)
+    return remember_run(engine, settings, sources, marks)
+
+
+def stage_side_tables(job: Job, main: str = "order_lines") -> None:
+    """Stage every table beside the main one, and take over what the sources have to say."""
+    engine, sources = job.engine, job.sources
+    for name, source in sources.items():
+        job.notices.extend(source.notices)
+        if name != main:
+            stage_side_table(engine, source, job.settings.shop.timezone)
+    name_suppressed(engine, sources)
+
+
+def name_suppressed(engine: Engine, sources: Mapping[str, SourceTable]) -> None:
+    """Make the view `suppressed`: the customers who must not be contacted, nobody where no table says so."""
+    nobody = "select cast(null as string) as customer_id where false"
+    engine.create_view("suppressed", "select customer_id from suppressions" if "suppressions" in sources else nobody)
+
+
+def refuse_bad_rows(engine: Engine, settings: Settings, lines: SourceTable) -> None:
+    """Stop where nothing is usable, or where the user wants bad rows to stop the run."""
+    counts = engine.fetch(
+        "select row_class, count(*) as n, min(line_id) + 1 as first_row from numbered_lines group by row_class order by n desc, row_class"
+    ).to_pylist()
+    listed = ", ".join(f"{row['n']:,} {row['row_class']} (first: row {row['first_row']:,})" for row in counts)
+    if not any(row["row_class"] == "kept" for row in counts):
+        raise ContractError(
+            f"{lines.label}: none of its rows is a usable purchase. Found: {listed or 'no rows'}. Wanted: rows with customer, time and money above 0. "
+            f"Check the columns under [tables.order_lines] in genome.toml; now mapped: {_mapping_text(lines)}. "
+            f"An order counts as cancelled where its id matches cancelled_order_pattern = {settings.cleaning.cancelled_order_pattern!r} under [cleaning]."
+        )
+    bad = [row for row in counts if row["row_class"].startswith("bad_") or row["row_class"] == "no_customer"]
+    if settings.cleaning.on_bad_rows == "reject" and bad:
+        raise ContractError(
+            f'{lines.label}: {sum(row["n"] for row in bad):,} rows are refused and on_bad_rows = "reject". Found: {listed}. '
+            'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
+        )
+
+
+def _mapping_text(source: SourceTable) -> str:
+    """Return the mapping of a source in one line."""
+    return ", ".join(f"{name} = {' + '.join(raws)}" for name, raws in source.mapping.items())
+
+
+def with_currency(job: Job) -> Job:
+    """Return the job with the currency of the data in its settings where they name none.
+
+    Raises
+    ------
+    SettingsError
+        When money of several currencies would be added up without rates.
+    """
+    settings, lines = job.settings, job.sources["order_lines"]
+    if "currency" not in lines.mapping:
+        return job if settings.shop.currency else _in_currency(job, lines.currency)
+    found = job.engine.fetch(
+        "select upper(currency) as currency, count(*) as n from numbered_lines where row_class = 'kept' and currency is not null group by 1 order by n desc, 1"
+    ).to_pylist()
+    codes = [row["currency"] for row in found]
+    rates = {code.upper() for code in settings.shop.exchange_rates}
+    unknown = [code for code in codes if code not in rates and code != settings.shop.currency.upper()]
+    if unknown and (len(codes) > 1 or settings.shop.currency):
+        listed = ", ".join(f"{row['currency']} ({row['n']:,} lines)" for row in found)
+        raise SettingsError(
+            f"{lines.label} holds money in {len(codes)} {'currency' if len(codes) == 1 else 'currencies'}: {listed}. Wanted: the shop's currency alone, or a rate for each of {', '.join(unknown)}. "
+            "Set currency and exchange_rates = {EUR = 0.86, ...} (shop currency per unit) under [shop] in genome.toml."
+        )
+    return job if settings.shop.currency or not codes else _in_currency(job, codes[0])
+
+
+def _in_currency(job: Job, currency: str) -> Job:
+    """Return the job with a currency in its settings."""
+    return replace(job, settings=replace(job.settings, shop=replace(job.settings.shop, currency=currency)))
