@@ -103,7 +103,8 @@ def run(
     level: Annotated[
         str | None,
         typer.Option(
-            help="orders: each row is an order line. customers: each row is a customer with totals. By default the columns say."
+            help="orders: each row is an order line. customers: each row is a customer with totals. ratings: each row is a rating. "
+            "By default the columns say."
         ),
     ] = None,
     mapping: Annotated[

@@ -131,24 +131,35 @@ def show_run(result: RunResult, workspace: Path) -> None:
     )
     console.print()
     console.print(ledger_table(result.ledger, result.currency))
-    refunds = result.refunds
-    console.print(
-        f"Refund policy {refunds['policy']}: revenue {money(refunds['revenue_under_drop'], result.currency)} under drop, "
-        f"{money(refunds['revenue_under_net'], result.currency)} under net, which takes {money(refunds['matched_value'], result.currency)} off purchases; "
-        f"{count(refunds['unmatched_lines'])} of {quantity(refunds['returned_lines'], 'returned lines')} matched by no earlier purchase in full."
-    )
+    console.print(_refund_words(result))
     if result.lines_after_as_of:
         console.print(f"{count(result.lines_after_as_of)} kept lines lie on or after {day(result.as_of)} and are not used.")
     _show_words_and_next(result, workspace)
 
 
+def _refund_words(result: RunResult) -> str:
+    """Return what refunds do to revenue under both policies."""
+    refunds = result.refunds
+    if not refunds["returned_lines"]:
+        return "No line was returned, so both refund policies (drop, net) give the same revenue."
+    return (
+        f"Refund policy {refunds['policy']}: revenue {money(refunds['revenue_under_drop'], result.currency)} under drop, "
+        f"{money(refunds['revenue_under_net'], result.currency)} under net, which takes {money(refunds['matched_value'], result.currency)} off purchases; "
+        f"{count(refunds['unmatched_lines'])} of {quantity(refunds['returned_lines'], 'returned lines')} matched by no earlier purchase in full."
+    )
+
+
 def _show_words_and_next(result: RunResult, workspace: Path) -> None:
     """Print what to know of a run, and what to do next."""
     console = _console()
-    for sentence in (*result.notices, *result.fit):
-        console.print(f"· {sentence}")
-    console.print()
     where = "" if workspace.name == "genome-workspace" else f" --workspace {workspace}"
+    for sentence in result.notices:
+        console.print(f"· {sentence}")
+    if result.fit:
+        console.print(
+            f"· {quantity(len(result.fit), 'remarks')} on how the models were fitted and how far to trust them: in the report, by `genome models show` and with --json."
+        )
+    console.print()
     console.print(f"Next: genome show ID{where} · genome report{where} · genome dashboard{where}")
 
 

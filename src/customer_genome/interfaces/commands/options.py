@@ -91,10 +91,11 @@ def day_of(text: str, option: str = "--as-of") -> dt.date:
 
 
 def level_of(text: str | None) -> Level | None:
-    """Return what the data are said to be; a usage error for anything but orders and customers."""
-    if text is None or text == "orders" or text == "customers":
+    """Return what the data are said to be; a usage error for anything but orders, customers and ratings."""
+    if text is None or text in ("orders", "customers", "ratings"):
         return cast("Level | None", text)
     stop(
-        f"--level {text} is not known. Wanted: orders (each row is an order line) or customers (each row is a customer with totals).",
+        f"--level {text} is not known. Wanted: orders (each row is an order line), customers (each row is a customer with totals) or ratings "
+        "(each row is a rating of an item).",
         code=2,
     )
