@@ -15,6 +15,7 @@ from customer_genome.interfaces import list_evidence as evidence
 from customer_genome.interfaces.chart_files import rows_behind
 from customer_genome.interfaces.charts.lists_backtest import by_items_owned, list_figure
 from customer_genome.proof import recommendation_backtest
+from customer_genome.stages import rating
 
 DAY = "2011-09-09"
 
@@ -90,3 +91,34 @@ def test_none_is_none_and_another_file_is_refused_with_the_command(tmp_path: Pat
     (tmp_path / evidence.FILE).write_text('{"format": 99}', encoding="utf-8")
     with pytest.raises(SnapshotError, match="genome backtest --recommendations"):
         evidence.list_evidence(genome_of(tmp_path))
+
+
+def test_a_backtest_of_ratings_is_read_with_its_splits_and_errors(tmp_path: Path) -> None:
+    assert evidence.rating_evidence(genome_of(tmp_path)) is None
+    held, later = "last 10 liked of each customer", "after one day for all"
+    rows = [one_row("EASE", 0.08, held, "new"), one_row("popularity", 0.05, held, "new"), one_row("EASE", 0.11, later, "new")]
+    error: dict[str, Any] = {
+        "split": "random 5 folds",
+        "model": "biases only",
+        "rmse": 0.865,
+        "mae": 0.66,
+        "n": 900,
+        "settings": "",
+    }
+    stored = rating.RatingBacktest("movies", 1000, 60, 90, 4.0, tuple(rows), (error,), (), ())
+    assert stored.store(tmp_path).name == evidence.RATING_FILE
+    found = evidence.rating_evidence(genome_of(tmp_path))
+    assert found is not None and found.days == [held, later] and found.sizes(held, "new") == []
+    drawn = found.rows(held, "new", "ndcg")
+    assert [(row["candidate"], row["is_shipped"], row["value"]) for row in drawn] == [
+        ("EASE", True, 0.08),
+        ("popularity", False, 0.05),
+    ]
+    assert found.random(held, "new", "ndcg") == pytest.approx(0.2) and found.random(held, "new", "recall") is None
+    assert found.errors().to_pylist() == [
+        {key: error[key] for key in ("split", "model", "rmse", "mae")} | {"ratings": 900, "settings": ""}
+    ]
+    assert "1,000 ratings by 60 customers of 90 items" in found.lead() and found.buyers(held).startswith("100 customers")
+    (tmp_path / evidence.RATING_FILE).write_text('{"format": 1}', encoding="utf-8")
+    with pytest.raises(SnapshotError, match="genome backtest --recommendations"):
+        evidence.rating_evidence(genome_of(tmp_path))

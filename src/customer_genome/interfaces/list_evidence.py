@@ -1,7 +1,7 @@
 """How good lists of recommendations would have been, as the workspace's latest backtest of lists stored it, put in order for people.
 
-Comes in: an open `Genome`. Goes out: a `ListEvidence` whose rows are those of `recommendation_backtest.json`. Nothing is computed anew; what
-the file does not say is left out.
+Comes in: an open `Genome`. Goes out: a `ListEvidence` whose rows are those of `recommendation_backtest.json`, or a `RatingEvidence` of
+`rating_backtest.json` where the version was made from ratings. Nothing is computed anew; what the file does not say is left out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from customer_genome.interfaces.lists import NAIVE
 
 FILE, FORMATS = "recommendation_backtest.json", (1,)
 """Where `genome backtest --recommendations` stores what it found, and which formats of it can be read here."""
+RATING_FILE = "rating_backtest.json"
+"""Where the same command stores what it found about a folder of ratings; its formats have the same numbers."""
+RATED = "EASE"
+"""The recommender that makes the lists of ratings, whatever the backtest says."""
 CHAMPION = "champion"
 VIEWS: Mapping[str, str] = {"again": "Buy again", "new": "Try next", "all": "All items"}
 
@@ -128,6 +132,57 @@ class ListEvidence:
         )
 
 
+@dataclass(frozen=True)
+class RatingEvidence(ListEvidence):
+    """A stored backtest of ratings: lists judged by what was liked later, and how near expected ratings came."""
+
+    @property
+    def days(self) -> list[str]:
+        """Return what was held back, in the order of the file."""
+        return list(dict.fromkeys(row["as_of"] for row in self.found["rows"]))
+
+    def rows(self, as_of: str, view: str, figure: str) -> list[dict[str, Any]]:
+        """Return a figure of every recommender of a split as charts take it."""
+        return [row | {"is_shipped": row["candidate"] == RATED} for row in super().rows(as_of, view, figure)]
+
+    def random(self, as_of: str, view: str, figure: str) -> float | None:
+        """Return the NDCG that lists drawn at random would have reached."""
+        for row in self.found["rows"]:
+            if row["as_of"] == as_of and figure == "ndcg" and row["lift_over_random"]:
+                return float(row["figures"]["ndcg"] / row["lift_over_random"])
+        return None
+
+    def errors(self) -> pa.Table:
+        """Return how far expected ratings were off: split, model, RMSE, MAE, ratings and settings."""
+        names = {"split": "split", "model": "model", "rmse": "rmse", "mae": "mae", "n": "ratings", "settings": "settings"}
+        return pa.Table.from_pylist([{new: row.get(old) for old, new in names.items()} for row in self.found["rating_errors"]])
+
+    def lead(self) -> str:
+        """Return what was compared, in one sentence."""
+        found = self.found
+        return (
+            f"Backtest of {found['data']}: {count(found['n_ratings'])} ratings by {count(found['n_customers'])} customers of {count(found['n_items'])} items. Lists of ten items "
+            f"never rated before were held against what the same customers later rated {found['liked_from']:g} or more."
+        )
+
+    def buyers(self, as_of: str) -> str:
+        """Return who was judged, in one sentence."""
+        n = next(row["n"] for row in self.found["rows"] if row["as_of"] == as_of)
+        return f"{count(n)} customers are judged: with liked ratings before and among what was held back."
+
+
+def rating_evidence(genome: Genome) -> RatingEvidence | None:
+    """Return the backtest of ratings of the workspace, None where none was run.
+
+    Raises
+    ------
+    SnapshotError
+        When the file is none that this version of the product can read.
+    """
+    found = _read(genome, RATING_FILE, {"rows", "rating_errors", "n_ratings"})
+    return None if found is None else RatingEvidence(found)
+
+
 def list_evidence(genome: Genome) -> ListEvidence | None:
     """Return the backtest of lists of the workspace, None where none was run.
 
@@ -136,15 +191,21 @@ def list_evidence(genome: Genome) -> ListEvidence | None:
     SnapshotError
         When the file is none that this version of the product can read.
     """
-    path = genome.snapshot.folder.parent.parent / FILE
+    found = _read(genome, FILE, {"cutoffs", "rows"})
+    return None if found is None else ListEvidence(found)
+
+
+def _read(genome: Genome, name: str, needed: set[str]) -> dict[str, Any] | None:
+    """Return what a file of the workspace says, None where there is none."""
+    path = genome.snapshot.folder.parent.parent / name
     try:
         found: Any = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as err:
         raise SnapshotError(f"{path} cannot be read: {err}. Make it anew with `genome backtest --recommendations`.") from err
-    if not isinstance(found, dict) or found.get("format") not in FORMATS or not {"cutoffs", "rows"} <= set(found):
+    if not isinstance(found, dict) or found.get("format") not in FORMATS or not needed <= set(found):
         raise SnapshotError(
             f"{path} is no backtest of lists that this version can read. Make it anew with `genome backtest --recommendations`."
         )
-    return ListEvidence(found)
+    return found

@@ -17,7 +17,14 @@ from customer_genome.interfaces.dashboard.recommended import MOST_LISTED, senten
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals
 from customer_genome.interfaces.figures import count, day
-from customer_genome.interfaces.list_evidence import LIST_FIGURES, VIEWS, ListEvidence, list_evidence
+from customer_genome.interfaces.list_evidence import (
+    LIST_FIGURES,
+    VIEWS,
+    ListEvidence,
+    RatingEvidence,
+    list_evidence,
+    rating_evidence,
+)
 from customer_genome.interfaces.lists import NO_LISTS, has_lists, lists_of, quality_rows, together_with
 
 MOST_PRODUCTS = 2_000
@@ -208,13 +215,13 @@ def _show_backtest(seen: Visit, view: str) -> None:
     """Show the stored backtest of lists, or which command makes one."""
     st.subheader("At past days", anchor=False)
     try:
-        found = list_evidence(seen.genome)
+        found = rating_evidence(seen.genome) if seen.genome.level == "ratings" else list_evidence(seen.genome)
     except SnapshotError as err:
         st.warning(plain(err))
         return
     if found is None and seen.genome.level == "ratings":
         st.info(
-            "How good lists from ratings are, and how near expected ratings come, is told by a backtest of the folder of ratings; it prints what it finds:"
+            "How good lists from ratings are, and how near expected ratings come, is told by a backtest of the folder of ratings. Run it, then reload this page:"
         )
         st.code(
             f"genome backtest FOLDER --recommendations --workspace {seen.genome.snapshot.folder.parent.parent}",
@@ -233,15 +240,43 @@ def _show_backtest(seen: Visit, view: str) -> None:
         st.code(f"genome backtest {label} --recommendations --workspace {root}", language=None, wrap_lines=True)
         return
     st.markdown(aside(plain(found.lead())))
+    if isinstance(found, RatingEvidence):
+        _show_rated(seen, found)
+        return
     said = [text for text in found.found.get("words", []) if text.startswith(_title_of(view))]
     if said:
         st.markdown(f"**{plain(said[0])}**")
     _show_day(seen, found, view)
 
 
+def _show_rated(seen: Visit, found: RatingEvidence) -> None:
+    """Show how good lists from ratings were, and how near expected ratings came."""
+    _show_day(seen, found, "new")
+    table = found.errors()
+    if not table.num_rows:
+        return
+    st.subheader("How near expected ratings come", anchor=False)
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={
+            "split": text("Held back"),
+            "model": text("Model"),
+            "rmse": number("RMSE", format="%.3f", help="Typical error in points of the scale; large errors count more."),
+            "mae": number("MAE", format="%.3f", help="Mean error in points of the scale."),
+            "ratings": number("Ratings", format="%,d"),
+            "settings": text("Settings"),
+        },
+    )
+    offer_table(seen, table, "Errors of expected ratings")
+    st.markdown(aside("Later ratings are harder than ratings drawn at random: tastes and raters change."))
+
+
 def _day(text: str) -> str:
-    """Return a day of the file as people write it."""
-    return day(dt.date.fromisoformat(text))
+    """Return a day of the file as people write it; other words stay."""
+    return day(dt.date.fromisoformat(text)) if text[:1].isdigit() else text.capitalize()
 
 
 def _title_of(view: str) -> str:
@@ -253,7 +288,10 @@ def _show_day(seen: Visit, found: ListEvidence, view: str) -> None:
     """Show recommenders of a day side by side, who gains, and all figures."""
     labels = {figure.label: figure for figure in LIST_FIGURES}
     with st.container(horizontal=True, gap="small"):
-        as_of = st.selectbox("As of", found.days, format_func=_day, key="list_day", width=200)
+        is_rated = isinstance(found, RatingEvidence)
+        as_of = st.selectbox(
+            "Held back" if is_rated else "As of", found.days, format_func=_day, key="list_day", width=320 if is_rated else 200
+        )
         figure = labels[
             st.selectbox("Figure", list(labels), key="list_figure", width=200, help="Which figure the chart compares.")
         ]
@@ -276,7 +314,8 @@ def _show_day(seen: Visit, found: ListEvidence, view: str) -> None:
             name=f"{figure.label} {VIEWS[view]} {as_of}",
         )
     with right:
-        draw(seen, lambda look: by_items_owned(found.sizes(as_of, view), look), name=f"By items owned {VIEWS[view]} {as_of}")
+        if sizes := found.sizes(as_of, view):
+            draw(seen, lambda look: by_items_owned(sizes, look), name=f"By items owned {VIEWS[view]} {as_of}")
         st.markdown(aside(plain(found.buyers(as_of))))
     _show_figures(seen, found, view, as_of)
 
