@@ -22,6 +22,8 @@ def money(value: float | None, currency: str = "", *, short: bool = False) -> st
     '£8.89M'
     >>> money(12.5, "CHF")
     'CHF 12.50'
+    >>> money(0.0, "EUR")
+    '€0'
     >>> money(None)
     '–'
     """
@@ -35,7 +37,7 @@ def money(value: float | None, currency: str = "", *, short: bool = False) -> st
     elif short and size >= 10_000:
         text = f"{size / 1e3:,.0f}k"
     else:
-        text = f"{size:,.0f}" if size >= 1000 else f"{size:,.2f}"
+        text = "0" if size == 0 else f"{size:,.0f}" if size >= 1000 else f"{size:,.2f}"
     return f"{minus}{sign}{text}"
 
 

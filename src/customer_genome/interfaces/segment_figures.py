@@ -222,7 +222,7 @@ def by_recency(genome: Genome, choice: Choice) -> pa.Table:
     return _cells(
         genome,
         choice,
-        f"floor((recency_days - 1) / {step}) * {step}",
+        f"floor((greatest(recency_days, 1) - 1) / {step}) * {step}",
         classes,
         "recency_days is not null and n_orders is not null",
         {"step": step},

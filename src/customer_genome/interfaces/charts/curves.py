@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, rows_of, tips, values
+from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, percent_labels, rows_of, tips, values
 from customer_genome.interfaces.figures import share
 
 _NAMED_SHARES = (0.1, 0.2, 0.5)
@@ -61,7 +61,7 @@ def concentration(curve: pa.Table, look: Look | None = None) -> Any:
 
 def _share_axis(title: str) -> alt.Axis:
     """Return an axis from 0 to 100 %."""
-    return alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=True, title=title, labelFlush=True)
+    return alt.Axis(labelExpr=percent_labels(), values=[0, 0.25, 0.5, 0.75, 1], grid=True, title=title, labelFlush=True)
 
 
 def _named_points(rows: Sequence[dict[str, Any]], shares: Sequence[float]) -> list[dict[str, Any]]:

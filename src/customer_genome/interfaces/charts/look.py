@@ -221,9 +221,14 @@ def tips(*pairs: tuple[str, str]) -> list[alt.Tooltip]:
 
 def money_labels(look: Look) -> str:
     """Return the expression that writes money on an axis: £0, £500, £1.2k, £3M."""
-    sign = json.dumps(figures.money(0, look.currency).removesuffix("0.00"))
+    sign = json.dumps(figures.money(0, look.currency).removesuffix("0"))
     number = "(datum.value < 1000 ? format(datum.value, ',~r') : replace(format(datum.value, '~s'), 'G', 'B'))"
     return f"{sign} + {number}"
+
+
+def percent_labels() -> str:
+    """Return the expression that writes shares on an axis as everywhere else: 25 %."""
+    return "format(100 * datum.value, ',.0f') + '\u00a0%'"
 
 
 def count_labels() -> str:

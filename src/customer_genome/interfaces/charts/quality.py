@@ -17,6 +17,7 @@ from customer_genome.interfaces.charts.look import (
     finished,
     money_labels,
     nothing_to_draw,
+    percent_labels,
     tips,
     values,
 )
@@ -184,8 +185,10 @@ def reliability(rows: Rows, look: Look | None = None) -> Any:
         | {"band": f"{share(row['lower'])} to {share(row['upper'])}", "bar": 0.16 * row["customers"] / most}
         for row in rows
     ]
-    x_axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title="Chance to order, as forecast", labelFlush=True)
-    y_axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=True, title="Share who ordered")
+    x_axis = alt.Axis(
+        labelExpr=percent_labels(), values=[0, 0.25, 0.5, 0.75, 1], title="Chance to order, as forecast", labelFlush=True
+    )
+    y_axis = alt.Axis(labelExpr=percent_labels(), values=[0, 0.25, 0.5, 0.75, 1], grid=True, title="Share who ordered")
     scale = alt.Scale(domain=[0, 1], nice=False)
     x, y = alt.X("chance:Q", axis=x_axis, scale=scale), alt.Y("share_ordered:Q", axis=y_axis, scale=scale)
     drawn = alt.Chart(values(shown)).encode(
@@ -229,8 +232,12 @@ def ranking_curve(rows: Rows, look: Look | None = None, *, kind: str, area: floa
     )
     base = 0.0 if roc else float(rows[0].get("base") or 0.0)
     scale = alt.Scale(domain=[0, 1], nice=False)
-    x = alt.X("x:Q", scale=scale, axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title=across, labelFlush=True))
-    y = alt.Y("y:Q", scale=scale, axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=True, title=up))
+    x = alt.X(
+        "x:Q",
+        scale=scale,
+        axis=alt.Axis(labelExpr=percent_labels(), values=[0, 0.25, 0.5, 0.75, 1], title=across, labelFlush=True),
+    )
+    y = alt.Y("y:Q", scale=scale, axis=alt.Axis(labelExpr=percent_labels(), values=[0, 0.25, 0.5, 0.75, 1], grid=True, title=up))
     shown = [{"x": row["x"], "y": row["y"], "across": share(row["x"]), "up": share(row["y"])} for row in rows]
     drawn = alt.Chart(values(shown)).encode(x=x, y=y, tooltip=tips(("across", across), ("up", up)))
     ends = [{"x": 0, "y": base}, {"x": 1, "y": 1.0 if roc else base}]
@@ -301,7 +308,7 @@ def level_by_month(rows: Rows, look: Look | None = None) -> Any:
         {**row, "figure": share(row["bias"]), "low": row["bias"] - _ERRORS * (row.get("error") or 0.0), "high": row["bias"] + _ERRORS * (row.get("error") or 0.0)}
         for row in rows
     ]  # fmt: skip
-    axis = alt.Axis(title=None, grid=True, tickCount=5, format=".0%")
+    axis = alt.Axis(title=None, grid=True, tickCount=5, labelExpr=percent_labels())
     scale = alt.Scale(zero=False, nice=True)
     drawn = alt.Chart(values(shown)).encode(
         x=alt.X("month:O", sort=[row["month"] for row in shown], axis=alt.Axis(title=None, labelAngle=0)),
@@ -341,7 +348,7 @@ def threshold_money(rows: Rows, look: Look | None = None, *, threshold: float, c
     chosen = min(shown, key=lambda row: abs(row["threshold"] - threshold))
     axis = alt.Axis(title=None, grid=True, tickCount=4, labelExpr=money_labels(look))
     drawn = alt.Chart(values(shown)).encode(
-        x=alt.X("threshold:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", title="Named from this risk on", values=[0, 0.25, 0.5, 0.75, 1], labelFlush=True)),
+        x=alt.X("threshold:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(labelExpr=percent_labels(), title="Named from this risk on", values=[0, 0.25, 0.5, 0.75, 1], labelFlush=True)),
         tooltip=tips(("risk", "Risk of at least"), ("money", "Net")),
     )  # fmt: skip
     y = alt.Y("net:Q", axis=axis)

@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, tips, values
+from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, percent_labels, tips, values
 from customer_genome.interfaces.figures import count, share
 
 Rows = Sequence[Mapping[str, Any]]
@@ -64,9 +64,13 @@ def gains(rows: Rows, look: Look | None = None) -> Any:
     x = alt.X(
         "customers_share:Q",
         scale=scale,
-        axis=alt.Axis(format=".0%", values=ticks, title="Customers, highest prediction first", labelFlush=True),
+        axis=alt.Axis(labelExpr=percent_labels(), values=ticks, title="Customers, highest prediction first", labelFlush=True),
     )
-    y = alt.Y("spend_share:Q", scale=scale, axis=alt.Axis(format=".0%", values=ticks, grid=True, title="Share of what was spent"))
+    y = alt.Y(
+        "spend_share:Q",
+        scale=scale,
+        axis=alt.Axis(labelExpr=percent_labels(), values=ticks, grid=True, title="Share of what was spent"),
+    )
     drawn = alt.Chart(values(shown)).encode(
         x=x, y=y, tooltip=tips(("who", "Customers"), ("part", "Share of spend"), ("times", "Each spent"))
     )
@@ -105,7 +109,7 @@ def segment_levels(rows: Rows, look: Look | None = None) -> Any:
     names = [row["segment"] for row in shown]
     end = max(1.0, *(row["high"] for row in shown)) * 1.02
     scale = alt.Scale(domain=[0, end], nice=False)
-    axis = alt.Axis(title="Predicted over actual spend", format=".0%", grid=True, tickCount=4, labelFlush=True)
+    axis = alt.Axis(title="Predicted over actual spend", labelExpr=percent_labels(), grid=True, tickCount=4, labelFlush=True)
     drawn = alt.Chart(values(shown)).encode(
         y=alt.Y("segment:N", sort=names, axis=None, scale=alt.Scale(paddingInner=0.5, paddingOuter=0.4)),
         tooltip=tips(("segment", "Segment"), ("figure", "Predicted / actual"), ("people", "Customers and cutoffs")),
