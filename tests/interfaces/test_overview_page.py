@@ -110,6 +110,6 @@ def test_changes_says_how_much_is_how_much_of_what_and_keeps_its_choice_in_the_a
     cards = {metric.label: metric for metric in app.metric}
     n = answer(shop, "select count(*) as n from customers")
     assert cards["New"].value == "10" and cards["Gone"].value == "0"
-    assert cards["New"].delta == f"{share(10 / n)} of {count(n)}"
+    assert cards["New"].proto.delta_description == f"{share(10 / n)} of {count(n)}"
     app.selectbox(key="change_groups").set_value("Risk band").run()
     assert not app.exception and "moved to another risk band" in said(app)

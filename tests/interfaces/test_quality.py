@@ -89,7 +89,7 @@ def test_without_a_backtest_page_and_report_say_which_command_makes_one(without,
 def test_cards_equal_the_stored_figures(without, monkeypatch):
     found = stored(without)
     app = page_of(without, monkeypatch)
-    cards = {card.label: (card.value, card.delta) for card in app.metric}
+    cards = {card.label: (card.value, card.proto.delta_description) for card in app.metric}
     for label, target, name in (("Gini", "spend", "gini"), ("AUC", "orders", "auc"), ("Brier", "orders", "brier")):
         assert cards[label] == (
             number(figure_of(found, "champion", target, name)),

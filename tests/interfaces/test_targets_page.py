@@ -58,7 +58,7 @@ def cards(app: AppTest) -> dict[str, str]:
 def test_cards_and_list_equal_sql_and_follow_the_chosen_cell(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = page_of(shop, monkeypatch, "targets.py")
     shown = cards(app)
-    assert shown["Expected value loss"] == money(
+    assert shown["Value at risk"] == money(
         answer(shop, "select sum(clv_180d * churn_probability) as m from customers"), "GBP", short=True
     )
     urgent = "churn_band = 'High' and clv_band in ('Medium', 'High')"

@@ -6,6 +6,7 @@ import datetime as dt
 
 import streamlit as st
 
+from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.key_figures import how_sure
 from customer_genome.interfaces.dashboard.ledger_table import show_ledger
@@ -48,8 +49,7 @@ def _show_version(seen: Visit) -> None:
     created = str(manifest.get("created_at", ""))[:16].replace("T", " ")
     kept = manifest.get("ledger", {}).get("kept", {}).get("rows")
     sources = ", ".join(plain(source["label"]) for source in manifest.get("sources", {}).values())
-    cards = st.grid(4, min_column_width=148, gap="small")
-    for label, value, note, meaning in (
+    show_cards(st.grid(4, min_column_width=148, gap="small"), (
         ("As of", day(as_of), _reach(seen), "The cutoff: everything before this day is used, nothing from it on."),
         (
             "Horizon",
@@ -59,8 +59,7 @@ def _show_version(seen: Visit) -> None:
         ),
         ("Rows read", count(manifest.get("rows_read")), f"{count(kept)} kept", "Rows of the input; the ledger below adds up to them."),
         ("Customers", count(manifest.get("customers")), f"version {seen.genome.snapshot.version}", "Customers of this version, whatever the filters say."),
-    ):  # fmt: skip
-        cards.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch", help=meaning)
+    ))  # fmt: skip
     st.markdown(
         aside(
             f"{plain(seen.genome.snapshot.version)}, published {plain(created)} UTC by Customer Genome "

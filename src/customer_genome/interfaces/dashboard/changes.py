@@ -10,6 +10,7 @@ import streamlit as st
 from customer_genome.answers.comparison import Comparison, Move, compare
 from customer_genome.genome import Genome
 from customer_genome.interfaces import changes, charts
+from customer_genome.interfaces.dashboard.cards import Card
 from customer_genome.interfaces.dashboard.customer_list import offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.earlier import older_versions
@@ -37,7 +38,7 @@ def show() -> None:
     if not older:
         st.info(f"{newer} is the oldest version that is kept, so there is nothing to compare it with.")
         st.markdown("When there are new data, publish again; then this page says who is new, who moved, and why:")
-        st.code(f"genome run --workspace {workspace_root()}", language=None)
+        st.code(f"genome run --workspace {workspace_root()}", language=None, wrap_lines=True)
         return
     chosen, group = _choose(older)
     found = compared(seen, chosen, hall(str(workspace_root())).key(chosen), seen.key, group)
@@ -99,16 +100,8 @@ def _show_cards(seen: Visit, found: Comparison) -> None:
         ("Moved", "moved", stayed, "Customers who are in another group now, of those in both versions."),
     ):
         people = found.customers(status)
-        cards.metric(
-            label,
-            count(people),
-            f"{share(people / whole)} of {count(whole)}" if whole else None,
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            height="stretch",
-            help=meaning,
-        )
+        part = f"{share(people / whole)} of {count(whole)}" if whole else ""
+        Card(label, count(people), note=part, meaning=meaning).show(cards)
     for label, measure, meaning in (
         ("Spend so far", "total_spend", "Money of all orders, new customers included."),
         ("Value, 180 days", "clv_180d", "Value of all customers over the next 180 days."),
@@ -116,15 +109,13 @@ def _show_cards(seen: Visit, found: Comparison) -> None:
     ):
         line = found.total(measure)
         change = seen.money(float(line["after"] - line["before"]), short=True)
-        cards.metric(
+        Card(
             label,
-            money_in_markdown(seen.money(float(line["after"]), short=True)),
-            money_in_markdown(f"{change if change.startswith('-') else '+' + change} since {found.before.version}"),
-            delta_color="off",
-            border=True,
-            height="stretch",
-            help=f"{meaning} In {found.before.version}: {money_in_markdown(seen.money(float(line['before']), short=True))}.",
-        )
+            seen.money(float(line["after"]), short=True),
+            change if change.startswith("-") else f"+{change}",
+            f"since {found.before.version}",
+            f"{meaning} In {found.before.version}: {seen.money(float(line['before']), short=True)}.",
+        ).show(cards)
 
 
 def _show_totals(found: Comparison) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import streamlit as st
 
 from customer_genome.answers.prospects import Prospect
-from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.cards import show_cards
+from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, masked_id
 from customer_genome.interfaces.figures import count, day, quantity, share
 
@@ -52,10 +53,7 @@ def show_figures(seen: Visit, record: dict[str, Any], prospect: Prospect | None)
     cards = st.grid(3, min_column_width=148, gap="small")
 
     def card(label: str, value: str, note: str, meaning: str) -> None:
-        cards.metric(
-            label, money_in_markdown(value), money_in_markdown(note), delta_color="off", delta_arrow="off",
-            border=True, height="stretch", help=meaning,
-        )  # fmt: skip
+        show_cards(cards, [(label, value, note, meaning)])
 
     card(
         f"Risk, {horizon} days",

@@ -17,6 +17,7 @@ import streamlit as st
 
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.coverage import Span, mapped_columns, order_days, remarks, span_of
+from customer_genome.interfaces.dashboard.cards import Card, show_cards
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.new_file import show_new_file
@@ -149,14 +150,10 @@ def _show_refunds(seen: Visit) -> None:
             ("drop", "Returns leave; purchases count in full."),
             ("net", "Returns reduce earlier purchases, newest first."),
         ):
-            used = " (used)" if refunds["policy"] == policy else ""
+            used = "used in this version" if refunds["policy"] == policy else f"with refunds = {policy}"
             value = seen.money(float(refunds[f"revenue_under_{policy}"]), short=True)
-            cards.metric(
-                f"Under {policy}{used}",
-                money_in_markdown(value),
-                border=True,
-                help=f"Revenue: {meaning[:1].lower()}{meaning[1:]} All orders up to {str(seen.manifest['as_of'])[:10]}.",
-            )
+            told = f"{meaning} Money of all orders before {day(dt.date.fromisoformat(str(seen.manifest['as_of'])[:10]))}."
+            Card(f"Revenue, returns {policy if policy == 'net' else 'dropped'}", value, note=used, meaning=told).show(cards)
     for sentence in sentences:
         st.markdown(money_in_markdown(plain(sentence)))
     if len(sentences) > 1:
@@ -239,16 +236,15 @@ def _show_cards(seen: Visit, span: Span | None) -> None:
     ).to_pylist()[0]
     cards = st.grid(4, min_column_width=148, gap="small")
     if span is not None:
-        cards.metric("First order", day(span.first), border=True, help="The earliest day with a row that counts.")
-        cards.metric("Last order", day(span.last), border=True, help="The latest day with a row that counts.")
-        cards.metric(
-            "Days with orders", f"{share(span.n_open / span.days)}", border=True,
-            help=f"{count(span.n_open)} of {count(span.days)} days from the first to the last order.",
-        )  # fmt: skip
-    cards.metric(
-        "Bought once", share(facts["once"] / facts["known"]) if facts["known"] else "not known", border=True,
-        help=f"{count(facts['once'])} of {count(facts['known'])} customers whose orders are known ordered once. What they do next is the hardest to say.",
-    )  # fmt: skip
+        show_cards(cards, (
+            ("First order", day(span.first), "earliest row that counts", "The earliest day with a row that counts."),
+            ("Last order", day(span.last), "latest row that counts", "The latest day with a row that counts."),
+            ("Days with orders", share(span.n_open / span.days), f"{count(span.n_open)} of {count(span.days)} days",
+                "Of the days from the first to the last order."),
+        ))  # fmt: skip
+    known = f"{count(facts['once'])} of {count(facts['known'])} customers"
+    show_cards(cards, (("Bought once", share(facts["once"] / facts["known"]) if facts["known"] else "not known", known,
+        "Customers with one order, of those whose orders are known. What they do next is the hardest to say."),))  # fmt: skip
 
 
 def _show_columns(seen: Visit, filled: dict[str, float]) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from customer_genome.interfaces.dashboard.cards import Card
 from customer_genome.interfaces.dashboard.earlier import earlier_totals
 from customer_genome.interfaces.dashboard.filters import Selection
-from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.readings import ask, next_steps
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, knows, shows_sizes
@@ -24,26 +24,6 @@ from customer_genome.interfaces.trends import recent, running
 
 CARDS_IN_A_ROW = 5
 _NBSP = "\u00a0"
-
-
-@dataclass(frozen=True)
-class Card:
-    """A key figure: what it is called, how much, how that moved, since when, and what it means."""
-
-    label: str
-    value: str
-    change: str | None
-    note: str
-    meaning: str
-    trend: Sequence[float] = ()
-
-    def show(self, place: Any) -> None:
-        """Show it; a trend of fewer than three points is none."""
-        place.metric(
-            self.label, money_in_markdown(self.value), money_in_markdown(self.change) if self.change else None,
-            delta_color="blue", delta_description=money_in_markdown(self.note), help=money_in_markdown(self.meaning), border=True, height="stretch",
-            chart_data=list(self.trend) if len(self.trend) > 2 else None, chart_type="area",
-        )  # fmt: skip
 
 
 def rise(now: float | None, before: float | None) -> str | None:
@@ -316,7 +296,7 @@ def show_recent(seen: Visit, selection: Selection) -> None:
         return
     held = before or year_ago
     words = f"on the {found['days']} days before" if before else "on the same days a year earlier"
-    grid = st.grid(4, min_column_width=180, gap="small")
+    grid = st.grid(4, min_column_width=148, gap="small")
     for label, column in (
         ("Revenue", "revenue"),
         ("Orders", "orders"),

@@ -13,6 +13,7 @@ import streamlit as st
 
 from customer_genome.errors import GenomeError
 from customer_genome.interfaces.child_runs import latest
+from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.running import ONLY_ADMIN, begin
 from customer_genome.interfaces.figures import count, day, money, quantity, share
@@ -275,14 +276,15 @@ def _filled(rows: pa.Table) -> pa.Table:
 def _show_cards(seen: Preview) -> None:
     """Show the preview in figures."""
     cards = st.grid(4, min_column_width=148, gap="small")
-    cards.metric("Rows", count(seen.n_rows), border=True, help="Rows that were looked at.")
-    cards.metric(
-        "Would count", share(seen.kept / seen.n_rows) if seen.n_rows else "–", border=True, help=f"{count(seen.kept)} rows."
-    )
-    cards.metric("Customers", count(seen.customers), border=True, help="Different customers among the rows that would count.")
+    show_cards(cards, (
+        ("Rows", count(seen.n_rows), "looked at", "Rows that were looked at."),
+        ("Would count", share(seen.kept / seen.n_rows) if seen.n_rows else "–", f"{count(seen.kept)} rows", "Rows that a run would keep."),
+        ("Customers", count(seen.customers), "among these rows", "Different customers among the rows that would count."),
+    ))  # fmt: skip
     if seen.first_day and seen.last_day:
         length = (seen.last_day - seen.first_day).days + 1
-        cards.metric("Days", count(length), border=True, help=f"From {day(seen.first_day)} to {day(seen.last_day)}.")
+        reach = f"{day(seen.first_day)} to {day(seen.last_day)}"
+        show_cards(cards, (("Days", count(length), reach, "From the first to the last row that would count."),))
 
 
 def _show_classes(seen: Preview, table: Table) -> None:

@@ -6,6 +6,7 @@ risk, money with its range, and reasons. Nothing is trained and nothing is store
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 
 import streamlit as st
@@ -67,13 +68,23 @@ def _models(place: Workspace) -> Mapping[str, tuple[str, Callable[[], None]]]:
     return found
 
 
+def _table_of(place: Workspace) -> str:
+    """Return the table of customers the version was made from, as a word of a command; a name to fill in where there is none."""
+    try:
+        current_version(place)
+    except SnapshotError:
+        return "customers.csv"
+    source = visit().manifest.get("sources", {}).get("customer_totals")
+    return shlex.quote(str(source["label"])) if source else "customers.csv"
+
+
 def _say_how_to_get_one(place: Workspace) -> None:
     """Say how a model comes about."""
     st.info("There is no model to ask yet.")
     st.markdown("Train one on a customer table that says who churned or what they spent next, then reload this page:")
-    st.code(f"genome profiles train customers.csv --workspace {place.root}", language=None)
+    st.code(f"genome profiles train {_table_of(place)} --workspace {place.root}", language=None, wrap_lines=True)
     st.markdown("Or turn order lines into a customer genome; its models can be asked here too:")
-    st.code(f"genome run orders.csv --workspace {place.root}", language=None)
+    st.code(f"genome run orders.csv --workspace {place.root}", language=None, wrap_lines=True)
 
 
 show()

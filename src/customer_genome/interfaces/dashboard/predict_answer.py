@@ -13,9 +13,9 @@ import streamlit as st
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.figures import share
 
-RISKS: Mapping[str, tuple[str, Literal["red", "orange", "green"]]] = {
+RISKS: Mapping[str, tuple[str, Literal["red", "violet", "green"]]] = {
     "High": ("▲", "red"),
-    "Medium": ("◆", "orange"),
+    "Medium": ("◆", "violet"),
     "Low": ("●", "green"),
 }
 """Shape and colour of a band of risk; the word stands beside them."""

@@ -5,6 +5,7 @@ What a backtest of the workspace stored is shown as it is; without one the page 
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ import streamlit as st
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import Look, quality, quality_parts
 from customer_genome.interfaces.charts.quality_reasons import beeswarm, importance
+from customer_genome.interfaces.dashboard.cards import Card
 from customer_genome.interfaces.dashboard.drawing import draw, offer_table
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
@@ -87,9 +89,9 @@ def _show_what_is_missing(seen: Visit) -> None:
     """Say what a backtest would add, and which command makes one."""
     root = seen.genome.snapshot.folder.parent.parent
     st.info(without_backtest(seen.genome))
-    label = seen.manifest["sources"]["order_lines"]["label"]
+    label = shlex.quote(str(seen.manifest["sources"]["order_lines"]["label"]))
     st.markdown("Run it with the data of this version, then reload this page; it takes a few minutes and publishes nothing:")
-    st.code(f"genome backtest {label} --workspace {root}", language=None)
+    st.code(f"genome backtest {label} --workspace {root}", language=None, wrap_lines=True)
 
 
 def _show_cards(found: Evidence) -> None:
@@ -100,16 +102,13 @@ def _show_cards(found: Evidence) -> None:
         rival = found.best_naive(figure)
         if mine is None:
             continue
-        cards.metric(
+        Card(
             figure.label,
             number(mine["value"]),
-            f"best formula {number(rival['value'])}" if rival else "no formula to compare",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            help=f"{figure.meaning} ± {number(mine['error'])} standard error, mean over the cutoffs. "
+            note=f"best formula {number(rival['value'])}" if rival else "no formula to compare",
+            meaning=f"{figure.meaning} ± {number(mine['error'])} standard error, mean over the cutoffs. "
             + (f"Best naive formula: {rival['candidate']}." if rival else ""),
-        )
+        ).show(cards)
 
 
 def _show_candidates(seen: Visit, found: Evidence) -> None:
@@ -223,7 +222,7 @@ def _show_threshold(seen: Visit, rows: list[dict[str, Any]]) -> None:
             f"Cost of a contact{unit}", min_value=0.0, value=1.0, step=0.5, key="quality_cost", bind="query-params"
         )
         back = fields.number_input(
-            "Won back, percent", min_value=0.0, max_value=100.0, value=5.0, step=1.0, key="quality_back", bind="query-params",
+            "Won back, percent", min_value=0.0, max_value=100.0, value=5.0, step=1.0, format="%.1f", key="quality_back", bind="query-params",
             help="Of those named who would stay away. An assumption of yours: only a test with a control group tells. Who is won back spends what an "
             "average buyer does.",
         )  # fmt: skip

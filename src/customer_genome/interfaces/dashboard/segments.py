@@ -60,7 +60,7 @@ def show() -> None:
         st.info(
             f"{seen.genome.snapshot.version} was published without segments of several methods. Publish again and they are here:"
         )
-        st.code(f"genome run --workspace {seen.genome.snapshot.folder.parent.parent}", language=None)
+        st.code(f"genome run --workspace {seen.genome.snapshot.folder.parent.parent}", language=None, wrap_lines=True)
         return
     words = {METHOD_WORDS[method]: method for method in found}
     left, right = st.columns([1, 2], vertical_alignment="bottom")
@@ -87,7 +87,8 @@ def _show_personas(seen: Visit, method: str, rows: list[dict[str, Any]]) -> None
         "Who they are, and what to do", anchor=False, help="Of all customers; the filters of the side bar do not apply here."
     )
     sizes_told = f" · value over 180 days · risk of no order in {seen.horizon_days} days" if shows_sizes(seen) else ""
-    st.markdown(aside(f"All customers · revenue so far{sizes_told}"))
+    spend_told = " · revenue so far" if knows(seen, "total_spend") else ""
+    st.markdown(aside(f"All customers{spend_told}{sizes_told}"))
     apart = effects(seen.genome, method)
     for row in rows:
         with st.container(border=True):
@@ -147,7 +148,9 @@ def _show_money(seen: Visit, method: str, selection: Selection) -> None:
     if not parts.num_rows:
         st.info("No customer fits these filters. Take one off in the side bar, or show all customers.")
         return
-    pictures = [(charts.segment_sizes, parts, "segment sizes"), (charts.segment_spend, parts, "spend per segment")]
+    pictures = [(charts.segment_sizes, parts, "segment sizes")]
+    if knows(seen, "total_spend"):
+        pictures.append((charts.segment_spend, parts, "spend per segment"))
     if shows_sizes(seen):
         pictures += [(charts.segment_value, parts, "value per segment"), (charts.segment_risk, parts, "risk per segment")]
     _in_pairs(seen, pictures)

@@ -188,13 +188,13 @@ def _show_nothing_to_see(err: GenomeError) -> NoReturn:
     if published:
         st.error(str(err))
         st.markdown("Check the workspace:")
-        st.code(f"genome doctor --workspace {root}", language=None)
+        st.code(f"genome doctor --workspace {root}", language=None, wrap_lines=True)
     else:
         st.subheader("Nothing has been published yet")
         st.page_link("data.py", label="Hand in a file, and see what would be kept of it", icon=":material/upload_file:")
         st.markdown("Or turn a file of order lines into a customer genome where it lies, then reload this page:")
-        st.code(f"genome run orders.csv --workspace {root}", language=None)
+        st.code(f"genome run orders.csv --workspace {root}", language=None, wrap_lines=True)
         st.markdown("No file at hand? Look around with real public data:")
-        st.code("genome demo", language=None)
+        st.code("genome demo", language=None, wrap_lines=True)
         st.caption(f"Workspace: {root}")
     st.stop()

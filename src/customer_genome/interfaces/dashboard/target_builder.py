@@ -16,9 +16,10 @@ from customer_genome.answers.targeting import TargetList
 from customer_genome.decisions.targeting import DEFAULT_CONTROL_SHARE, DEFAULT_RESPONSE
 from customer_genome.errors import GenomeError, SettingsError, SourceError
 from customer_genome.genome import Genome
+from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.drawing import offer_table
-from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, masked_id, workspace_root
 from customer_genome.interfaces.dashboard.target_terms import (
     QUIET_DAYS,
@@ -35,7 +36,6 @@ from customer_genome.interfaces.figures import count, quantity, share
 
 MOST_MEGABYTES = 20
 _ASKED, _FILE = "target_terms", "target_contacts"
-_LOOK: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off", "border": True, "height": "stretch"}
 
 
 @st.fragment
@@ -50,7 +50,7 @@ def show_builder(seen: Visit, condition: str, parameters: list[Any], *, is_part:
     st.header("Build a target list", anchor=False)
     st.markdown(
         aside(
-            f"From {'the customers chosen above' if is_part else 'all customers'}. Expected gain of a contact = expected value loss × assumed "
+            f"From {'the customers chosen above' if is_part else 'all customers'}. Expected gain of a contact = value at risk × assumed "
             "response − cost; only gains above 0 are listed, the highest first. The response is an assumption until a control group has measured it."
         )
     )
@@ -104,12 +104,12 @@ def _show_form(seen: Visit, playbook: str) -> None:
         )
         most = fields.number_input("Contacts, at most", 1, None, None, placeholder="No limit", key="target_most")
         answered = fields.number_input(
-            "Assumed response, %", 0.1, 100.0, 100 * (DEFAULT_RESPONSE if response is None else float(response)), step=1.0,
+            "Assumed response, %", 0.1, 100.0, 100 * (DEFAULT_RESPONSE if response is None else float(response)), step=1.0, format="%.1f",
             key=f"target_response_{playbook}",
             help="Share of the value at risk that a contact keeps. An assumption of yours, the same for everybody.",
         )  # fmt: skip
         control = fields.number_input(
-            "Control group, %", 0.0, 99.0, 100 * DEFAULT_CONTROL_SHARE, step=5.0, key="target_control",
+            "Control group, %", 0.0, 99.0, 100 * DEFAULT_CONTROL_SHARE, step=5.0, format="%.0f", key="target_control",
             help="Share of the list that is not contacted, so that the effect can be measured.",
         )  # fmt: skip
         on = fields.date_input(
@@ -157,17 +157,14 @@ def _whole_list(genome: Genome, asked: Asked, condition: str, parameters: list[A
 
 def _show_account(seen: Visit, found: TargetList, n_listed: int) -> None:
     """Show what a list costs and may bring."""
-    cards = st.grid(4, min_column_width=148, gap="small")
-    cost, gain = (money_in_markdown(seen.money(value)) for value in (found.cost, found.gain))
-    each = f"{money_in_markdown(seen.money(found.terms.cost))} each"
-    cards.metric("Contacts", count(found.n_contact), f"of {count(n_listed)} listed", **_LOOK)
-    cards.metric("Control group", count(found.n_control), "held out, not contacted", **_LOOK)
-    cards.metric("Cost", cost, each, **_LOOK, help="Contacts times the cost of one.")
-    cards.metric(
-        "Expected gain", gain, f"if {100 * found.terms.response:g} % is kept", **_LOOK,
-        help="Expected value loss of the contacted × assumed response − cost, over 180 days. It says who comes first; it is no forecast of "
-        "what will be earned.",
-    )  # fmt: skip
+    show_cards(st.grid(4, min_column_width=148, gap="small"), (
+        ("Contacts", count(found.n_contact), f"of {count(n_listed)} listed", "Customers to contact; the others listed are the control group."),
+        ("Control group", count(found.n_control), "held out, not contacted",
+            "Customers drawn at random who are not contacted, so that what the contacts bring can be measured."),
+        ("Cost", seen.money(found.cost), f"{seen.money(found.terms.cost)} each", "Contacts times the cost of one."),
+        ("Expected gain", seen.money(found.gain), f"if {100 * found.terms.response:g} % is kept",
+            "Value at risk of the contacted × assumed response − cost, over 180 days. It says who comes first; it is no forecast of what will be earned."),
+    ))  # fmt: skip
     for notice in found.notices:
         st.info(plain(notice))
 

@@ -15,10 +15,11 @@ import pyarrow as pa
 import streamlit as st
 
 from customer_genome.interfaces import charts
+from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.customer_list import ListRequest
 from customer_genome.interfaces.dashboard.drawing import draw, offer_table
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
-from customer_genome.interfaces.dashboard.markup import RISK_MARKS, aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.markup import RISK_MARKS, aside, plain
 from customer_genome.interfaces.dashboard.readings import ask
 from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.target_builder import show_builder
@@ -44,7 +45,7 @@ def show() -> None:
         return
     st.markdown(
         aside(
-            f"{about}Expected value loss is what a customer may bring in the next 180 days, times the risk that they do not order in "
+            f"{about}Value at risk (expected value loss) is what a customer may bring in the next 180 days, times the risk that they do not order in "
             f"{seen.horizon_days} days: it says where a contact may save most, and is no forecast of lost revenue."
         )
     )
@@ -118,22 +119,17 @@ def _show_cards(seen: Visit, cells: pa.Table) -> None:
     worth, loss = sum(row["clv"] or 0 for row in rows), sum(row["value_at_risk"] or 0 for row in rows)
     urgent = [row for row in rows if row["churn_band"] == "High" and row["clv_band"] in ("High", "Medium")]
     everybody = sum(row["customers"] for row in rows)
-    cards = st.grid(4, min_column_width=148, gap="small")
-    for label, value, note, meaning in (
-        ("Expected value loss", seen.money(loss, short=True), f"{share(loss / worth if worth else None)} of the value", (
-            "Value times risk, added up over these customers: what is at stake. It ranks customers for retention work and is no "
+    show_cards(st.grid(4, min_column_width=148, gap="small"), (
+        ("Value at risk", seen.money(loss, short=True), f"{share(loss / worth if worth else None)} of the value", (
+            "Value times risk (expected value loss), added up over these customers: what is at stake. It ranks customers for retention work and is no "
             "forecast of lost revenue, since the value already counts the chance that nothing more is bought.")),
         ("Value, 180 days", seen.money(worth, short=True), quantity(everybody, "customers"),
             "Expected revenue of these customers over the next 180 days, discounted, times the margin."),
         ("High risk, worth it", count(sum(row["customers"] for row in urgent)), "medium or high value",
             "Customers of medium or high value whose risk band is High."),
-        ("Their value loss", seen.money(sum(row["value_at_risk"] or 0 for row in urgent), short=True), "value times risk",
-            "Expected value loss of those customers alone."),
-    ):  # fmt: skip
-        cards.metric(
-            label, money_in_markdown(value), money_in_markdown(note), help=meaning,
-            delta_color="off", delta_arrow="off", border=True, height="stretch",
-        )  # fmt: skip
+        ("Their value at risk", seen.money(sum(row["value_at_risk"] or 0 for row in urgent), short=True), "value times risk",
+            "Value at risk of those customers alone."),
+    ))  # fmt: skip
 
 
 def _show_map(seen: Visit, cells: pa.Table, value: str, risk: str) -> None:
@@ -204,7 +200,7 @@ def _show_cells(seen: Visit, cells: pa.Table) -> None:
             "segment": st.column_config.TextColumn("Priority segment", help="Band of value / band of risk."),
             "customers": number("Customers", format="%,d"),
             "clv": number(f"Value{unit}", format="%,.0f", help="Expected over 180 days."),
-            "loss": number(f"At risk{unit}", format="%,.0f", help="Expected value loss: value times risk."),
+            "loss": number(f"At risk{unit}", format="%,.0f", help="Value times risk, also called expected value loss."),
         },
         alt="Priority segments with customers, value and value at risk.",
     )

@@ -9,14 +9,18 @@ from typing import Any
 
 import streamlit as st
 
+from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.filters import Selection
-from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, plain
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.figures import count, quantity, share
 from customer_genome.interfaces.standing import CAUTION, no_risk_reason, standing, why_no_dates
 
 READ_AS = {"customers": "customers with totals, no dates", "ratings": "ratings, no money"}
 """What a version was made from, where it was not order lines."""
+
+IN_A_ROW = {2: 2, 4: 4, 5: 5}
+"""How many cards stand beside each other, by how many there are, so that no row ends early; else three."""
 
 
 def is_of_totals(seen: Visit) -> bool:
@@ -66,11 +70,7 @@ def show_bands(seen: Visit, selection: Selection) -> None:
     ).to_pylist()[0]
     if not row["n"] or not knows(seen, "churn_probability"):
         return
-    spent = (
-        f"spent {money_in_markdown(seen.money(row['spend'], short=True))} so far"
-        if knows(seen, "total_spend")
-        else "to speak to first"
-    )
+    spent = f"spent {seen.money(row['spend'], short=True)} so far" if knows(seen, "total_spend") else "to speak to first"
     figures = [
         (
             "High risk",
@@ -86,14 +86,12 @@ def show_bands(seen: Visit, selection: Selection) -> None:
         ),
         ("High value, high risk", count(row["both"]), spent, "Whom to speak to first."),
     ]
-    cards = st.grid(3, min_column_width=148, gap="small")
-    for label, value, note, meaning in figures if knows(seen, "clv_180d") else figures[:1]:
-        cards.metric(label, value, note, delta_color="off", delta_arrow="off", border=True, height="stretch", help=meaning)
+    shown = figures if knows(seen, "clv_180d") else figures[:1]
+    show_cards(st.grid(len(shown), min_column_width=148, gap="small"), shown)
 
 
 def show_cards_of_totals(seen: Visit, selection: Selection, sums: dict[str, Any]) -> None:
     """Show the key figures that a table of totals gives, and none of what it does not."""
-    cards = st.grid(3, min_column_width=148, gap="small")
     figures = [
         ("Customers", "customer_id", count(sums["customers"]), "one row each", "Everybody whose row of totals could be used."),
         (
@@ -136,18 +134,8 @@ def show_cards_of_totals(seen: Visit, selection: Selection, sums: dict[str, Any]
                 "It ranks where retention pays first.",
             ),
         ]
-    for label, column, value, note, meaning in figures:
-        if knows(seen, column):
-            cards.metric(
-                label,
-                money_in_markdown(value),
-                money_in_markdown(note),
-                delta_color="off",
-                delta_arrow="off",
-                border=True,
-                height="stretch",
-                help=meaning,
-            )
+    shown = [(label, value, note, meaning) for label, column, value, note, meaning in figures if knows(seen, column)]
+    show_cards(st.grid(IN_A_ROW.get(len(shown), 3), min_column_width=148, gap="small"), shown)
     if not shows_sizes(seen):
         show_bands(seen, selection)
 
@@ -163,10 +151,7 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
     cards = st.grid(3, min_column_width=160, gap="small")
 
     def card(label: str, value: str, note: str, meaning: str) -> None:
-        cards.metric(
-            label, money_in_markdown(value), money_in_markdown(note), delta_color="off", delta_arrow="off",
-            border=True, height="stretch", help=meaning,
-        )  # fmt: skip
+        show_cards(cards, [(label, value, note, meaning)])
 
     parts = [
         None if record["n_orders"] is None else quantity(record["n_orders"], "orders"),

@@ -11,9 +11,10 @@ import pyarrow as pa
 import streamlit as st
 
 from customer_genome.interfaces import charts
+from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.customer_list import offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
-from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, say_no_dates
 from customer_genome.interfaces.figures import count, day, share
@@ -30,7 +31,7 @@ def show() -> None:
     tables = outlook(seen.genome)
     if not tables["forecast"].num_rows:
         st.info(f"{seen.genome.snapshot.version} was published without forecasts. Publish again and they are here:")
-        st.code(f"genome run --workspace {seen.genome.snapshot.folder.parent.parent}", language=None)
+        st.code(f"genome run --workspace {seen.genome.snapshot.folder.parent.parent}", language=None, wrap_lines=True)
         return
     st.markdown(
         aside(
@@ -49,42 +50,21 @@ def _show_cards(seen: Visit, tables: dict[str, pa.Table]) -> None:
     """Show the next year, a new customer's first one, and how far a forecast was off."""
     year, cohorts = next_year(seen.genome), tables["cohort_forecast"].to_pylist()
     low, high = (sum(row[f"revenue_{side}"] or 0 for row in cohorts) for side in ("lower", "upper"))
-    reach = (
-        f"{money_in_markdown(seen.money(low, short=True))} to {money_in_markdown(seen.money(high, short=True))}" if high else ""
-    )
+    reach = f"{seen.money(low, short=True)} to {seen.money(high, short=True)}" if high else ""
     customers = sum(row["customers"] for row in cohorts)
     first_year = sum(row["first_year_known"] + row["first_year_expected"] for row in cohorts)
-    cards = st.grid(3, min_column_width=148, gap="small")
-    cards.metric(
-        "Next 365 days",
-        money_in_markdown(seen.money(year["revenue"], short=True)),
-        f"{reach} · {count(year['purchase_days'])} purchase days" if reach else f"{count(year['purchase_days'])} purchase days",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        help="Revenue expected of today's customers, undiscounted. Customers yet to be won are not in it. The range adds up the 80 % ranges of the "
-        "cohorts, so it is a little wider than 80 %; it holds chance and parameters, not a changed world.",
-    )
-    cards.metric(
-        "A new customer",
-        money_in_markdown(seen.money(first_year / customers if customers else None)),
-        "in the first year",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        help="Revenue within 365 days of the first purchase, the first one included: known so far plus still expected, over all cohorts.",
-    )
     errors = tables["tracking_error"].to_pylist()
     off = errors[0]["error_of_total"] if errors else None
-    cards.metric(
-        "Forecast error",
-        "–" if off is None else f"{'+' if off > 0 else '-' if off < 0 else ''}{share(abs(off))}",
-        f"in {count(errors[0]['holdout_days'])} days held back" if errors else "history too short",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        help="Expected against actual repeat purchase days in the last days, of a model that had not seen them. + means too many expected.",
-    )
+    show_cards(st.grid(3, min_column_width=148, gap="small"), (
+        ("Next 365 days", seen.money(year["revenue"], short=True), reach or "expected revenue",
+            f"Revenue expected of today's customers, undiscounted, on {count(year['purchase_days'])} purchase days. Customers yet to be won are not in "
+            "it. The range adds up the 80 % ranges of the cohorts, so it is a little wider than 80 %; it holds chance and parameters, not a changed world."),
+        ("A new customer", seen.money(first_year / customers if customers else None), "in the first year",
+            "Revenue within 365 days of the first purchase, the first one included: known so far plus still expected, over all cohorts."),
+        ("Forecast error", "–" if off is None else f"{'+' if off > 0 else '-' if off < 0 else ''}{share(abs(off))}",
+            f"in {count(errors[0]['holdout_days'])} days held back" if errors else "history too short",
+            "Expected against actual repeat purchase days in the last days, of a model that had not seen them. + means too many expected."),
+    ))  # fmt: skip
 
 
 def _show_tables(seen: Visit, tables: dict[str, pa.Table]) -> None:

@@ -10,8 +10,9 @@ from customer_genome.answers.what_if import USUAL, Outcome, Scenario, WhatIf
 from customer_genome.errors import GenomeError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts.quality_reasons import waterfall
+from customer_genome.interfaces.dashboard.cards import Card
 from customer_genome.interfaces.dashboard.drawing import draw
-from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
+from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.figures import share
 from customer_genome.interfaces.why_words import ASSOCIATION, outcome_words
@@ -66,24 +67,20 @@ def _show_what_if(seen: Visit, record: dict[str, Any], asked: WhatIf) -> None:
     found = answered(seen.key, record["customer_id"], Scenario(orders, value, quiet), seen.genome, asked)
     cards = st.grid(2, min_column_width=130, gap="small")
     points = 100 * (found.risk - record["churn_probability"])
-    cards.metric(
+    moves = abs(points) >= 0.5
+    Card(
         f"Risk, {seen.horizon_days} days",
         share(found.risk),
-        f"{points:+.0f} points" if abs(points) >= 0.5 else "as it is",
-        delta_color="off",
-        delta_arrow="off" if abs(points) < 0.5 else "auto",
-        border=True,
-        help="Probability of no order within the horizon, in the scenario; below it the difference from today.",
-    )
-    cards.metric(
+        f"{points:+.0f} points" if moves else None,
+        "" if moves else "as it is",
+        "Probability of no order within the horizon, in the scenario; below it the difference from today.",
+    ).show(cards)
+    Card(
         "Expected spend",
-        money_in_markdown(seen.money(found.spend, short=True)),
-        f"today {money_in_markdown(seen.money(record['predicted_spend'], short=True))}",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        help=f"Over the {seen.horizon_days} days that follow; imagined orders themselves are not in it.",
-    )
+        seen.money(found.spend, short=True),
+        note=f"today {seen.money(record['predicted_spend'], short=True)}",
+        meaning=f"Over the {seen.horizon_days} days that follow; imagined orders themselves are not in it.",
+    ).show(cards)
     st.markdown(aside(ASSOCIATION))
     with st.expander("Usual questions"):
         for scenario in USUAL:
