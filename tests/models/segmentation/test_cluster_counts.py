@@ -28,6 +28,7 @@ from customer_genome.models.segmentation.groupings import (
     fit_kmeans,
     fit_mixture,
 )
+from customer_genome.models.segmentation.mixture import fit_normal_mixture
 from customer_genome.models.segmentation.ward import ward_tree
 
 KS = (2, 3, 5)
@@ -85,6 +86,29 @@ def test_the_mixture_is_that_of_scikit_learn(points: np.ndarray, k: int) -> None
     assert (grouping.places(points) == theirs.predict(points)).all()
     parts = np.concatenate([grouping.places(points[:7]), grouping.places(points[7:])])
     assert (parts == grouping.places(points)).all(), "row by row"
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-5])
+@pytest.mark.parametrize("k", KS)
+def test_the_mixture_stops_where_scikit_learn_stops(points: np.ndarray, k: int, tolerance: float) -> None:
+    shifted = points * [1.0, 0.3, 2.0] + [40.0, -7.0, 0.0]
+    start = as_memberships(fit_kmeans(shifted, k, 3).places(shifted))
+    found = fit_normal_mixture(shifted, start, narrowest=NARROWEST_VARIANCE, steps=200, tolerance=tolerance)
+    means = start.T @ shifted / start.sum(axis=0)[:, None]
+    spreads = [np.cov(shifted.T, aweights=own, bias=True) + NARROWEST_VARIANCE * np.eye(3) for own in start.T]
+    theirs = GaussianMixture(
+        k,
+        reg_covar=NARROWEST_VARIANCE,
+        max_iter=200,
+        tol=tolerance,
+        weights_init=start.mean(axis=0),
+        means_init=means,
+        precisions_init=np.linalg.inv(spreads),
+    ).fit(shifted)
+    np.testing.assert_allclose(found.means, theirs.means_, rtol=1e-9)
+    np.testing.assert_allclose(found.factors, theirs.precisions_cholesky_, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(found.shares, theirs.weights_, rtol=1e-8)
+    assert found.bic(len(shifted)) == pytest.approx(theirs.bic(shifted), rel=1e-9)
 
 
 def test_one_wide_group_takes_nobody_from_others_because_of_rounding() -> None:

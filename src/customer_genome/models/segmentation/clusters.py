@@ -254,8 +254,7 @@ def fit_clusters(
     Clusters
         With fewer than k clusters where fewer than k different customers exist; `reason` says so.
     """
-    import sklearn.cluster
-    import sklearn.mixture  # before the limit, which holds for the libraries that are loaded  # noqa: F401
+    import sklearn.cluster  # before the limit, which holds for the libraries that are loaded  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     table = checked_features(features, names)

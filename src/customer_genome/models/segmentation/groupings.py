@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
+from customer_genome.models.segmentation.mixture import fit_normal_mixture
 from customer_genome.models.segmentation.segments import FloatArray, IntArray, significant
 from customer_genome.models.segmentation.ward import ward_tree
 
@@ -296,40 +297,9 @@ def fit_mixture(
     Returns
     -------
     the grouping, the mean log-likelihood per customer, and the Bayesian information criterion
-
-    Source
-    ------
-    Dempster, Laird & Rubin (1977), JRSS B 39; BIC: Schwarz (1978), Ann. Statist. 6. As in scikit-learn.
     """
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    k, width = start.shape[1], points.shape[1]
-    sizes = start.sum(axis=0)
-    means = start.T @ points / sizes[:, None]
-    precisions = np.empty((k, width, width))
-    for place in range(k):
-        away = points - means[place]
-        spread = (away * start[:, place : place + 1]).T @ away / sizes[place]
-        precisions[place] = np.linalg.inv(spread + NARROWEST_VARIANCE * np.eye(width))
-    model = GaussianMixture(
-        k,
-        covariance_type="full",
-        reg_covar=NARROWEST_VARIANCE,
-        weights_init=sizes / sizes.sum(),
-        means_init=means,
-        precisions_init=(precisions + precisions.transpose(0, 2, 1)) / 2,
-        max_iter=steps,
-        tol=tolerance,
-        random_state=0,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # as near as `steps` come; the figures say how good that is
-        model.fit(points)
-        score, bic = float(model.score(points)), float(model.bic(points))
-    return MixtureGrouping(model.means_, model.precisions_cholesky_, model.weights_), score, bic
+    found = fit_normal_mixture(points, start, narrowest=NARROWEST_VARIANCE, steps=steps, tolerance=tolerance)
+    return MixtureGrouping(found.means, found.factors, found.shares), found.score, found.bic(len(points))
 
 
 def as_memberships(places: IntArray) -> FloatArray:
