@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from customer_genome.errors import SourceError
+from customer_genome.settings import Settings
+from customer_genome.sources.catalog import describe_sources
 
 SHOPIFY = (
     "Name,Email,Financial Status,Paid at,Currency,Subtotal,Total,Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
@@ -115,3 +117,18 @@ def test_an_id_that_numbers_the_lines_is_no_customer(tmp_path: Path, describe) -
     path.write_text(f"id,date,amount\n{rows}")
     with pytest.raises(SourceError, match="numbers the lines"):
         describe(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "words"),
+    [
+        ("CustomerID,total_orders,total_spend,recency_days", "a,2,10,3", "one row per customer"),
+        ("userId,movieId,rating,timestamp", "1,2,4.5,1700000000", "ratings of items"),
+    ],
+)
+def test_what_needs_order_lines_says_what_was_given_instead(tmp_path: Path, header: str, row: str, words: str) -> None:
+    path = tmp_path / "given.csv"
+    path.write_text(f"{header}\n{row}\n")
+    with pytest.raises(SourceError, match=f"holds {words}") as found:
+        describe_sources(str(path), Settings(workspace=tmp_path / "w"), tmp_path / "tmp")
+    assert f"genome run {path}" in str(found.value)

@@ -66,8 +66,30 @@ def describe_sources(
         tables["order_lines"] = replace(tables.get("order_lines", TableSettings()), path=given)
     for name, table in tables.items():
         if table.path is not None and name != "customer_totals":
-            described[name] = _described(name, table.path, table, tmp, catalog_sample)
+            try:
+                described[name] = _described(name, table.path, table, tmp, catalog_sample)
+            except SourceError as err:
+                if name == "order_lines" and (other := _no_lines(table.path, settings, tmp)):
+                    raise SourceError(other) from err
+                raise
     return described
+
+
+def _no_lines(given: str, settings: Settings, tmp: Path) -> str:
+    """Return what to say of data that are no order lines but customers with totals or ratings; empty where they are neither."""
+    if _holds_order_lines(given):
+        return ""
+    try:
+        held = "ratings" if describe_ratings(given, settings, tmp) else describe_data(given, settings.tables, tmp)[0]
+    except SourceError:
+        return ""
+    words = {"ratings": "ratings of items", "customer_totals": "one row per customer"}.get(held)
+    return (
+        f"{given} holds {words}. Wanted here: order lines, one row per thing bought, with customer, time and money. "
+        f"`genome run {given}` reads {words}; forecasts from a day on, backtests and comparisons of engines need order lines."
+        if words
+        else ""
+    )
 
 
 def describe_run(

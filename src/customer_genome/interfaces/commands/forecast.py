@@ -48,6 +48,8 @@ def forecast(
     if output.suffix.lower() not in ENDINGS:
         stop(f"--output {output} ends in {output.suffix or 'nothing'}. Wanted: {' or '.join(ENDINGS)}.", code=2)
     cutoff = day_of(as_of)
+    if horizon_days < 1:
+        stop(f"--horizon-days {horizon_days} is no horizon. Wanted: 1 or more days, such as 90.", code=2)
     settings = settings_of(workspace, {"cleaning": {"refunds": refunds}, "engine": {"memory_limit": memory_limit}})
     with usage_errors(), terminal.progress_of(progress) as tell:
         found = forecast_customers(
