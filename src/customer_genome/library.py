@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from customer_genome.errors import SettingsError
 from customer_genome.pipeline import run as run_pipeline
 from customer_genome.settings import merged, read_settings
 from customer_genome.sources.catalog import describe_run
-from customer_genome.sources.customer_level import Level
+from customer_genome.sources.customer_level import LEVELS, Level
 from customer_genome.stages.job import Progress, silent
 from customer_genome.stages.publishing import RunResult
 from customer_genome.warehouse.opening import catalog_sample
@@ -25,7 +26,7 @@ def run(
     workspace: str | Path,
     *,
     settings: Mapping[str, Any] | None = None,
-    as_of: dt.date | None = None,
+    as_of: dt.date | str | None = None,
     level: Level | None = None,
     today: dt.date | None = None,
     progress: Progress = silent,
@@ -42,7 +43,7 @@ def run(
     settings : mapping, optional
         Sections as in genome.toml, on top of the file: {"cleaning": {"refunds": "net"},
         "tables": {"order_lines": {"columns": {"customer_id": "Client"}}}}.
-    as_of : date, optional
+    as_of : date, or text such as "2011-12-10", optional
         Exclusive cutoff; by default the day after the last kept line, and today for customers with totals.
     level : "orders", "customers" or "ratings", optional
         What the data are; by default what their columns say.
@@ -70,13 +71,29 @@ def run(
     >>> result.version, result.customers == n_customers
     ('v00001', True)
     """
+    if level is not None and level not in LEVELS:
+        raise SettingsError(f"level={level!r} is not known. Wanted: {', '.join(LEVELS)}; leave it out to let the columns say.")
+    cutoff = _day(as_of)
     folder = Path(workspace).expanduser().resolve()
     chosen = merged(read_settings(folder), settings or {})
     return run_pipeline(
         chosen,
         lambda tmp: describe_run(data, chosen, tmp, level, catalog_sample(chosen.engine)),
-        as_of=as_of,
+        as_of=cutoff,
         today=today,
         progress=progress,
         refit=refit,
     )
+
+
+def _day(as_of: dt.date | str | None) -> dt.date | None:
+    """Return a cutoff as a day; SettingsError for what is none."""
+    try:
+        day = dt.date.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    except ValueError as err:
+        raise SettingsError(f"as_of={as_of!r} is not a day. Wanted: a date, or text such as 2011-06-12.") from err
+    if isinstance(day, dt.datetime):
+        return day.date()
+    if day is not None and not isinstance(day, dt.date):
+        raise SettingsError(f"as_of={as_of!r} is not a day. Wanted: a date, or text such as 2011-06-12.")
+    return day

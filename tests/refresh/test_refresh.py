@@ -22,6 +22,7 @@ from customer_genome.erasure import forget
 from customer_genome.errors import ContractError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.cli import app
+from customer_genome.interfaces.recipes import remember
 from customer_genome.snapshot import current_version
 from customer_genome.workspace import Workspace
 
@@ -288,3 +289,6 @@ def test_the_command_prints_what_was_read(shop):
     again = json.loads(runner.invoke(app, [*command, "--json"], catch_exceptions=False).stdout)
     assert (again["rows_read"], again["is_new"], again["version"], len(again["files_skipped"])) == (0, False, "v00002", 2)
     assert "Nothing is new as of" in runner.invoke(app, command, catch_exceptions=False).stdout
+    remember(shop.workspace, str(shop.data), {})
+    unnamed = runner.invoke(app, ["refresh", *command[2:]], catch_exceptions=False).stdout
+    assert f"No data were named, so none were read. To read what is new: `genome refresh {shop.data}`" in unnamed

@@ -46,11 +46,17 @@ def refresh(
     if as_json:
         print_json(result.as_json())
     else:
-        show_refresh(result, settings.workspace)
+        show_refresh(result, settings.workspace, is_named=data is not None or "order_lines" in settings.tables)
 
 
-def show_refresh(result: RunResult, workspace: Path) -> None:
-    """Print what was read, and the version that is current now."""
+def show_refresh(result: RunResult, workspace: Path, *, is_named: bool = True) -> None:
+    """Print what was read, and the version that is current now.
+
+    Parameters
+    ----------
+    is_named : bool
+        Whether the command or genome.toml named data to read; where not, only time could move.
+    """
     from customer_genome.interfaces import terminal
     from customer_genome.interfaces.figures import day, quantity
 
@@ -58,6 +64,8 @@ def show_refresh(result: RunResult, workspace: Path) -> None:
         f"{quantity(result.rows_read, 'rows')} read: {quantity(result.rows_added, 'new rows')} added, "
         f"{quantity(result.rows_seen, 'rows')} loaded before" + files_text(result) + "."
     )
+    if not is_named:
+        typer.echo(f"No data were named, so none were read. To read what is new: `genome refresh {_data_of(workspace)}`.")
     if result.is_new:
         terminal.show_run(result, workspace)
         return
@@ -67,6 +75,18 @@ def show_refresh(result: RunResult, workspace: Path) -> None:
     )
     for notice in result.notices:
         typer.echo(f"· {notice}")
+
+
+def _data_of(workspace: Path) -> str:
+    """Return what the last run read, as it was given; the word DATA where that is not known."""
+    from customer_genome.errors import GenomeError
+    from customer_genome.interfaces.recipes import recall
+    from customer_genome.workspace import Workspace
+
+    try:
+        return recall(Workspace(workspace)).data or "DATA"
+    except GenomeError:
+        return "DATA"
 
 
 def files_text(result: RunResult) -> str:
