@@ -19,9 +19,11 @@ from customer_genome.models.recommend.contract import (
     Interactions,
     Recommender,
     Scores,
+    batches_of,
     dense,
     normalised,
 )
+from customer_genome.models.recommend.lists import best_of
 from customer_genome.models.recommend.popularity import recent_shares
 
 TIE = 1e-4
@@ -85,6 +87,15 @@ class FittedNeighbours(Fitted):
 
     def scores(self, customers: IntArray) -> Scores:
         """Return own shares times their weight, the weighted mean of the neighbours' shares, and a trace of popularity."""
+        found = np.empty((len(customers), self.own.shape[1]), dtype=np.float32)
+        for part in batches_of(customers, max(found.shape[1], len(self.other_places))):
+            found[part] = dense(self._nearest(customers[part]) @ self.others)
+            if self.own_weight:
+                found[part] += np.float32(self.own_weight) * dense(self.own[customers[part]])
+        return np.asarray(found + np.float32(TIE) * self.popular.astype(np.float32))
+
+    def _nearest(self, customers: IntArray) -> Any:
+        """Return the weights of each customer's neighbours, which add up to 1: sparse, shape (len(customers), n_others)."""
         from scipy.sparse import csr_matrix
 
         likeness = dense(self.unit[customers] @ self.other_units)
@@ -92,16 +103,13 @@ class FittedNeighbours(Fitted):
         at = np.minimum(np.searchsorted(self.other_places, mine), max(len(self.other_places) - 1, 0))
         rows = np.flatnonzero(self.other_places[at] == mine) if len(self.other_places) else np.zeros(0, np.int64)
         likeness[rows, at[rows]] = 0  # nobody is their own neighbour
-        count = min(self.n_neighbours, likeness.shape[1])
-        best = np.argpartition(-likeness, count - 1, axis=1)[:, :count] if count else np.zeros((len(customers), 0), np.int64)
-        weights = np.take_along_axis(likeness, best, axis=1).astype(np.float64) ** self.locality
+        likeness[likeness <= 0] = -np.inf
+        best, values = best_of(likeness, min(self.n_neighbours, likeness.shape[1]))
+        weights = np.where(best >= 0, values, 0).astype(np.float64) ** self.locality
         weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-        rows = np.repeat(np.arange(len(customers)), best.shape[1])
-        chosen = csr_matrix((weights.ravel().astype(np.float32), (rows, best.ravel())), shape=likeness.shape)
-        found = dense(chosen @ self.others)
-        if self.own_weight:
-            found += np.float32(self.own_weight) * dense(self.own[customers])
-        return found + np.float32(TIE) * self.popular.astype(np.float32)
+        held = best >= 0
+        ends = np.concatenate([[0], np.cumsum(held.sum(axis=1))])
+        return csr_matrix((weights[held].astype(np.float32), best[held], ends), shape=likeness.shape)
 
 
 class UserNeighbours(Recommender):
