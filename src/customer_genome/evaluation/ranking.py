@@ -97,16 +97,16 @@ class Interval:
     upper: float
 
 
-def draws_of(n: int, n_draws: int, seed: int) -> npt.NDArray[np.float32]:
+def draws_of(n: int, n_draws: int, seed: int) -> FloatArray:
     """Return how often each customer is drawn in each resample, shape (n_draws, n); the same seed gives the same draws."""
     random = np.random.default_rng(seed)
-    found = np.empty((n_draws, n), dtype=np.float32)
+    found = np.empty((n_draws, n))
     for row in range(n_draws):
         found[row] = np.bincount(random.integers(0, n, n), minlength=n) if n else 0
     return found
 
 
-def interval_of(values: FloatArray, draws: npt.NDArray[np.float32]) -> Interval:
+def interval_of(values: FloatArray, draws: FloatArray) -> Interval:
     """Return the mean of one value per customer with its interval; NaN throughout where there are no customers.
 
     Examples
@@ -117,13 +117,14 @@ def interval_of(values: FloatArray, draws: npt.NDArray[np.float32]) -> Interval:
     known = np.isfinite(values)
     if not known.any() or not len(draws):
         return Interval(np.nan, np.nan, np.nan, np.nan)
-    sizes = draws[:, known].sum(axis=1)
-    means = (draws[:, known].astype(np.float64) @ values[known]) / np.maximum(sizes, 1)
+    filled = np.where(known, values, 0.0)
+    sizes = draws.sum(axis=1) if known.all() else draws @ known.astype(draws.dtype)
+    means = (draws @ filled) / np.maximum(sizes, 1)
     lower, upper = np.quantile(means, [0.025, 0.975])
     return Interval(float(values[known].mean()), float(means.std(ddof=1)) if len(means) > 1 else 0.0, float(lower), float(upper))
 
 
-def difference_of(values: FloatArray, others: FloatArray, draws: npt.NDArray[np.float32]) -> Interval:
+def difference_of(values: FloatArray, others: FloatArray, draws: FloatArray) -> Interval:
     """Return the paired difference of two recommenders over the same customers, with its interval."""
     return interval_of(values - others, draws)
 
@@ -220,7 +221,7 @@ def compare(
     found: Mapping[str, ListFigures],
     popularity: str,
     random: Mapping[str, float],
-    draws: npt.NDArray[np.float32],
+    draws: FloatArray,
 ) -> list[Row]:
     """Return a row per recommender, best NDCG first; all lists are of the same customers.
 

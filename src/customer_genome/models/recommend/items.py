@@ -123,19 +123,23 @@ class Ease(Recommender):
 
     def fit(self, known: Interactions) -> FittedItems:
         """Invert the matrix of items bought by the same customers."""
-        from scipy.linalg import cho_factor, cho_solve
+        from scipy.linalg.lapack import spotrf, spotri
 
         order = np.lexsort((np.arange(known.n_items), -known.n_buyers))
         kept = np.sort(order[: self.most_items][known.n_buyers[order[: self.most_items]] > 0])
         history = weights_of(known, self.half_life_days)[:, kept].tocsr()
-        plain = known.owned[:, kept].tocsr().astype(np.float64)
-        gram = np.asarray((plain.T @ plain).todense(), dtype=np.float64)
-        gram[np.diag_indices_from(gram)] += self.penalty
         if not len(kept):
             return FittedItems(history, np.zeros((0, 0), np.float32), kept, known.n_items, self.half_life_days)
-        with one_thread():
-            inverse = cho_solve(cho_factor(gram, overwrite_a=True, check_finite=False), np.eye(len(kept)), overwrite_b=True)
-        strength = -inverse / np.diag(inverse)[None, :]
+        plain = known.owned[:, kept].tocsr()
+        gram = np.asarray((plain.T @ plain).toarray(order="F"), dtype=np.float32)  # whole numbers: exact
+        gram[np.diag_indices_from(gram)] += np.float32(self.penalty)
+        with one_thread():  # single precision is enough: the penalty keeps the matrix far from singular
+            factor, wrong = spotrf(gram, lower=1, overwrite_a=1)
+            inverse, also_wrong = spotri(factor, lower=1, overwrite_c=1)
+        if wrong or also_wrong:
+            raise np.linalg.LinAlgError(f"EASE: the matrix of {len(kept):,} items is not positive definite")
+        inverse = np.tril(inverse)
+        strength = -(inverse + np.tril(inverse, -1).T) / np.diag(inverse)[None, :]
         np.fill_diagonal(strength, 0.0)
         return FittedItems(history, strength.astype(np.float32), kept, known.n_items, self.half_life_days)
 
