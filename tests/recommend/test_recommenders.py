@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from customer_genome.models.recommend.contract import Recommender, interactions
 from customer_genome.models.recommend.items import Als, Ease, ItemNeighbours, fold_in
-from customer_genome.models.recommend.lists import VIEWS, FittedBlend, best_of, top_items
+from customer_genome.models.recommend.lists import VIEWS, FittedBlend, best_of, top_in_views, top_items
 from customer_genome.models.recommend.personal import PersonalDecay, UserNeighbours
 from customer_genome.models.recommend.popularity import GroupPopularity, Popularity, SeasonPopularity
 from customer_genome.models.recommend.serving import Clerk, offered_items
@@ -167,6 +168,40 @@ def test_the_ranker_learns_the_obvious(shop) -> None:  # type: ignore[no-untyped
     lists, _ = top_items(ranker, shop, np.arange(2 * N_EACH), "again", 1)
     mine = [(CATS if customer < N_EACH else DOGS)[customer % 10] for customer in range(2 * N_EACH)]
     assert np.mean(lists[:, 0] == mine) > 0.9
+
+
+def test_views_that_share_scores_get_the_lists_they_would_get_alone(shop) -> None:  # type: ignore[no-untyped-def]
+    study, everybody = Study(shop, Effort(100, (5.0,), (180.0,), 2, 500, False)), np.arange(shop.n_customers)
+    for name in ("re-ranker", UserNeighbours().name):
+        fitted = study.in_views(name)
+        assert set(fitted) == set(VIEWS)
+        for view, (places, values) in top_in_views(fitted, shop, everybody, 5).items():
+            alone = Study(shop, study.effort).fitted(name, view)
+            assert alone is not None
+            wanted, scores = top_items(alone, shop, everybody, view, 5)
+            np.testing.assert_array_equal(places, wanted)
+            np.testing.assert_array_equal(values, scores)
+
+
+def test_ease_is_its_closed_form(shop) -> None:  # type: ignore[no-untyped-def]
+    fitted = Ease(N_ITEMS, 5.0).fit(shop)
+    table = shop.owned.toarray()[:, fitted.places].astype(np.float64)
+    inverse = np.linalg.inv(table.T @ table + 5.0 * np.eye(table.shape[1]))
+    expected = -inverse / np.diag(inverse)[None, :]
+    np.fill_diagonal(expected, 0.0)
+    np.testing.assert_allclose(fitted.strength, expected, atol=1e-5)
+
+
+def test_a_choice_by_two_windows_counts_a_customer_once_and_weighs_both(shop) -> None:  # type: ignore[no-untyped-def]
+    one, two = (Study(shop, replace(LIGHT, n_judged=number)) for number in (1, 2))
+    earlier, later = AS_OF - 2 * HORIZON, AS_OF - HORIZON
+    assert one.judged_from == [later] and two.judged_from == [later, earlier]
+    first, both = one.choose()["all"], two.choose()["all"]
+    assert first.n_judged <= both.n_judged <= shop.n_customers and "in two parts" in both.words and "parts" not in first.words
+    alone = {start: Study(shop.before(start + HORIZON), replace(LIGHT, n_judged=1)) for start in (later, earlier)}
+    for tried in both.tried:
+        each = [study._ndcg_in_views(tried.name, start)["all"] for start, study in alone.items()]
+        assert tried.ndcg == pytest.approx(np.concatenate(each).mean())
 
 
 def test_too_little_to_compare_is_said() -> None:

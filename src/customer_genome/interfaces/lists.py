@@ -84,8 +84,8 @@ def quality_words(genome: Genome) -> dict[str, str]:
             continue
         usual = row["ndcg"] - row["difference"]
         found[row["view"]] = (
-            f"{row['candidate']}; NDCG@10 {row['ndcg']:.3f} against {usual:.3f} of popularity, {row['n_judged']:,} customers, "
-            f"last {row['horizon_days']} days"
+            f"{row['candidate']}; NDCG@10 {row['ndcg']:.3f} against {usual:.3f} of popularity, judged by what "
+            f"{row['n_judged']:,} customers bought lately, {row['horizon_days']} days ahead"
         )
     return found
 

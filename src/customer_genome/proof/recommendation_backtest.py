@@ -21,7 +21,7 @@ from customer_genome.errors import SettingsError
 from customer_genome.evaluation.ranking import Row, compare, draws_of, judge_lists, random_expectation
 from customer_genome.features.taste import Taste, build_taste, load_after, load_taste
 from customer_genome.models.btyd.season import day_number
-from customer_genome.models.recommend.lists import VIEW_WORDS, VIEWS, View, top_items
+from customer_genome.models.recommend.lists import VIEW_WORDS, VIEWS, View, top_in_views
 from customer_genome.models.recommend.ranker import wanted_of
 from customer_genome.models.recommend.study import FULL, LENGTH, POPULARITY, Chosen, Effort, Study, require_known
 from customer_genome.proof.forecasting import staged
@@ -232,6 +232,10 @@ def _judge_day(job: Job, loaded: Taste, study: Study, day: dt.date, n_draws: int
     rows: list[Row] = []
     segments: list[Row] = []
     chances: dict[View, Mapping[str, float]] = {}
+    everybody = np.flatnonzero((known.histories() > 0) & (np.diff(everything.indptr) > 0))
+    names = {view: study.names(view) for view in VIEWS}
+    once = dict.fromkeys(name for view in VIEWS for name in names[view])
+    lists = {name: top_in_views(study.in_views(name), known, everybody, LENGTH) for name in once}
     for view in VIEWS:
         wanted = wanted_of(known, bought, view)
         customers = np.flatnonzero((known.histories() > 0) & (np.diff(wanted.indptr) > 0))
@@ -240,12 +244,12 @@ def _judge_day(job: Job, loaded: Taste, study: Study, day: dt.date, n_draws: int
         owned = known.histories()[customers]
         choices = {"all": np.full(len(customers), n_catalogue), "new": n_catalogue - owned, "again": owned}[view]
         chances[view] = random_expectation(wanted[customers], choices, LENGTH)
-        figures = {}
-        for name in study.names(view):
-            fitted = study.fitted(name, view)
-            if fitted is not None:
-                lists, _ = top_items(fitted, known, customers, view, LENGTH)
-                figures[name] = judge_lists(lists, wanted[customers], shares, n_catalogue)
+        mine = np.isin(everybody, customers)
+        figures = {
+            name: judge_lists(lists[name][view][0][mine], wanted[customers], shares, n_catalogue)
+            for name in names[view]
+            if view in lists[name]
+        }
         figures[CHAMPION] = figures[chosen[view].name]
         draws = draws_of(len(customers), n_draws, study.seed)
         rows += compare(day.isoformat(), view, figures, POPULARITY, chances[view], draws)

@@ -15,13 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Scores, batches_of, dense
-from customer_genome.models.recommend.lists import View, best_in_view
+from customer_genome.models.recommend.lists import VIEWS, View, best_in_view
 from customer_genome.models.recommend.popularity import YEAR_DAYS
 
 N_PROPOSED = 60
 """Items taken from each recommender per customer."""
 MOST_LEARNERS = 4000
 """Customers a window is learned from."""
+MOST_UNWANTED = 100
+"""Items that were proposed and not bought, of each list that is learned from: drawn where there are more, for trees learn little from the rest."""
 ROUNDS = 150
 PAIR_FACTS = ("bought on days", "days since bought", "usual gap", "gaps since bought", "weight lately", "share of shopping days")
 ITEM_FACTS = (
@@ -42,12 +44,14 @@ CUSTOMER_FACTS = ("items owned", "shopping days", "days since last purchase", "d
 class Context:
     """Recommenders fitted at a day, with facts of items and customers as known then.
 
-    `item_facts` are given where they come from other customers than those of `known`.
+    `item_facts` are given where they come from other customers than those of `known`. `latest` holds what was worked out for the
+    batch of customers asked for last; contexts that share one hold one batch among them.
     """
 
     known: Interactions
     parts: Mapping[str, Fitted]
     item_facts: FloatArray | None = None
+    latest: dict[tuple[int, bytes], Any] = field(default_factory=dict, repr=False, compare=False)
     customer_facts: FloatArray = field(init=False)
     first_day: Any = field(init=False)
     last_day: Any = field(init=False)
@@ -71,6 +75,15 @@ class Context:
         """Return the same recommenders and items with the histories of others."""
         parts = {name: part.for_others(known, learned) for name, part in self.parts.items()}
         return Context(known, parts, self.facts_of_items)
+
+    def scores(self, customers: IntArray) -> tuple[list[Scores], list[FloatArray]]:
+        """Return the scores of every recommender and what was done with every item, dense; kept for the other views of the same batch."""
+        key = (id(self), customers.tobytes())
+        if key not in self.latest:
+            self.latest.clear()
+            held = (self.known.days, self.first_day, self.last_day, self.lately)
+            self.latest[key] = ([part.scores(customers) for part in self.parts.values()], [dense(one[customers]) for one in held])
+        return self.latest[key]  # type: ignore[no-any-return]
 
     @property
     def facts_of_items(self) -> FloatArray:
@@ -138,8 +151,8 @@ def proposals(
 ) -> tuple[IntArray, IntArray, npt.NDArray[np.float32]]:
     """Return what the recommenders propose to a batch: row of the batch, item, and facts, shape (n, n_facts)."""
     columns, wanted = [], np.zeros((len(customers), context.known.n_items), dtype=bool)
-    for part in context.parts.values():
-        scores = part.scores(customers)
+    scored, held = context.scores(customers)
+    for scores in scored:
         best, values = best_in_view(scores, context.known, customers, view, N_PROPOSED, offered)
         rows = np.repeat(np.arange(len(customers)), best.shape[1])[best.ravel() >= 0]
         wanted[rows, best.ravel()[best.ravel() >= 0]] = True
@@ -147,21 +160,18 @@ def proposals(
         columns.append((scores, top))
     rows, items = np.nonzero(wanted)
     facts = [scores[rows, items] for scores, _ in columns] + [scores[rows, items] / top[rows] for scores, top in columns]
-    facts.extend(_pair_facts(context, customers, rows, items))
+    facts.extend(_pair_facts(context, customers[rows], [one[rows, items].astype(np.float64) for one in held]))
     facts.extend(context.facts_of_items[items].T)
     facts.extend(context.customer_facts[customers[rows]].T)
     return rows, items, np.column_stack(facts).astype(np.float32)
 
 
-def _pair_facts(context: Context, customers: IntArray, rows: IntArray, items: IntArray) -> list[FloatArray]:
-    """Return what a customer has done with each proposed item."""
-    days, first, last, lately = (
-        dense(matrix[customers])[rows, items].astype(np.float64)
-        for matrix in (context.known.days, context.first_day, context.last_day, context.lately)
-    )
+def _pair_facts(context: Context, customers: IntArray, held: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return what customers have done with items: `held` are days, age of the first and of the last one, and weight lately."""
+    days, first, last, lately = held
     gap = np.where(days > 1, (first - last) / np.maximum(days - 1, 1), np.nan)
     since = np.where(days > 0, last, np.nan)
-    shopping = np.maximum(context.customer_facts[customers[rows], 1], 1)
+    shopping = np.maximum(context.customer_facts[customers, 1], 1)
     return [days, since, gap, since / np.maximum(gap, 1), lately, days / shopping]
 
 
@@ -192,25 +202,30 @@ class FittedRanker(Fitted):
         return found
 
 
-def fit_ranker(windows: Sequence[tuple[Context, Any]], view: View, seed: int = 7) -> FittedRanker | None:
+@dataclass(frozen=True)
+class Examples:
+    """Lists to learn from: facts and whether each item was wanted, list after list, and how long each list is."""
+
+    facts: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int32]
+    sizes: IntArray
+
+
+def fit_ranker(windows: Sequence[Examples], context: Context, view: View, seed: int = 7) -> FittedRanker | None:
     """Return trees learned from earlier days, or None where nobody bought anything that was proposed.
 
     Parameters
     ----------
-    windows : list of (context at an earlier day, sparse 0/1 of what was bought in the horizon after it)
-        The last one becomes the context of the result; move it with `at`.
+    windows : of a view, as `examples_of` returns them
+    context : what proposes now; move the result with `at`
     """
     import lightgbm
 
-    facts, labels, sizes = [], [], []
-    for context, bought in windows:
-        for part_facts, part_labels, part_sizes in _examples(context, bought, view):
-            facts.append(part_facts)
-            labels.append(part_labels)
-            sizes.append(part_sizes)
-    if not labels or not any(part.any() for part in labels):
+    windows = [one for one in windows if len(one.sizes)]
+    if not windows:
         return None
-    table = lightgbm.Dataset(np.concatenate(facts), np.concatenate(labels), group=np.concatenate(sizes), free_raw_data=True)
+    parts = [np.concatenate([getattr(one, name) for one in windows]) for name in ("facts", "labels", "sizes")]
+    table = lightgbm.Dataset(parts[0], parts[1], group=parts[2], free_raw_data=True)
     settings = {
         "objective": "lambdarank",
         "lambdarank_truncation_level": 20,
@@ -228,24 +243,42 @@ def fit_ranker(windows: Sequence[tuple[Context, Any]], view: View, seed: int = 7
         "verbosity": -1,
     }
     trees = lightgbm.train(settings, table, num_boost_round=ROUNDS)
-    context = windows[-1][0]
     return FittedRanker(trees, context, view, context.known.n_buyers > 0)
 
 
-def _examples(context: Context, bought: Any, view: View) -> Any:
-    """Yield facts, labels and list lengths of customers who bought something of the view, batch by batch."""
+def examples_of(context: Context, bought: Any) -> dict[View, Examples]:
+    """Return for every view what was proposed to customers at an earlier day, and what of it they bought in the horizon after it.
+
+    Parameters
+    ----------
+    bought : sparse 0/1, shape (n_customers, n_items)
+    """
     known = context.known
-    truth = wanted_of(known, bought, view)
-    some = np.flatnonzero((known.histories() > 0) & (np.diff(truth.indptr) > 0))
+    offered = known.n_buyers > 0
+    truths = {view: wanted_of(known, bought, view) for view in VIEWS}
+    some = np.flatnonzero((known.histories() > 0) & (np.diff(truths["all"].indptr) > 0))
     if len(some) > MOST_LEARNERS:
         some = some[np.linspace(0, len(some) - 1, MOST_LEARNERS).astype(np.int64)]
+    found: dict[View, list[Examples]] = {view: [] for view in VIEWS}
+    random = np.random.default_rng(known.as_of)
     for part in batches_of(some, known.n_items):
-        rows, items, facts = proposals(context, some[part], view, known.n_buyers > 0)
-        labels = dense(truth[some[part]])[rows, items]
-        hits = np.bincount(rows, weights=labels, minlength=len(some[part]))
-        kept = hits[rows] > 0  # a list without a hit teaches no order
-        sizes = np.bincount(rows[kept], minlength=len(some[part]))
-        yield facts[kept], labels[kept].astype(np.int32), sizes[sizes > 0]
+        for view, truth in truths.items():
+            rows, items, facts = proposals(context, some[part], view, offered)
+            labels = dense(truth[some[part]])[rows, items]
+            hits = np.bincount(rows, weights=labels, minlength=len(some[part]))
+            unwanted = np.maximum(np.bincount(rows, minlength=len(some[part])) - hits, 1)
+            drawn = random.random(len(rows)) < MOST_UNWANTED / unwanted[rows]
+            kept = (hits[rows] > 0) & ((labels > 0) | drawn)  # a list without a hit teaches no order
+            sizes = np.bincount(rows[kept], minlength=len(some[part])).astype(np.int64)
+            found[view].append(Examples(facts[kept], labels[kept].astype(np.int32), sizes[sizes > 0]))
+    return {view: _joined(parts) for view, parts in found.items()}
+
+
+def _joined(parts: Sequence[Examples]) -> Examples:
+    """Return lists of several batches as one."""
+    if not parts:
+        return Examples(np.zeros((0, 0), np.float32), np.zeros(0, np.int32), np.zeros(0, np.int64))
+    return Examples(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("facts", "labels", "sizes")))
 
 
 def wanted_of(known: Interactions, bought: Any, view: View) -> Any:

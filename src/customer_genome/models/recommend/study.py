@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from customer_genome.errors import SettingsError
-from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Recommender, batches_of
+from customer_genome.models.recommend.contract import Fitted, FloatArray, IntArray, Interactions, Recommender
 from customer_genome.models.recommend.items import IMPLICIT_MISSING, Als, Ease, ItemNeighbours
-from customer_genome.models.recommend.lists import VIEWS, FittedBlend, View, best_in_view, hits_of, ndcg_of_hits, top_items
+from customer_genome.models.recommend.lists import VIEWS, FittedBlend, View, hits_of, ndcg_of_hits, top_in_views, top_items
 from customer_genome.models.recommend.personal import PersonalDecay, UserNeighbours
 from customer_genome.models.recommend.popularity import GroupPopularity, Popularity, SeasonPopularity
-from customer_genome.models.recommend.ranker import Context, FittedRanker, fit_ranker, wanted_of
+from customer_genome.models.recommend.ranker import Context, Examples, FittedRanker, examples_of, fit_ranker, wanted_of
 
 POPULARITY, PERSONAL, NEIGHBOURS = Popularity.name, PersonalDecay.name, "personal and similar customers"
 SIMILAR, BLEND, RANKER = "similar customers", "blend of EASE and ALS", "re-ranker"
@@ -35,7 +35,14 @@ BLENDED = {Ease.name: 2.0, Als.name: 1.0}
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is tried: `light` within seconds as part of a run, `full` for a comparison."""
+    """How much is tried: `light` within seconds as part of a run, `full` for a comparison.
+
+    Attributes
+    ----------
+    n_windows : earlier windows that the re-ranker learns from; 0 leaves it out
+    most_judged : customers by whom the choice is made, of each judged window
+    n_judged : judged windows, one horizon each, the latest last; quick candidates are judged by two, so that one odd season decides less
+    """
 
     most_ease_items: int
     penalties: tuple[float, ...]
@@ -43,10 +50,11 @@ class Effort:
     n_windows: int
     most_judged: int
     has_all: bool
+    n_judged: int = 1
 
 
 FULL = Effort(6000, (300.0, 1000.0), (60.0, 180.0, 365.0), 2, 50_000, True)
-LIGHT = Effort(1500, (1000.0,), (180.0,), 0, 600, False)
+LIGHT = Effort(1500, (1000.0,), (180.0,), 0, 600, False, 2)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,13 @@ class Study:
     @property
     def can_judge(self) -> bool:
         """Return whether enough customers bought before and in the earlier window."""
-        return len(self._judged("all")[0]) >= FEWEST_JUDGED
+        return len(self._judged("all", self.earlier)[0]) >= FEWEST_JUDGED
+
+    @property
+    def judged_from(self) -> list[int]:
+        """Return the first days of the windows that the choice is made by, the latest first; only windows with enough customers."""
+        starts = [self.known.as_of - self.known.horizon_days * (number + 1) for number in range(self.effort.n_judged)]
+        return [start for start in starts if start > self.known.first_day and len(self._judged("all", start)[0]) >= FEWEST_JUDGED]
 
     def at(self, day: int) -> Interactions:
         """Return what was known before a day."""
@@ -153,7 +167,7 @@ class Study:
         parts = [one for one in self.recommenders() if one.name not in skipped]
         return self._once(  # type: ignore[no-any-return]
             ("context", day, tuple(self.settings.items())),
-            lambda: Context(self.at(day), {one.name: self.part(one, day) for one in parts}),
+            lambda: Context(self.at(day), {one.name: self.part(one, day) for one in parts}, latest=self._once(("latest",), dict)),
         )
 
     def names(self, view: View) -> list[str]:
@@ -174,8 +188,14 @@ class Study:
         by_name = {one.name: one for one in self.recommenders()}
         if name == BLEND:
             parts = [self.part(by_name[part], day) for part in BLENDED]
-            return FittedBlend(parts, np.array(list(BLENDED.values())))
+            blend = FittedBlend(parts, np.array(list(BLENDED.values())))
+            return self._once(("blend", day, *self.settings.values()), lambda: blend)  # type: ignore[no-any-return]
         return self.part(by_name[name], day)
+
+    def in_views(self, name: str, day: int | None = None) -> dict[View, Fitted]:
+        """Return a candidate fitted before a day (by default now) for every view for which there was enough to learn from."""
+        found = {view: self.fitted(name, view, day) for view in VIEWS}
+        return {view: one for view, one in found.items() if one is not None}
 
     def _ranker(self, view: View, day: int) -> FittedRanker | None:
         """Return trees learned from windows that end at or before a day."""
@@ -185,44 +205,48 @@ class Study:
         horizon = self.known.horizon_days
         starts = [day - horizon * (number + 1) for number in range(self.effort.n_windows)]
         usable = [start for start in starts if start - horizon >= self.known.first_day]
-        windows = [(self.context(start), self.known.bought(start, start + horizon)) for start in reversed(usable)]
-        return fit_ranker(windows, view, self.seed) if windows else None
+        windows = [self._examples(start)[view] for start in reversed(usable)]
+        return fit_ranker(windows, self.context(usable[0]), view, self.seed) if windows else None
+
+    def _examples(self, start: int) -> Mapping[View, Examples]:
+        """Return what was proposed on a day, with what was bought in the horizon after it."""
+
+        def make() -> Mapping[View, Examples]:
+            return examples_of(self.context(start), self.known.bought(start, start + self.known.horizon_days))
+
+        return self._once(("examples", start, tuple(self.settings.items())), make)  # type: ignore[no-any-return]
 
     # --- choosing ----------------------------------------------------------------------------------------------------
 
-    def _judged(self, view: View) -> tuple[IntArray, Any]:
-        """Return who is judged on the earlier window, and what each of them wanted."""
-        return self._once(("judged", self.known.as_of, view), lambda: self._find_judged(view))  # type: ignore[no-any-return]
+    def _judged(self, view: View, start: int) -> tuple[IntArray, Any]:
+        """Return who is judged on an earlier window, and what each of them wanted."""
+        return self._once(("judged", self.known.as_of, start, view), lambda: self._find_judged(view, start))  # type: ignore[no-any-return]
 
-    def _find_judged(self, view: View) -> tuple[IntArray, Any]:
-        then = self.at(self.earlier)
-        wanted = wanted_of(then, self.known.bought(self.earlier, self.known.as_of), view)
+    def _find_judged(self, view: View, start: int) -> tuple[IntArray, Any]:
+        then = self.at(start)
+        wanted = wanted_of(then, self.known.bought(start, start + self.known.horizon_days), view)
         some = np.flatnonzero((then.histories() > 0) & (np.diff(wanted.indptr) > 0))
         if view != "all":  # of the same customers
-            some = np.intersect1d(some, self._judged("all")[0])
+            some = np.intersect1d(some, self._judged("all", start)[0])
         elif len(some) > self.effort.most_judged:
             some = some[np.linspace(0, len(some) - 1, self.effort.most_judged).astype(np.int64)]
         return some, wanted[some]
 
     def ndcg(self, fitted: Fitted, view: View) -> FloatArray:
-        """Return NDCG of each judged customer on the earlier window."""
-        customers, wanted = self._judged(view)
+        """Return NDCG of each judged customer on the latest earlier window."""
+        customers, wanted = self._judged(view, self.earlier)
         lists, _ = top_items(fitted, self.at(self.earlier), customers, view, LENGTH)
         return ndcg_of(lists, wanted)
 
-    def _ndcg_of_part(self, name: str) -> dict[View, FloatArray]:
-        """Return NDCG in every view of a candidate that is the same in all, its scores made once."""
-        fitted = self.fitted(name, "all", self.earlier)
-        then, everybody = self.at(self.earlier), self._judged("all")[0]
-        allowed = then.n_buyers > 0
-        lists: dict[View, list[IntArray]] = {view: [] for view in VIEWS}
-        for part in batches_of(everybody, then.n_items):
-            scores = fitted.scores(everybody[part]) if fitted is not None else np.zeros((0, then.n_items), np.float32)
-            for view in VIEWS:
-                mine = np.isin(everybody[part], self._judged(view)[0])
-                best, _ = best_in_view(scores, then, everybody[part], view, LENGTH, allowed)
-                lists[view].append(best[mine])
-        return {view: ndcg_of(np.concatenate(lists[view]), self._judged(view)[1]) for view in VIEWS}
+    def _ndcg_in_views(self, name: str, start: int) -> dict[View, FloatArray]:
+        """Return NDCG of a candidate in every view on an earlier window; views for which there was too little to learn from are left out."""
+        everybody = self._judged("all", start)[0]
+        lists = top_in_views(self.in_views(name, start), self.at(start), everybody, LENGTH)
+        found = {}
+        for view, (places, _) in lists.items():
+            some, wanted = self._judged(view, start)
+            found[view] = ndcg_of(places[np.isin(everybody, some)], wanted)
+        return found
 
     def _tune(self) -> None:
         """Choose the half-life by what is bought again, the penalty by what is new."""
@@ -243,55 +267,47 @@ class Study:
 
     def _choose(self, view: View) -> Chosen:
         usual = POPULARITY if view == "new" else PERSONAL
-        if not self.can_judge or len(self._judged(view)[0]) < FEWEST_JUDGED:
+        who, place = np.unique(
+            np.concatenate([self._judged(view, start)[0] for start in self.judged_from] or [np.zeros(0, np.int64)]),
+            return_inverse=True,
+        )
+        n, days = len(who), self.known.horizon_days
+        if n < FEWEST_JUDGED:
             words = (
-                f"{usual}: fewer than {FEWEST_JUDGED} customers bought both before and within the last {self.known.horizon_days} days, "
+                f"{usual}: fewer than {FEWEST_JUDGED} customers bought both before and within the last {days} days, "
                 "so nothing can be compared yet."
             )
-            return Chosen(view, usual, words, len(self._judged(view)[0]), ())
+            return Chosen(view, usual, words, n, ())
+        span = f"the last {days * len(self.judged_from)} days" + (", in two parts" if len(self.judged_from) > 1 else "")
         values = dict(self._compared(view))
-        draws = _draws(len(values[POPULARITY]), self.seed)
+        draws = _draws(n, self.seed)[:, place]  # a customer who was judged twice is drawn twice
+        draws /= draws.sum(axis=1, keepdims=True)
         tried = []
         for name, each in values.items():
             difference = each - values[POPULARITY]
-            means = draws @ difference / len(difference)
-            lower, upper = np.quantile(means, [0.025, 0.975])
-            tried.append(
-                Tried(
-                    name,
-                    float(each.mean()),
-                    float((draws @ each / len(each)).std(ddof=1)),
-                    float(difference.mean()),
-                    float(lower),
-                    float(upper),
-                )
-            )
+            lower, upper = np.quantile(draws @ difference, [0.025, 0.975])
+            error = float((draws @ each).std(ddof=1))
+            tried.append(Tried(name, float(each.mean()), error, float(difference.mean()), float(lower), float(upper)))
         tried.sort(key=lambda one: (-one.ndcg, one.name))
         best = next((one for one in tried if one.lower > 0), None)
-        n = len(values[POPULARITY])
         if best is None:
-            words = f"popularity: nothing beat it beyond doubt for {n:,} customers over the last {self.known.horizon_days} days."
+            words = f"popularity: nothing beat it beyond doubt for {n:,} customers over {span}."
             return Chosen(view, POPULARITY, words, n, tuple(tried))
         words = (
-            f"{best.name}: NDCG@{LENGTH} {best.ndcg:.3f} for {n:,} customers over the last {self.known.horizon_days} days, "
+            f"{best.name}: NDCG@{LENGTH} {best.ndcg:.3f} for {n:,} customers over {span}, "
             f"{best.difference:+.3f} against popularity (95 %: {best.lower:+.3f} to {best.upper:+.3f})."
         )
         return Chosen(view, best.name, words, n, tuple(tried))
 
     def _compared(self, view: View) -> Iterator[tuple[str, FloatArray]]:
-        """Yield every candidate of a view on the earlier window."""
+        """Yield every candidate of a view on the earlier windows."""
         for name in self.names(view):
-            if name != RANKER:
-                yield (
-                    name,
-                    self._once(("ndcg", self.known.as_of, name, *self.settings.values()), partial(self._ndcg_of_part, name))[
-                        view
-                    ],
-                )
-                continue
-            ranker = self.fitted(name, view, self.earlier)
-            if ranker is not None:
-                yield name, self.ndcg(ranker, view)
+            found = []
+            for start in self.judged_from:
+                key = ("ndcg", self.known.as_of, start, name, *self.settings.values())
+                found.append(self._once(key, partial(self._ndcg_in_views, name, start)))
+            if all(view in one for one in found):
+                yield name, np.concatenate([one[view] for one in found])
 
     def about(self) -> Mapping[str, str]:
         """Return what each candidate does, in words."""
