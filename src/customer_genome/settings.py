@@ -110,7 +110,7 @@ class RecommendSettings:
     effort: Literal["light", "full"] = "light"
     exclude: tuple[str, ...] = ()
     sold_within_days: int = 90
-    most_customers: int = 100_000
+    most_customers: int = 200_000
     most_purchases: int = 2_000_000
 
 
