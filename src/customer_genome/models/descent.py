@@ -8,10 +8,15 @@ the function itself, and far more where other work holds the cores.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from customer_genome.models.estimator import Array
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 def descend(
@@ -31,8 +36,15 @@ def descend(
     Byrd, Lu, Nocedal & Zhu (1995), SIAM Journal on Scientific Computing 16(5).
     """
     from scipy.optimize import minimize
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, user_api="blas"):
+    with _libraries().limit(limits=1, user_api="blas"):
         found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=np.column_stack([lower, upper]), options=options)
     return np.asarray(found.x, dtype=np.float64), float(found.fun)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the linear algebra libraries of this process, those of NumPy and SciPy loaded; finding them takes longer than a small descent."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
