@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import betainc, expit
 
 from customer_genome.errors import ContractError
-from customer_genome.models.btyd import value_forecast
+from customer_genome.models.btyd import spend_outcomes, value_forecast
 from customer_genome.models.btyd.active_future import Horizons
 from customer_genome.models.btyd.lifetime_value import discounted_orders, lifetime_value, lifetime_value_interval
 from customer_genome.models.btyd.purchases import BetaGeometricNBD
@@ -113,3 +114,13 @@ def test_a_customer_is_worth_the_same_whoever_else_is_asked_for():
         part = lifetime_value_interval(purchases, spend, *(column[start:end] for column in columns), 180, 0.1, 1.0)
         for name in ("mean", "lower", "upper"):
             np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[start:end])
+
+
+def test_what_is_not_worked_out_is_what_would_have_come_out():
+    """Chances that are 1 to the last digit are written, not computed: at no corner may another digit stand there."""
+    random = np.random.default_rng(5)
+    for _ in range(300):
+        shape, sizes = float(np.exp(random.uniform(-3, 9))), np.sort(np.exp(random.uniform(-6, 13, 30)))
+        log_y = np.sort(random.uniform(-60, 60, 40) * random.uniform(0.05, 1.5))
+        found = spend_outcomes._exceeds(log_y, shape, sizes)
+        np.testing.assert_array_equal(found, betainc(shape, sizes[:, None], expit(-log_y)[None, :]))

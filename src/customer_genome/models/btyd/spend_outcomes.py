@@ -22,11 +22,14 @@ from customer_genome.models.estimator import Array
 _POINTS = 4
 _MOST_BLOCKS = 128
 _PROBES: Array = 2.0 ** np.arange(41.0)
+_FIRST_PROBES = 10
 _NEGLIGIBLE = 1e-6
 _LOWER_HALF, _UPPER_HALF = 20, 64
 _STEPS = 64
 _HIGHEST = 9.0
 _SMALLEST_LOG = -690.0
+_NOTHING_LEFT, _FALLING = -41.0, 0.9
+"""A tail whose first term has a smaller logarithm, of terms that fall faster, changes no digit of 1."""
 
 
 class SpendOutcomes:
@@ -145,8 +148,11 @@ class SpendOutcomes:
         """Return the first count of every block, and the one after the last: single counts where they are few, else even in log."""
         ends = self._horizons.times[[0, -1]]
         age, horizon = np.repeat(ages, 2), np.tile(ends, len(ages))
-        tails = self._purchases.at_least_if_active(_PROBES, np.full(len(age), frequency), age, horizon)
+        x = np.full(len(age), frequency)
+        tails = self._purchases.at_least_if_active(_PROBES[:_FIRST_PROBES], x, age, horizon)
         given = tails / np.maximum(tails[:, :1], 1e-300)
+        if (given[:, -1] > _NEGLIGIBLE).any():  # seldom: somebody may buy more than five hundred times
+            given = self._purchases.at_least_if_active(_PROBES, x, age, horizon) / np.maximum(tails[:, :1], 1e-300)
         is_sure, is_possible = (given > 1 - _NEGLIGIBLE).all(axis=0), (given > _NEGLIGIBLE).any(axis=0)
         low = _PROBES[max(int(np.argmin(is_sure)) - 1, 0)] if not is_sure.all() else _PROBES[-1]
         high = _PROBES[min(int(is_possible.sum()), len(_PROBES) - 1)]
@@ -178,8 +184,17 @@ def _log_odds(share: Array) -> Array:
 
 
 def _exceeds(log_y: Array, shape: float, sizes: Array) -> Array:
-    """Return P(Gamma(size) / Gamma(shape) > y), shape (n_sizes, n_y)."""
-    from scipy.special import betainc, expit
+    """Return P(Gamma(size) / Gamma(shape) > y), shape (n_sizes, n_y).
 
-    chance: Array = betainc(shape, sizes[:, None], expit(-log_y)[None, :])
+    Nearly half of it is 1 to the last digit, where y lies far below what so many purchases come to: the other tail is below its first
+    term over 1 - ratio, the terms of its series falling at least as fast as `ratio` (DLMF 8.17.8). There nothing is worked out.
+    """
+    from scipy.special import betainc, betaln, expit
+
+    below, above, size = expit(log_y), expit(-log_y), sizes[:, None]
+    first = size * np.log(below) + shape * np.log(above) - (betaln(sizes, shape) + np.log(sizes))[:, None]
+    ratio = below * np.maximum((size + shape) / (size + 1.0), 1.0)
+    rows, columns = np.nonzero((first > _NOTHING_LEFT) | (ratio > _FALLING))
+    chance = np.ones(first.shape)
+    chance[rows, columns] = betainc(shape, sizes[rows], above[columns])
     return chance
