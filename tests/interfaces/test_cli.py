@@ -55,6 +55,8 @@ def genome(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
         (HEADER + 'a,2024-01-01,"1,234"\n', "decimal_mark"),
         (HEADER + ",2024-01-01,5\n,2024-01-02,6\n", "customer"),
         (HEADER + "a,2024-01-01,-5\n", "none of its rows is a usable purchase"),
+        (HEADER + "a,2024-01-01,-5\n", "quantity and money are negative"),
+        (HEADER.strip() + ",status\na,2024-01-01,5,voided\n", "its status is one of cancelled"),
         (HEADER + "a,2099-01-01,5\n", "2099-01-01"),
     ],
 )

@@ -11,6 +11,7 @@ from shops import TODAY, line, rows_of, source_with, staged
 from customer_genome.contracts import SourceTable
 from customer_genome.features.table import build_features
 from customer_genome.settings import CleaningSettings, ShopSettings
+from customer_genome.stages.staging import torn_lines
 from customer_genome.warehouse.build import build_marts, stage_lines
 from customer_genome.warehouse.duckdb import DuckDBEngine
 
@@ -71,3 +72,12 @@ def test_categories_spelled_alike_are_one_and_shares_add_up_to_one():
         "select category_share_baby_food as baby, category_share_food as food, category_share_other as other from customer_facts"
     )
     assert rows_of(engine, wanted) == [{"baby": 0.25, "food": 0.25, "other": 0.5}]
+
+
+def test_refused_rows_that_hold_line_breaks_are_told_and_kept_ones_are_not():
+    torn = line("B", "2", "2024-01-02", quantity=None) | {"description": 'mug",1,5\nC,3,2024-01-03,p,pot,1,5'}
+    whole = line("A", "1", "2024-01-01") | {"description": "a mug\nof blue glass"}
+    told = torn_lines(staged([whole, torn]))
+    assert len(told) == 1
+    assert told[0].startswith("1 refused rows hold line breaks (first: row 2)")
+    assert torn_lines(staged([whole])) == []

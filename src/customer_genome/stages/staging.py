@@ -39,6 +39,7 @@ def stage_sources(job: Job, today: dt.date) -> Delivery:
     stage_lines(engine, lines, settings.cleaning, settings.shop, today=today, not_merchandise=rules, salt=salt, forgotten=digests)
     refuse_bad_rows(engine, settings, lines)
     stage_side_tables(job)
+    job.notices.extend(torn_lines(engine))
     return remember_run(engine, settings, sources, marks)
 
 
@@ -67,8 +68,8 @@ def refuse_bad_rows(engine: Engine, settings: Settings, lines: SourceTable) -> N
     if not any(row["row_class"] == "kept" for row in counts):
         raise ContractError(
             f"{lines.label}: none of its rows is a usable purchase. Found: {listed or 'no rows'}. Wanted: rows with customer, time and money above 0. "
-            f"Check the columns under [tables.order_lines] in genome.toml; now mapped: {_mapping_text(lines)}. "
-            f"An order counts as cancelled where its id matches cancelled_order_pattern = {settings.cleaning.cancelled_order_pattern!r} under [cleaning]."
+            f"Check the columns under [tables.order_lines] in genome.toml; now mapped: {_mapping_text(lines)}."
+            + (_cancelled_words(settings, lines) if any(row["row_class"] == "cancelled" for row in counts) else "")
         )
     bad = [row for row in counts if row["row_class"].startswith("bad_") or row["row_class"] == "no_customer"]
     if settings.cleaning.on_bad_rows == "reject" and bad:
@@ -76,6 +77,34 @@ def refuse_bad_rows(engine: Engine, settings: Settings, lines: SourceTable) -> N
             f'{lines.label}: {sum(row["n"] for row in bad):,} rows are refused and on_bad_rows = "reject". Found: {listed}. '
             'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
         )
+
+
+def _cancelled_words(settings: Settings, lines: SourceTable) -> str:
+    """Return by which rules a line counts as cancelled."""
+    cleaning = settings.cleaning
+    by_status = (
+        f", its status is one of {', '.join(cleaning.cancelled_statuses)} (cancelled_statuses)"
+        if "status" in lines.mapping
+        else ""
+    )
+    return (
+        f" A line counts as cancelled where its order id matches cancelled_order_pattern = {cleaning.cancelled_order_pattern!r}{by_status}, "
+        "or quantity and money are negative; the rules are under [cleaning] in genome.toml."
+    )
+
+
+def torn_lines(engine: Engine) -> list[str]:
+    """Return a notice of refused rows that hold line breaks: often a quote that was never closed took the lines below into one cell."""
+    found = engine.fetch(
+        "select count(*) as n, min(line_id) + 1 as first_row from numbered_lines "
+        "where row_class in ('bad_date', 'bad_quantity', 'bad_price') and contains(raw_row, chr(92) || 'n')"
+    ).to_pylist()[0]
+    if not found["n"]:
+        return []
+    return [
+        f"{found['n']:,} refused rows hold line breaks (first: row {found['first_row']:,}): a quote that is never closed may have taken the lines "
+        "below it into one cell. See them with `genome export --table quarantine --output refused.csv`, and correct the export."
+    ]
 
 
 def _mapping_text(source: SourceTable) -> str:
