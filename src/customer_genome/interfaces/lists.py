@@ -74,9 +74,7 @@ def _popular(genome: Genome, customer_id: str, views: Sequence[str], top: int, c
 
 def quality_words(genome: Genome) -> dict[str, str]:
     """Return per view which recommender made the lists and how good it was on the last days."""
-    rows = genome.query(
-        "select view, candidate, ndcg, difference, n_judged, horizon_days from recommendation_quality where is_champion"
-    )
+    rows = genome.query("select view, candidate, ndcg, difference, n_judged from recommendation_quality where is_champion")
     found = {}
     for row in rows.to_pylist():
         if row["ndcg"] is None:
@@ -84,8 +82,8 @@ def quality_words(genome: Genome) -> dict[str, str]:
             continue
         usual = row["ndcg"] - row["difference"]
         found[row["view"]] = (
-            f"{row['candidate']}; NDCG@10 {row['ndcg']:.3f} against {usual:.3f} of popularity, judged by what "
-            f"{row['n_judged']:,} customers bought lately, {row['horizon_days']} days ahead"
+            f"{row['candidate']}; NDCG@10 {row['ndcg']:.3f} against {usual:.3f} of popularity, judged on "
+            f"{row['n_judged']:,} customers"
         )
     return found
 

@@ -67,7 +67,8 @@ def recommend(
         if item is not None:
             found = together_with(genome, item, top)
         else:
-            found = lists_of(genome, customer_id or "", [view] if view else ["again", "new"], top)
+            usual = ["new"] if genome.level == "ratings" else ["again", "new"]  # nothing is rated twice
+            found = lists_of(genome, customer_id or "", [view] if view else usual, top)
     if as_json:
         print_json(found)
     elif item is not None:
