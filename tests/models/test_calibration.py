@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from customer_genome.models.calibration import Bend, bend_of, choose_bend, intercept_for, level_shift
-from customer_genome.models.candidates.stacking import Said, odds_weights, spend_weights
+from customer_genome.models.candidates.stacking import Said, odds_weights, prior_weights, spend_weights, taught_share
 from customer_genome.models.conformal import Stretch, based
 
 
@@ -87,3 +87,11 @@ def test_weights_go_to_who_knows_and_stay_equal_where_nothing_is_told(draw: np.r
     np.testing.assert_allclose(odds_weights(few, equal), equal, atol=0.1)
     np.testing.assert_array_equal(odds_weights([], equal), equal)
     np.testing.assert_array_equal(spend_weights([], equal), equal)
+
+
+def test_the_prior_moves_from_the_own_forecast_to_equal_weights_as_customers_grow() -> None:
+    shares = [taught_share(n) for n in (0, 100, 700, 5_000, 500_000)]
+    assert shares == sorted(shares) and shares[0] == 0.0 and shares[2] == 0.5 and shares[-1] > 0.999
+    np.testing.assert_allclose(prior_weights(3, 1, 0.0), [0.0, 1.0, 0.0])
+    np.testing.assert_allclose(prior_weights(3, 1, 1.0), [1 / 3] * 3)
+    assert prior_weights(5, 0, 0.3).sum() == pytest.approx(1.0)

@@ -56,6 +56,16 @@ def test_without_history_the_own_forecast_and_why() -> None:
     assert "alone" in choose_champion(NOW.known, few).words[0]
 
 
+def test_few_customers_leave_nearly_all_of_the_say_to_the_own_forecast(champion: Champion) -> None:
+    now, past = shop(150)
+    small = choose_champion(now.known, past)
+    for target in ("orders", "spend"):
+        own, taught = (one.figures["weights"][target] for one in (small, champion))
+        assert own[OWN] / sum(own.values()) > 0.8 > 0.7 > taught[OWN] / sum(taught.values()), target
+    assert small.figures["taught_by"] == 150 and "150 customers" in small.words[0]
+    assert any("drawn towards equal ones" in one for one in choose_champion(NOW.known, [past_at(910, 2_500)]).words)
+
+
 def test_without_an_own_forecast_there_is_none() -> None:
     bare = Known(NOW.known.as_of, NOW.known.horizon_days, NOW.known.facts)
     with pytest.raises(RegistryError, match="own forecast is missing"):

@@ -5,7 +5,8 @@ is seen.
 
 The rules
 ---------
-1. Members are the candidates that ship; those that cannot say what each fact contributes have a say in spend only. Weights fit held-out forecasts of earlier cutoffs (`held_out`), drawn towards equal ones.
+1. Members are the candidates that ship; those that cannot say what each fact contributes have a say in spend only. Weights fit
+   held-out forecasts of earlier cutoffs (`held_out`), drawn towards equal ones, and towards the own forecast where few customers taught the others.
 2. A naive formula that was clearly better than the blend, by more than two standard errors over customers, takes its place for this
    target, and that is said. (A single member that was better has nearly all of the weight already.)
 3. The total of spend is that of the own forecast, which knows season and level. The mean chance is the own one too, moved by what the
@@ -64,7 +65,9 @@ def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Ca
     fitted |= {one.name: found for one in candidates if (found := one.fit(now, usable)) is not None}
     tried = held_out(usable, [one for one in candidates if one.name in fitted]) if len(fitted) > 1 else []
     formulas = held_out(usable, NAIVE) if tried else []
-    chosen = choose(tried, formulas, list(fitted), [one.name for one in candidates if one.name in fitted and one.explains])
+    explaining = [one.name for one in candidates if one.name in fitted and one.explains]
+    n_taught = max((len(one.ordered) for one in usable), default=0)
+    chosen = choose(tried, formulas, list(fitted), explaining, n_taught)
     for name in {*chosen.odds, *chosen.spend} - fitted.keys():
         formula = next(one for one in NAIVE if one.name == name).fit(now, usable)
         if formula is None:
@@ -79,6 +82,7 @@ def choose_champion(now: Known, past: Sequence[Past], *, candidates: Sequence[Ca
     stretch, tails = _stretch_of(rehearsed, float(spend.mean()))
     figures: dict[str, Any] = {
         "weights": {"orders": dict(chosen.odds), "spend": dict(chosen.spend)},
+        "taught_by": n_taught,
         "learned_from": [one.known.as_of for one in usable],
         "held_out_from": [one.known.as_of for one in tried],
         "held_out_is_earlier": [one.is_earlier for one in tried],

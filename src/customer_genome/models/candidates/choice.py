@@ -17,7 +17,7 @@ from customer_genome.models.calibration import intercept_for
 from customer_genome.models.candidates.held_out import HeldOut
 from customer_genome.models.candidates.inputs import chance_of, log_odds
 from customer_genome.models.candidates.listed import OWN
-from customer_genome.models.candidates.stacking import Said, odds_weights, spend_weights
+from customer_genome.models.candidates.stacking import Said, odds_weights, prior_weights, spend_weights, taught_share
 from customer_genome.models.estimator import Array
 
 Target = Literal["orders", "spend"]
@@ -63,6 +63,7 @@ class Chosen:
     replaced : target -> the naive formula that took the place of the blend
     compared : figures, the blend first
     n_held_out : customers behind them
+    n_taught : customers that the members learned from, at the cutoff with the most of them
     """
 
     odds: Mapping[str, float]
@@ -71,9 +72,12 @@ class Chosen:
     replaced: Mapping[str, str] | None = None
     compared: tuple[Compared, ...] = ()
     n_held_out: int = 0
+    n_taught: int = 0
 
 
-def choose(tried: Sequence[HeldOut], formulas: Sequence[HeldOut], members: Sequence[str], explaining: Sequence[str]) -> Chosen:
+def choose(
+    tried: Sequence[HeldOut], formulas: Sequence[HeldOut], members: Sequence[str], explaining: Sequence[str], n_taught: int
+) -> Chosen:
     """Return the weights of the members; the own forecast alone where nothing was held out.
 
     Parameters
@@ -82,14 +86,15 @@ def choose(tried: Sequence[HeldOut], formulas: Sequence[HeldOut], members: Seque
     formulas : what naive formulas said at the same cutoffs
     members : names of those that are fitted now
     explaining : names of those that may have a say in the chance
+    n_taught : customers that members learned from, at the cutoff with the most of them
     """
     odds_names = [name for name in explaining if tried and all(_says(one, name, "chance") for one in tried)]
     spend_names = [name for name in members if tried and all(_says(one, name, "spend") for one in tried)]
     if len(odds_names) < 2 and len(spend_names) < 2:
         return Chosen({OWN: 1.0}, {OWN: 1.0})
     said = [_said(one, odds_names, spend_names) for one in tried]
-    odds = dict(zip(odds_names, odds_weights(said, _equal(odds_names)).tolist(), strict=True))
-    spend = dict(zip(spend_names, spend_weights(said, _equal(spend_names)).tolist(), strict=True))
+    odds = dict(zip(odds_names, odds_weights(said, _prior(odds_names, n_taught)).tolist(), strict=True))
+    spend = dict(zip(spend_names, spend_weights(said, _prior(spend_names, n_taught)).tolist(), strict=True))
     compared = (*_compared("orders", tried, formulas, odds), *_compared("spend", tried, formulas, spend))
     replaced: dict[str, str] = {}
     keeps_level = False
@@ -105,11 +110,12 @@ def choose(tried: Sequence[HeldOut], formulas: Sequence[HeldOut], members: Seque
             spend, keeps_level = {best.name: 1.0}, True
     odds = {name: weight for name, weight in odds.items() if weight != 0}
     spend = {name: weight for name, weight in spend.items() if weight != 0}
-    return Chosen(odds, spend, keeps_level, replaced, compared, sum(len(one.ordered) for one in tried))
+    return Chosen(odds, spend, keeps_level, replaced, compared, sum(len(one.ordered) for one in tried), n_taught)
 
 
-def _equal(names: Sequence[str]) -> Array:
-    return np.full(len(names), 1 / len(names))
+def _prior(names: Sequence[str], n_taught: int) -> Array:
+    """Return the weights that are held until customers say otherwise; the own forecast is always among the members."""
+    return prior_weights(len(names), list(names).index(OWN), taught_share(n_taught))
 
 
 def _says(held: HeldOut, name: str, what: str) -> bool:

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from customer_genome.models.candidates.choice import BLEND, CLEARLY, Chosen, Compared
+from customer_genome.models.candidates.stacking import taught_share
 
+_MANY = 0.9
+"""From this part of an equal say on it is called equal."""
 _TARGETS = {"orders": "who orders", "spend": "what they spend"}
 
 
@@ -35,9 +38,15 @@ def words_of(chosen: Chosen, figures: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _weights(chosen: Chosen) -> str:
     parts = [f"{_TARGETS[target]} {_shares(weights)}" for target, weights in (("orders", chosen.odds), ("spend", chosen.spend))]
+    share = taught_share(chosen.n_taught)
+    towards = "equal ones"
+    if share < _MANY:
+        towards = (
+            f"the own forecast: models that learned from {chosen.n_taught:,} customers start with {share:.0%} of an equal say"
+        )
     return (
         f"The champion forecasts {parts[0]}, and {parts[1]}; weights were fitted to {chosen.n_held_out:,} held-out forecasts of earlier "
-        "cutoffs and drawn towards equal ones."
+        f"cutoffs and drawn towards {towards}."
     )
 
 

@@ -2,7 +2,8 @@
 
 Comes in: what members said at earlier cutoffs before the outcome was known, and what came. Goes out: weights of log-odds and of money.
 The level of each cutoff is left free, so weights are told by shape and ranking alone: who is more likely than whom, and by how
-much. Few customers say little: the prior counts like a sample of `PRIOR_STRENGTH` of them.
+much. Few customers say little: the prior counts like a sample of `PRIOR_STRENGTH` of them. The prior itself gives every member the same
+where many customers taught those that learn, and nearly everything to the own forecast where few did.
 
 Source
 ------
@@ -22,6 +23,8 @@ from customer_genome.models.estimator import Array
 
 PRIOR_STRENGTH = 6000.0
 """Customers that the prior weights count for."""
+HALF_TAUGHT = 700.0
+"""From so many customers on what learns from outcomes has half of the say it has in a large shop; squared, so a few hundred give little."""
 MOST_WEIGHT = 1.5
 _POWER = 1.5
 
@@ -41,6 +44,38 @@ class Said:
     spend: Array
     ordered: Array
     spend_true: Array
+
+
+def taught_share(n_customers: float) -> float:
+    """Return the part of an equal say that members have which learned from so many customers, 0..1.
+
+    Trees and regressions of some sixty facts that saw a few hundred customers rank worse than a purchase model of four parameters,
+    and held-out forecasts of so few cannot show it.
+
+    Examples
+    --------
+    >>> taught_share(700), round(taught_share(250), 2), round(taught_share(5_000), 2)
+    (0.5, 0.11, 0.98)
+    """
+    return n_customers**2 / (n_customers**2 + HALF_TAUGHT**2)
+
+
+def prior_weights(n_members: int, own: int, share: float) -> Array:
+    """Return weights adding up to 1: `share` of an equal say for every member, and the rest for the own forecast.
+
+    Parameters
+    ----------
+    own : place of the own forecast among the members
+    share : from `taught_share`
+
+    Examples
+    --------
+    >>> prior_weights(4, 0, 0.5).tolist()
+    [0.625, 0.125, 0.125, 0.125]
+    """
+    weights = np.full(n_members, share / n_members)
+    weights[own] += 1 - share
+    return weights
 
 
 def odds_weights(said: Sequence[Said], prior: Array, strength: float = PRIOR_STRENGTH) -> Array:
