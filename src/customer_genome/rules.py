@@ -71,7 +71,9 @@ def _read(path: str | None, package: str, name: str) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8") if path else files(package).joinpath(name).read_text(encoding="utf-8")
         return tomllib.loads(text)
     except OSError as err:
-        raise SettingsError(f"{path} cannot be read: {err.strerror}. Correct the path in genome.toml.") from err
+        raise SettingsError(
+            f"{path} cannot be read: {err.strerror}. Correct the path where it was given: on the command line or in genome.toml."
+        ) from err
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise SettingsError(f"{path or name} is not valid TOML: {err}. Correct that line.") from err
 

@@ -22,15 +22,17 @@ STAGES = ("read", "clean", "facts", "score", "publish")
 
 @dataclass
 class Clock:
-    """Times the stages and passes progress on."""
+    """Times the stages and passes progress on, which never goes back: a stage entered again moves no bar."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
+    furthest: float = 0.0
 
     @contextmanager
     def stage(self, name: str, message: str) -> Iterator[None]:
         """Announce a stage and time it; a stage entered again goes on."""
-        self.progress(name, STAGES.index(name) / len(STAGES), message)
+        self.furthest = max(self.furthest, STAGES.index(name) / len(STAGES))
+        self.progress(name, self.furthest, message)
         started = time.perf_counter()
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - started, 3)
