@@ -23,6 +23,8 @@ from customer_genome.models.estimator import Array
 Target = Literal["orders", "spend"]
 BLEND = "blend"
 CLEARLY = 2.0
+LEAST_EXPECTED = 0.01
+"""Of the mean spend: so little is expected of a customer even by a formula that says nothing will come, or its loss would have no end."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +162,20 @@ def _orders_lost(held: HeldOut, weights: Mapping[str, float], is_levelled: bool)
 
 
 def _spend_lost(held: HeldOut, weights: Mapping[str, float], is_levelled: bool) -> Array:
-    """Return the squared error of the root of each spend, over the mean spend."""
-    total = max(float(held.spend.sum()), 1e-300)
+    """Return the deviance of each spend, a compound Poisson's of power 1.5: 4 (root of spend - root of expected)^2 / root of expected.
+
+    Money is in units of the mean. The mean is what makes it small, so a formula gains nothing by expecting too little of everybody, as it
+    would by errors of roots or absolute ones where most customers spend nothing. No expectation counts as less than `LEAST_EXPECTED`.
+
+    Source
+    ------
+    Jorgensen (1987), Exponential Dispersion Models, JRSS B 49; Gneiting (2011), Making and Evaluating Point Forecasts, JASA 106.
+    """
+    unit = max(float(held.spend.mean()), 1e-300)
     spend = np.zeros(len(held.spend))
     for name, weight in weights.items():
         money = held.said[name].spend
         if money is not None and money.sum() > 0:
-            spend += weight * money * (total / float(money.sum()) if is_levelled else 1.0)
-    roots = np.sqrt(np.maximum(spend, 0.0)) - np.sqrt(np.maximum(held.spend, 0.0))
-    return np.asarray(roots**2 / (total / max(len(held.spend), 1)), dtype=np.float64)
+            spend += weight * money * (float(held.spend.sum()) / float(money.sum()) if is_levelled else 1.0)
+    expected = np.sqrt(np.maximum(spend / unit, LEAST_EXPECTED))
+    return np.asarray(4 * (np.sqrt(np.maximum(held.spend / unit, 0.0)) - expected) ** 2 / expected, dtype=np.float64)

@@ -62,7 +62,7 @@ def _target(target: str, replaced: str | None, compared: list[Compared]) -> str:
     """Return how the choice stood against members alone and naive formulas."""
     naive = min((one for one in compared if one.is_naive), key=lambda one: one.loss, default=None)
     blend = next(one for one in compared if one.name == BLEND)
-    what = "squared error of the chance" if target == "orders" else "squared error of the root of spend"
+    what = "squared error of the chance" if target == "orders" else "deviance of spend"
     if replaced is not None:
         used = next(one for one in compared if one.name == replaced)
         return (
