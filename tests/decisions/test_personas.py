@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from customer_genome.decisions.personas import LARGEST_EFFECT, Effect, effect_size, persona, short_trait, strongest
+from customer_genome.decisions.personas import (
+    LARGEST_EFFECT,
+    TRAITS,
+    Effect,
+    effect_size,
+    of_ratings,
+    persona,
+    short_trait,
+    strongest,
+)
 
 PROFILE = {"mean_orders": 12.4, "mean_spend": 800.0, "median_recency_days": 1.0, "churn_probability": 0.05}
 
@@ -48,3 +59,13 @@ def test_nothing_apart_and_nothing_known_are_said() -> None:
 def test_facts_without_words_of_their_own_are_named_in_brackets_only() -> None:
     assert strongest([effect("shoe_size", 3.0)]) == []
     assert short_trait("shoe_size", True) == "higher shoe size" and short_trait("recency_days", False) == "more recent"
+
+
+@pytest.mark.parametrize(
+    "fact", [fact for fact in TRAITS if fact not in ("mean_order_value", "discount_share")]
+)  # these need money
+@pytest.mark.parametrize("size", [1.0, -1.0])
+def test_words_on_customers_who_rate_speak_of_no_order(fact: str, size: float) -> None:
+    said = of_ratings(persona([effect(fact, size)], PROFILE | {"mean_spend": float("nan"), "median_recency_days": 3.0}))
+    assert not re.search("order|bought|buy|product", said), said
+    assert "12 visits each, the last rating 3 days ago" in said

@@ -52,6 +52,33 @@ SHORT_TRAITS: Mapping[str, tuple[str, str]] = {
     "discount_share": ("more discounts", "fewer discounts"),
     "return_share": ("more returns", "fewer returns"),
 }
+OF_RATINGS: Sequence[tuple[str, str]] = (
+    ("order more often", "rate more often"),
+    ("order less often", "rate less often"),
+    ("bought more recently", "rated more recently"),
+    ("buy more", "rate more"),
+    ("buy fewer", "rate fewer"),
+    ("what they bought", "what they liked"),
+    ("next order", "next rating"),
+    ("last order", "last rating"),
+    ("orders", "visits"),
+    ("products", "items"),
+    ("pieces", "items"),
+)
+"""How words on orders read where rows were ratings: what counts as an order is a visit, a time at which somebody rated."""
+
+
+def of_ratings(text: str) -> str:
+    """Return words on customers who order as words on customers who rate.
+
+    Examples
+    --------
+    >>> of_ratings("They order more often than the others: 12 orders each, the last order 3 days ago.")
+    'They rate more often than the others: 12 visits each, the last rating 3 days ago.'
+    """
+    for ours, theirs in OF_RATINGS:
+        text = text.replace(ours, theirs)
+    return text
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ must not read files or settings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from customer_genome.decisions.conditions import Condition, holds, parse_condition
 from customer_genome.decisions.customers import Customers, FloatArray
-from customer_genome.decisions.personas import Effect, persona, short_trait
+from customer_genome.decisions.personas import Effect, of_ratings, persona, short_trait
 from customer_genome.decisions.wording import money_text, percent_text
 from customer_genome.errors import ContractError
 
@@ -128,6 +128,7 @@ def name_segments(
     effects: Mapping[int, Sequence[Effect]] | None = None,
     carried: Mapping[int, tuple[str, str]] | None = None,
     shows_risk: bool = True,
+    is_rated: bool = False,
 ) -> tuple[SegmentName, ...]:
     """Name every cluster, by cluster number.
 
@@ -145,6 +146,8 @@ def name_segments(
         by a hair renames nobody.
     shows_risk : bool
         False where risk was borrowed: the rules compare segments by it, and no sentence quotes its size.
+    is_rated : bool
+        True where rows were ratings, so that no word speaks of orders.
 
     Raises
     ------
@@ -163,7 +166,8 @@ def name_segments(
     apart = [tuple((effects or {}).get(cluster, ())) for cluster in clusters]
     before = [(carried or {}).get(cluster, ("", "")) for cluster in clusters]
     given = _labels(profiles, [label for label, _ in before])
-    words = _distinguishing_words(given, profiles, apart, before)
+    said: Callable[[str], str] = of_ratings if is_rated else str
+    words = _distinguishing_words(given, profiles, apart, before, said)
     named = []
     for place, (cluster, label) in enumerate(zip(clusters, given, strict=True)):
         profile = {key: float(values[place]) for key, values in profiles.items()}
@@ -172,11 +176,11 @@ def name_segments(
                 cluster,
                 f"{label} ({words[place]})" if words[place] else label,
                 label,
-                _reason(profile, label, currency, shows_risk),
-                STRATEGIES[label],
+                said(_reason(profile, label, currency, shows_risk)),
+                said(STRATEGIES[label]),
                 int(counts[place]),
                 profile,
-                persona(apart[place], profile if shows_risk else profile | {"churn_probability": float("nan")}, currency),
+                said(persona(apart[place], profile if shows_risk else profile | {"churn_probability": float("nan")}, currency)),
                 apart[place],
             )
         )
@@ -255,6 +259,7 @@ def _distinguishing_words(
     profiles: Mapping[str, FloatArray],
     effects: Sequence[Sequence[Effect]],
     before: Sequence[tuple[str, str]],
+    said: Callable[[str], str] = str,
 ) -> list[str]:
     """Return a word for each cluster that shares its label, else an empty text; no two words of one label are equal.
 
@@ -266,7 +271,7 @@ def _distinguishing_words(
         places = [place for place, other in enumerate(labels) if other == label]
         if len(places) < 2:
             continue
-        choices = {place: _choices(place, places, profiles, effects) for place in places}
+        choices = {place: [(far, said(word)) for far, word in _choices(place, places, profiles, effects)] for place in places}
         taken: set[str] = set()
         for place in places:
             word = _word_before(label, before[place], choices[place])

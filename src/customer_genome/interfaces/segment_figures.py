@@ -16,6 +16,7 @@ from customer_genome.genome import Genome
 from customer_genome.interfaces import overview
 from customer_genome.interfaces.figures import count, share
 from customer_genome.interfaces.overview import Choice
+from customer_genome.interfaces.standing import worded
 
 METHOD_WORDS: Mapping[str, str] = {"kmeans": "KMeans", "hierarchical": "Ward's tree", "gmm": "Gaussian mixture"}
 METHOD_MEANING: Mapping[str, str] = {
@@ -32,6 +33,7 @@ CLUSTER_COLUMNS: Mapping[str, str] = {
 FACT_WORDS: Mapping[str, str] = {
     "recency_days": "Days of silence",
     "n_orders": "Orders",
+    "n_purchase_days": "Purchase days",
     "total_spend": "Spend",
     "mean_order_value": "Order value",
     "tenure_days": "Days known",
@@ -86,7 +88,7 @@ def effects(genome: Genome, method: str) -> pa.Table:
     rows = genome.query("select * from segment_effects where method = ?", [method]).to_pylist()
     facts = list(FACT_WORDS)
     rows.sort(key=lambda row: (order[row["cluster"]][0], facts.index(row["fact"]) if row["fact"] in facts else len(facts)))
-    told = [row | {"letter": order[row["cluster"]][1], "words": fact_words(row["fact"])} for row in rows]
+    told = [row | {"letter": order[row["cluster"]][1], "words": worded(genome.level, fact_words(row["fact"]))} for row in rows]
     return pa.Table.from_pylist(told) if told else pa.table({"letter": pa.array([], pa.string())})
 
 

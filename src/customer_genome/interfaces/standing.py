@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from customer_genome.decisions.personas import of_ratings
 from customer_genome.interfaces.figures import share
 
 What = Literal["risk", "value"]
 _BAND: Mapping[What, str] = {"risk": "churn_band", "value": "clv_band"}
 NO_DATES = "This version was made from one row per customer with totals. It knows no order, no day and no product, so nothing over time is shown."
 NO_MONEY = (
-    "This version was made from ratings: events without money. An order is a time at which somebody rated, and nothing is shown in money. "
+    "This version was made from ratings: events without money. A visit is a time at which somebody rated, and nothing is shown in money. "
     "Charts of revenue over time need order lines."
 )
 CAUTION = (
@@ -26,6 +27,34 @@ CAUTION = (
 def why_no_dates(manifest: Mapping[str, Any]) -> str:
     """Return why a version shows nothing over time."""
     return NO_MONEY if manifest.get("level") == "ratings" else NO_DATES
+
+
+def worded(level: str, text: str) -> str:
+    """Return words on orders as they read in a version of a level: of ratings, an order is a visit, and a product an item.
+
+    Examples
+    --------
+    >>> worded("ratings", "Days since the last order"), worded("ratings", "Orders so far"), worded("orders", "Orders so far")
+    ('Days since the last rating', 'Visits so far', 'Orders so far')
+    """
+    if level != "ratings":
+        return text
+    for ours, theirs in _OF_RATINGS:
+        text = text.replace(ours, theirs)
+    return of_ratings(text)
+
+
+_OF_RATINGS = (
+    ("Last order", "Last rating"),
+    ("Next order", "Next rating"),
+    ("First order", "First rating"),
+    ("first order", "first rating"),
+    ("Orders", "Visits"),
+    ("Products", "Items"),
+    ("Pieces", "Items"),
+    ("Purchase days", "Rating days"),
+    ("Usual days between purchases", "Usual days between rating days"),
+)
 
 
 def rank_words(record: Mapping[str, Any], what: What) -> str:

@@ -365,7 +365,7 @@ def decide_customers(engine: Engine, clusters: Clusters, settings: Settings, pla
     known = known_columns(engine, "nameless_customers")
     playbooks, unsized = in_use(playbooks, known), _unsized(engine, known)
     segments = segment_figures(engine, "valued", clusters)
-    named = name_all(segments, clusters, currency, shows_risk="churn_probability" not in unsized)
+    named = name_all(segments, clusters, currency, shows_risk="churn_probability" not in unsized, is_rated=not settings.has_money)
     figures = playbook_figures(engine, "nameless_customers", playbooks)
     own, column = named[clusters.method], CLUSTER_COLUMNS[clusters.method]
     decision = Decision(_clv_cuts(engine, settings), own, column, playbooks, figures, known, currency, unsized)

@@ -77,12 +77,18 @@ def segment_figures(engine: Engine, table: str, clusters: Clusters) -> dict[Meth
 
 
 def name_all(
-    figures: Mapping[Method, SegmentFigures], clusters: Clusters, currency: str, *, shows_risk: bool = True
+    figures: Mapping[Method, SegmentFigures],
+    clusters: Clusters,
+    currency: str,
+    *,
+    shows_risk: bool = True,
+    is_rated: bool = False,
 ) -> dict[Method, tuple[SegmentName, ...]]:
-    """Return the names of every method's clusters; `shows_risk` is False where its size says nothing."""
+    """Return the names of every method's clusters; `shows_risk` is False where its size says nothing, `is_rated` True of ratings."""
     return {
         method: name_segments(
-            own.figures, currency=currency, effects=own.effects, carried=clusters.names.get(method, {}), shows_risk=shows_risk
+            own.figures, currency=currency, effects=own.effects, carried=clusters.names.get(method, {}), shows_risk=shows_risk,
+            is_rated=is_rated,
         )
         for method, own in figures.items()
     }  # fmt: skip
