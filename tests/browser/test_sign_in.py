@@ -111,9 +111,9 @@ def arrive(chromium: Browser) -> Iterator[Callable[[], Page]]:
         context.close()
 
 
-def sign_in(page: Page, door: Door, email: str) -> None:
+def sign_in(page: Page, door: Door, email: str, path: str = "") -> None:
     """Come to the dashboard, go to the provider, and come back."""
-    page.goto(door.address)
+    page.goto(door.address + path)
     page.get_by_role("button", name="Sign in").click(timeout=WAIT)
     page.wait_for_url(f"{door.provider}/**", timeout=WAIT)
     page.get_by_role("button", name=email).click()
@@ -140,6 +140,16 @@ def test_an_admin_sees_customers_and_leaves_again(arrive, door):
     page.wait_for_url(f"{door.provider}/**", timeout=WAIT)  # the session at the provider ends too
     page.goto(door.address)
     expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=WAIT)
+
+
+def test_a_link_leads_where_it_says_after_signing_in_too(arrive, door):
+    page = arrive()
+    customer = str(answer(door.workspace, "select customer_id as c from customers order by n_orders desc, 1 limit 1"))
+    sign_in(page, door, "ann@shop.example", f"/customer?customer={customer}")
+    expect(page.get_by_role("heading", name=f"Customer {customer}")).to_be_visible(timeout=WAIT)
+    assert page.url == f"{door.address}/customer?customer={customer}"
+    page.goto(door.address)  # once: the first page is the first page again
+    expect(page.get_by_text("What happened")).to_be_visible(timeout=WAIT)
 
 
 def test_a_viewer_sees_sums_and_no_customer_and_loses_the_role_at_once(arrive, door):

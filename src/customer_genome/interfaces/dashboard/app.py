@@ -14,7 +14,8 @@ from customer_genome.interfaces.dashboard.drawing import give_colours
 from customer_genome.interfaces.dashboard.filters import choose
 from customer_genome.interfaces.dashboard.markup import plain
 from customer_genome.interfaces.dashboard.session import offer_newer_version, role_of_visitor, visit, workspace_root
-from customer_genome.interfaces.dashboard.sign_in import is_inside, say_who_looks
+from customer_genome.interfaces.dashboard.sign_in import is_inside, say_who_looks, sign_in_of
+from customer_genome.interfaces.dashboard.way_back import way_wanted
 
 HERE = Path(__file__).parent
 HOME = "home"  # names the first page inside; browsers find it at /
@@ -23,32 +24,35 @@ st.set_page_config(page_title="Customer Genome", page_icon=str(HERE / "static" /
 st.logo(str(HERE / "static" / "logo.png"), icon_image=str(HERE / "static" / "icon.png"), size="large")
 home = st.Page("overview.py", title="Overview", url_path=HOME, default=True)
 by_name = st.Page(lambda: st.switch_page(home), title="Overview", url_path="overview", visibility="hidden")
-page = st.navigation(
-    {
-        "": [home, by_name],
-        "Customers": [
-            st.Page("customers.py", title="Customers", url_path="customers"),
-            st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
-            st.Page("segments.py", title="Segments", url_path="segments"),
-            st.Page("predict.py", title="Predict", url_path="predict"),
-        ],
-        "Actions": [
-            st.Page("targets.py", title="Value at risk", url_path="targets"),
-            st.Page("recommendations.py", title="Recommendations", url_path="recommendations"),
-        ],
-        "Proof": [
-            st.Page("value.py", title="Value", url_path="value"),
-            st.Page("quality.py", title="Model quality", url_path="quality"),
-            st.Page("changes.py", title="Changes", url_path="changes"),
-        ],
-        "Data": [
-            st.Page("data.py", title="Data", url_path="data"),
-            st.Page("about.py", title="About", url_path="about"),
-        ],
-    },
-    position="top" if is_inside(workspace_root()) else "hidden",
-)
+pages = {
+    "": [home, by_name],
+    "Customers": [
+        st.Page("customers.py", title="Customers", url_path="customers"),
+        st.Page("customer.py", title="Customer", url_path="customer", visibility="hidden"),
+        st.Page("segments.py", title="Segments", url_path="segments"),
+        st.Page("predict.py", title="Predict", url_path="predict"),
+    ],
+    "Actions": [
+        st.Page("targets.py", title="Value at risk", url_path="targets"),
+        st.Page("recommendations.py", title="Recommendations", url_path="recommendations"),
+    ],
+    "Proof": [
+        st.Page("value.py", title="Value", url_path="value"),
+        st.Page("quality.py", title="Model quality", url_path="quality"),
+        st.Page("changes.py", title="Changes", url_path="changes"),
+    ],
+    "Data": [
+        st.Page("data.py", title="Data", url_path="data"),
+        st.Page("about.py", title="About", url_path="about"),
+    ],
+}
+page = st.navigation(pages, position="top" if is_inside(workspace_root()) else "hidden")
 role_of_visitor()
+if (
+    page.url_path == home.url_path and sign_in_of(workspace_root()) and (wanted := way_wanted()) is not None
+):  # a link was followed, and signing in led here
+    for one in (one for group in pages.values() for one in group if one.url_path == wanted[0] and one is not by_name):
+        st.switch_page(one, query_params=dict(wanted[1]))
 if page.url_path == by_name.url_path:  # the first page keeps one address, whatever it was called by
     st.switch_page(home, query_params={name: st.query_params.get_all(name) for name in st.query_params})
 has_version = (workspace_root() / "published" / "CURRENT").exists()

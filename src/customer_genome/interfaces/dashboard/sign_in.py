@@ -16,6 +16,7 @@ import streamlit as st
 
 from customer_genome.errors import SettingsError
 from customer_genome.interfaces.dashboard.markup import aside, plain
+from customer_genome.interfaces.dashboard.way_back import keep_way
 from customer_genome.interfaces.roles import SIGN_IN_FILE, SIGN_IN_VARIABLE, Role, SignIn, read_sign_in
 
 WHAT_ROLES_SEE: dict[Role, str] = {
@@ -115,6 +116,7 @@ def _stop_before(words: str, *, enters: bool = False, leaves: bool = False) -> N
     st.title("Customer Genome", anchor=False)
     st.markdown(words)
     if enters and st.button("Sign in", type="primary", key="sign_in"):
+        keep_way()
         st.login()
     if leaves and st.button("Sign out", key="sign_out"):
         st.logout()
