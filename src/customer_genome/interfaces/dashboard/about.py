@@ -13,7 +13,7 @@ from customer_genome.interfaces.dashboard.ledger_table import show_ledger
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.meanings import CERTAINTY, GROUPS, NUMBERS, QUESTIONS, Words, expectations, facts
 from customer_genome.interfaces.dashboard.session import Visit, visit
-from customer_genome.interfaces.dashboard.totals import is_of_totals, show_definitions
+from customer_genome.interfaces.dashboard.totals import is_of_totals, read_as, show_definitions
 from customer_genome.interfaces.figures import count, day
 
 
@@ -71,7 +71,7 @@ def _show_version(seen: Visit) -> None:
 def _reach(seen: Visit) -> str:
     """Return from when on orders are known."""
     if is_of_totals(seen):
-        return "totals, no dates"
+        return read_as(seen)
     first = seen.genome.query("select min(first_order_on) as first_day from customers").column("first_day")[0].as_py()
     return f"orders from {day(first)}"
 

@@ -16,6 +16,7 @@ from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.earlier import older_versions
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, hall, masked_id, visit, workspace_root
+from customer_genome.interfaces.dashboard.totals import knows
 from customer_genome.interfaces.figures import count, day, share
 from customer_genome.workspace import Workspace
 
@@ -42,17 +43,23 @@ def show() -> None:
         return
     chosen, group = _choose(older)
     found = compared(seen, chosen, hall(str(workspace_root())).key(chosen), seen.key, group)
-    _show_head(found)
+    _show_head(seen, found)
     _show_cards(seen, found)
-    left, right = st.columns(2, gap="large")
+    flows = changes.flow_table(found)
+    left, right = st.columns(2, gap="large") if _knows_money(seen) else (st.container(), None)
     with left:
-        flows = changes.flow_table(found)
         draw(seen, lambda look: charts.migration(flows, look, group=changes.GROUP_WORDS[group]), flows, "who moved")
-    with right:
+    if right is not None:
         reasons = changes.reason_table(found)
-        draw(seen, lambda look: charts.value_reasons(reasons, look), reasons, "why value moved")
-    _show_totals(found)
+        with right:
+            draw(seen, lambda look: charts.value_reasons(reasons, look), reasons, "why value moved")
+        _show_totals(found)
     _show_moves(seen, found)
+
+
+def _knows_money(seen: Visit) -> bool:
+    """Return whether there is a value that may have moved; ratings hold no money."""
+    return knows(seen, "clv_180d")
 
 
 def _choose(older: dict[str, dt.date]) -> tuple[str, str]:
@@ -71,7 +78,7 @@ def _choose(older: dict[str, dt.date]) -> tuple[str, str]:
     return named[chosen], groups[group]
 
 
-def _show_head(found: Comparison) -> None:
+def _show_head(seen: Visit, found: Comparison) -> None:
     """Show the finding, and what makes figures move beside the data."""
     before, after = found.before, found.after
     st.markdown(
@@ -79,7 +86,8 @@ def _show_head(found: Comparison) -> None:
             f"{before.version}, as of {day(before.as_of)} → {after.version}, as of {day(after.as_of)} · all customers; the filters of the side bar do not apply here"
         )
     )
-    st.markdown(f"**{plain(changes.headline(found))}** {plain(changes.value_sentence(found))}")
+    worth = plain(changes.value_sentence(found)) if _knows_money(seen) else "These data hold no money, so no value moved."
+    st.markdown(f"**{plain(changes.headline(found))}** {worth}")
     cautions = changes.cautions(found)
     if cautions:
         st.info("  \n".join(plain(sentence) for sentence in cautions))
@@ -107,6 +115,8 @@ def _show_cards(seen: Visit, found: Comparison) -> None:
         ("Value, 180 days", "clv_180d", "Value of all customers over the next 180 days."),
         ("Value at risk", "expected_value_loss", "Sum of value times risk."),
     ):
+        if not knows(seen, measure):
+            continue
         line = found.total(measure)
         change = seen.money(float(line["after"] - line["before"]), short=True)
         Card(
@@ -140,8 +150,7 @@ def _show_moves(seen: Visit, found: Comparison) -> None:
     """Show the customers who moved most, each with the facts behind it."""
     st.header("Who moved most", anchor=False)
     lists: dict[str, tuple[Move, ...]] = {
-        "Value gained": tuple(found.value_up),
-        "Value lost": tuple(found.value_down),
+        **({"Value gained": tuple(found.value_up), "Value lost": tuple(found.value_down)} if _knows_money(seen) else {}),
         "Risk rose": tuple(found.risk_up),
         "Risk fell": tuple(found.risk_down),
     }
@@ -155,6 +164,8 @@ def _show_moves(seen: Visit, found: Comparison) -> None:
             rows = rows.set_column(0, "customer_id", pa.array(names, pa.string()))
             if seen.masks:
                 rows = rows.drop_columns(["facts"])
+            if not _knows_money(seen):
+                rows = rows.drop_columns(["value"])
             picked = st.dataframe(
                 rows,
                 hide_index=True,
@@ -174,11 +185,10 @@ def _show_moves(seen: Visit, found: Comparison) -> None:
                 st.switch_page("customer.py", query_params={"customer": names[picked["selection"]["rows"][0]]})
             if not seen.masks:
                 offer_csv("Download (CSV)", rows, f"{name.lower().replace(' ', '_')}.csv", f"moves_{name}")
-    st.markdown(
-        aside(
-            "Select a row to see the customer. Risk is ranked by its change times the larger of both values, so that customers worth nothing do not fill the list."
-        )
+    ranked = (
+        " Risk is ranked by its change times the larger of both values, so that customers worth nothing do not fill the list."
     )
+    st.markdown(aside(f"Select a row to see the customer.{ranked if _knows_money(seen) else ''}"))
 
 
 show()

@@ -23,6 +23,7 @@ from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.totals import knows, knows_risk, say_no_dates, totals_of_customer
 from customer_genome.interfaces.figures import count, quantity, share
 from customer_genome.interfaces.overview import order_days
+from customer_genome.interfaces.standing import worded
 
 MOST_ORDERS_LISTED = 500
 COMPARED: Mapping[str, tuple[str, str]] = {
@@ -117,7 +118,7 @@ def beside_segment(seen: Visit, record: Mapping[str, Any]) -> list[dict[str, Any
     ).to_pylist()[0]
     return [
         {
-            "fact": COMPARED[name][0],
+            "fact": worded(seen.genome.level, COMPARED[name][0]),
             "own": _written(seen, record[name], COMPARED[name][1]),
             "median": _written(seen, medians[name], COMPARED[name][1]),
             "higher": below[name] / max(medians["customers"], 1),
@@ -175,7 +176,7 @@ def show_all_facts(seen: Visit, record: dict[str, Any]) -> None:
 
 def show_totals(seen: Visit, record: dict[str, Any]) -> None:
     """Show what the table says of a customer, its further columns too."""
-    st.header("What the table says", anchor=False)
+    st.header("What the ratings say" if seen.genome.level == "ratings" else "What the table says", anchor=False)
     _table_of(totals_of_customer(seen, record) + _attributes(seen, record))
     say_no_dates(seen)
 

@@ -15,7 +15,9 @@ from customer_genome.answers.prospects import Prospect
 from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, masked_id
+from customer_genome.interfaces.dashboard.totals import knows
 from customer_genome.interfaces.figures import count, day, quantity, share
+from customer_genome.interfaces.standing import worded
 
 _BETTER_THAN_NOTHING, _MONTHS_FROM = 0.995, 200
 
@@ -38,9 +40,9 @@ def show_head(seen: Visit, record: dict[str, Any]) -> None:
         parts = [place, "known by totals, without dates" if known else "Known by totals, without dates"]
     else:
         since = f"{'customer' if known else 'Customer'} since {day(record['first_order_on'])}"
-        parts = [place, since, f"last order {day(record['last_order_on'])}"]
+        parts = [place, since, f"{worded(seen.genome.level, 'last order')} {day(record['last_order_on'])}"]
     parts.append(f"as of {day(record['as_of'])}")
-    if not seen.genome.currency:
+    if not seen.genome.currency and knows(seen, "total_spend"):
         parts.append("money in shop currency")
     st.markdown(aside(" · ".join(part for part in parts if part)))
 

@@ -132,7 +132,7 @@ def _first_order(seen: Visit, orders: Mapping[str, ListColumn]) -> str:
     """Return what the list is ordered by unless the visitor chooses: value at risk, which ranks even where its size is not known."""
     if knows(seen, "expected_value_loss"):
         return BEST_FIRST
-    return next((title for title in ("Spent", "Orders") if title in orders), next(iter(orders), BEST_FIRST))
+    return next((title for title in ("Spent", "Orders", "Visits") if title in orders), next(iter(orders), BEST_FIRST))
 
 
 def _direction(column: ListColumn | None, *, is_turned: bool) -> str:
@@ -185,7 +185,8 @@ def _say_what_is_listed(seen: Visit, request: ListRequest, found: int) -> None:
     if words:
         parts.append(f"filter: {plain(words)}")
     parts.append(f"facts as of {day(_as_of(seen))}")
-    parts.append(f"money in {seen.genome.currency or 'shop currency'}")
+    if knows(seen, "total_spend") or knows(seen, "clv_180d"):
+        parts.append(f"money in {seen.genome.currency or 'shop currency'}")
     if seen.masks:
         parts.append("ids are masked for your role")
     st.markdown(aside(" · ".join(parts)))

@@ -8,9 +8,10 @@ nobody takes anything from pays nothing, and a file shows what the page shows.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -42,6 +43,10 @@ _QUIET_MENUS = (
 )
 """Menus of files show an arrow down, and no second arrow beside it."""
 
+MOST_DRAWINGS = 200
+_TOLD = (pa.Table, str, int, float, list, tuple, type(None))
+"""What tells by itself all that it holds."""
+
 Draw = Callable[[Look], Any]
 
 
@@ -64,7 +69,9 @@ def draw(
     """Show a chart, and beside its heading a menu of its files.
 
     It is laid out for the narrowest place (names above bars, room for figures) and then stretched: a column of a wide
-    screen and a phone are about equally wide.
+    screen and a phone are about equally wide. Drawing takes most of a page's time, so a drawing is kept where it says itself
+    what it is made of: a `functools.partial` of a chart and its tables, rows, words and numbers. Charts that may name a customer
+    come as another function and are drawn anew.
 
     Parameters
     ----------
@@ -73,8 +80,10 @@ def draw(
     note : Markdown behind the subtitle
     selects : makes marks selectable: takes the chart, changes it and returns what `st.vega_lite_chart` needs for it
     """
-    chart = _drawn(chart_for, Look("page", visit.genome.currency, NARROW, visit.horizon_days))
-    title, subtitle = heading_of(chart)
+    look = Look("page", visit.genome.currency, NARROW, visit.horizon_days)
+    mark = "" if selects else _mark(chart_for, look)
+    found = _kept(mark, chart_for, look) if mark else _finished(chart_for, look, selects)
+    title, subtitle = found.title, found.subtitle
     heading = f"**{plain(title)}**  \n:gray[{plain(subtitle)}{note}]" if subtitle else f"**{plain(title)}**"
     if subtitle:
         with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
@@ -82,14 +91,65 @@ def draw(
             _offer_files(visit, chart_for, table, name or title, f"{title} {subtitle}")
     else:  # nothing is drawn, so there is nothing to take along
         st.markdown(heading)
+    st.vega_lite_chart(spec=json.loads(found.spec), width="stretch", theme=None, alt=found.said, **found.extra)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart as a page shows it.
+
+    Attributes
+    ----------
+    said : what it shows, for those who cannot see it
+    spec : the Vega-Lite specification as JSON, so that nobody who is handed it changes what is kept
+    extra : what else `st.vega_lite_chart` needs
+    """
+
+    title: str
+    subtitle: str
+    said: str
+    spec: str
+    extra: Mapping[str, Any]
+
+
+def _finished(chart_for: Draw, look: Look, selects: Callable[[Any], Mapping[str, Any]] | None = None) -> Drawing:
+    """Return a chart as a page shows it: as wide as its place, without the heading that stands above it."""
+    chart = _drawn(chart_for, look)
+    title, subtitle = heading_of(chart)
     picture = untitled(chart)
     said, picture.description = str(chart.description), alt.Undefined
     picture.width = "container"
     picture.config = {**picture.config, "font": PAGE_FONT}
     with _unchecked():
         extra = selects(picture) if selects else {}
-        spec = picture.to_dict(validate=False)
-    st.vega_lite_chart(spec=spec, width="stretch", theme=None, alt=said, **extra)
+        return Drawing(title, subtitle, said, json.dumps(picture.to_dict(validate=False)), extra)
+
+
+@st.cache_resource(max_entries=MOST_DRAWINGS, show_spinner=False)
+def _kept(mark: str, _chart_for: Draw, _look: Look) -> Drawing:
+    """Return a drawing, made once for all visitors."""
+    del mark
+    return _finished(_chart_for, _look)
+
+
+def _mark(chart_for: Draw, look: Look) -> str:
+    """Return a digest of all a drawing is made of; an empty text where that cannot be told."""
+    if not isinstance(chart_for, partial):
+        return ""
+    parts = [*chart_for.args, *(part for pair in sorted(chart_for.keywords.items()) for part in pair)]
+    if not all(isinstance(part, _TOLD) for part in parts):
+        return ""
+    digest = hashlib.sha256(f"{chart_for.func.__module__}.{chart_for.func.__qualname__} {look!r}".encode())
+    for part in parts:
+        digest.update(b"\0")
+        if isinstance(part, pa.Table):
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, part.schema) as writer:
+                writer.write_table(part)
+            digest.update(sink.getvalue())
+        else:
+            digest.update(repr(part).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _unchecked() -> AbstractContextManager[None]:

@@ -69,6 +69,11 @@ def show_first_minute(seen: Visit, selection: Selection, sums: Mapping[str, Any]
 
 def _what_happened(seen: Visit, selection: Selection, sums: Mapping[str, Any]) -> str:
     """Return what the last days, or the days chosen, brought."""
+    if seen.genome.level == "ratings":
+        rows = seen.manifest.get("ledger", {}).get("kept", {}).get("rows")
+        told = f"{quantity(rows, 'ratings')} by {quantity(seen.manifest['customers'], 'customers')}"
+        chosen = "" if selection.is_everybody else f", of whom {count(sums['customers'])} are shown"
+        return f"{told}{chosen}. Ratings hold no money."
     if not knows(seen, "total_spend"):
         return f"{quantity(sums['customers'], 'customers')}; these data hold no money."
     if is_of_totals(seen):

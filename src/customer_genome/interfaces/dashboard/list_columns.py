@@ -7,12 +7,13 @@ else; what a visitor types only ever chooses among these columns. Nothing is ask
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.totals import knows, knows_risk
+from customer_genome.interfaces.standing import worded
 
 Kind = Literal["text", "count", "money", "share", "date", "number"]
 RISK = "case churn_band when 'High' then '▲ High' when 'Medium' then '◆ Medium' when 'Low' then '● Low' end"
@@ -124,9 +125,9 @@ def columns_of(visit: Visit, selection: Selection) -> tuple[ListColumn, ...]:
         for name in published
         if name.startswith("attribute_") and '"' not in name
     ]
-    has_sizes = not visit.genome.is_borrowed
+    has_sizes, level = not visit.genome.is_borrowed, visit.genome.level
     return tuple(
-        column
+        replace(column, title=worded(level, column.title), meaning=worded(level, column.meaning))
         for column in found
         if column.needs in published
         and (column.name == "customer_id" or knows(visit, column.needs))

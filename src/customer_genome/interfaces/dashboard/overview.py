@@ -21,9 +21,9 @@ from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown
 from customer_genome.interfaces.dashboard.readings import ask, findings, next_steps
 from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.totals import (
-    READ_AS,
     is_of_totals,
     knows,
+    read_as,
     say_how_far_to_trust,
     say_no_dates,
     show_cards_of_totals,
@@ -72,7 +72,7 @@ def _show_head(seen: Visit, selection: Selection, sums: dict[str, Any]) -> None:
     reach = f"orders from {day(everybody['first_order_on'])} to {day(everybody['last_order_on'])}"
     st.markdown(
         aside(
-            f"As of {day(last)} · {READ_AS[seen.genome.level] if is_of_totals(seen) else reach} · "
+            f"As of {day(last)} · {read_as(seen) if is_of_totals(seen) else reach} · "
             f"{plain(seen.genome.snapshot.version)}" + (f" · source: {plain(label)}" if shop and label else "")
         )
     )
@@ -156,9 +156,9 @@ def _show_time(seen: Visit, selection: Selection) -> None:
     show_recent(seen, selection)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: charts.revenue_over_time(periods, look), periods, "revenue over time")
+        draw(seen, partial(charts.revenue_over_time, periods), periods, "revenue over time")
     with right:
-        draw(seen, lambda look: charts.customers_over_time(periods, look), periods, "active customers over time")
+        draw(seen, partial(charts.customers_over_time, periods), periods, "active customers over time")
 
 
 def _show_segments(seen: Visit, selection: Selection) -> None:
@@ -167,10 +167,10 @@ def _show_segments(seen: Visit, selection: Selection) -> None:
     st.header("Segments", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: charts.segment_sizes(rows, look), rows, "segment sizes")
+        draw(seen, partial(charts.segment_sizes, rows), rows, "segment sizes")
     if knows(seen, "total_spend"):
         with right:
-            draw(seen, lambda look: charts.segment_spend(rows, look), rows, "spend per segment")
+            draw(seen, partial(charts.segment_spend, rows), rows, "spend per segment")
     with st.expander("Segments in figures"):
         _show_segment_table(seen, rows)
 
@@ -199,7 +199,7 @@ def _show_segment_table(seen: Visit, rows: pa.Table) -> None:
 def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
     """Show what the data say of these customers, and where their money comes from: countries, or categories where there is one country."""
     everywhen = selection.of_customers
-    found = ask(seen, findings, everywhen)
+    found = {} if seen.genome.level == "ratings" else ask(seen, findings, everywhen)
     plain_already = {"top_country"} if len(selection.countries) == 1 else set()
     plain_already |= {"top_segment_name"} if len(selection.segments) == 1 else set()
     sentences = [found[name] for name in FINDINGS_SHOWN if name in found and name not in plain_already]
@@ -215,11 +215,11 @@ def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
     if places.num_rows > 1:
         _say(left, sentences)
         with right:
-            draw(seen, lambda look: charts.revenue_by_country(places, look), places, "revenue by country")
+            draw(seen, partial(charts.revenue_by_country, places), places, "revenue by country")
     elif kinds.num_rows:
         _say(left, sentences)
         with right:
-            draw(seen, lambda look: charts.revenue_by_category(kinds, look), kinds, "revenue by category")
+            draw(seen, partial(charts.revenue_by_category, kinds), kinds, "revenue by category")
     else:
         half = -(-len(sentences) // 2)
         _say(left, sentences[:half])

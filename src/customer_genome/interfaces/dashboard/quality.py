@@ -6,12 +6,12 @@ What a backtest of the workspace stored is shown as it is; without one the page 
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from customer_genome.genome import Genome
-from customer_genome.interfaces.charts import Look, quality, quality_parts
+from customer_genome.interfaces.charts import quality, quality_parts
 from customer_genome.interfaces.charts.quality_reasons import beeswarm, importance
 from customer_genome.interfaces.dashboard.cards import Card
 from customer_genome.interfaces.dashboard.drawing import draw, offer_table
@@ -129,9 +129,9 @@ def _show_candidates(seen: Visit, found: Evidence) -> None:
     with left:
         draw(
             seen,
-            lambda look: quality.candidates(
+            partial(
+                quality.candidates,
                 found.rows(chosen),
-                look,
                 label=chosen.label,
                 meaning=chosen.meaning,
                 higher_is_better=bool(chosen.higher_is_better),
@@ -142,7 +142,7 @@ def _show_candidates(seen: Visit, found: Evidence) -> None:
     with right:
         draw(
             seen,
-            lambda look: quality.by_cutoff(found.each_cutoff(chosen), look, label=chosen.label, meaning=chosen.meaning),
+            partial(quality.by_cutoff, found.each_cutoff(chosen), label=chosen.label, meaning=chosen.meaning),
             name=f"{chosen.label} at each cutoff",
         )
         said = [against_formula(found, one) for one in FIGURES]
@@ -178,23 +178,23 @@ def _show_where_it_is_wrong(seen: Visit, found: Evidence | None) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         if curves["reliability"]:
-            draw(seen, lambda look: quality.reliability(curves["reliability"], look), name="Reliability diagram")
+            draw(seen, partial(quality.reliability, curves["reliability"]), name="Reliability diagram")
         if curves["roc"]:
-            draw(seen, lambda look: quality.ranking_curve(curves["roc"], look, kind="roc", area=areas["auc"]), name="ROC curve")
+            draw(seen, partial(quality.ranking_curve, curves["roc"], kind="roc", area=areas["auc"]), name="ROC curve")
         if months:
-            draw(seen, lambda look: quality.level_by_month(months, look), name="Level by month")
+            draw(seen, partial(quality.level_by_month, months), name="Level by month")
     with right:
         if curves["deciles"]:
-            draw(seen, lambda look: quality.deciles(curves["deciles"], look), name="Tenths of customers")
+            draw(seen, partial(quality.deciles, curves["deciles"]), name="Tenths of customers")
         if curves["pr"]:
             draw(
                 seen,
-                lambda look: quality.ranking_curve(curves["pr"], look, kind="pr", area=areas["pr_auc"]),
+                partial(quality.ranking_curve, curves["pr"], kind="pr", area=areas["pr_auc"]),
                 name="Precision and recall",
             )
     if curves["deciles"]:
         with right if months else st.container():
-            draw(seen, lambda look: quality_parts.gains(curves["deciles"], look), name="Cumulative gains and lift")
+            draw(seen, partial(quality_parts.gains, curves["deciles"]), name="Cumulative gains and lift")
     if curves["thresholds"]:
         _show_threshold(seen, curves["thresholds"])
 
@@ -246,16 +246,9 @@ def _show_threshold(seen: Visit, rows: list[dict[str, Any]]) -> None:
     with right:
         draw(
             seen,
-            lambda look: quality.threshold_money(rows, look, threshold=threshold, cost=cost, won_back=back / 100),
+            partial(quality.threshold_money, rows, threshold=threshold, cost=cost, won_back=back / 100),
             name="Money by threshold",
         )
-
-
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _swarm(key: str, look_words: str, _look: Look, _genome: Genome) -> Any:
-    """Return the drawing of drawn customers' reasons; of its two thousand points it takes most of the page's time, and names nobody."""
-    del key, look_words
-    return beeswarm(table_of(rows_in_order(_genome, "champion_swarm")), _look)
 
 
 def _show_what_moves_the_risk(seen: Visit) -> None:
@@ -266,9 +259,9 @@ def _show_what_moves_the_risk(seen: Visit) -> None:
     st.header("What moves the risk", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        draw(seen, lambda look: importance(table_of(themes), look), table_of(themes), "What moves the risk")
+        draw(seen, partial(importance, table_of(themes)), table_of(themes), "What moves the risk")
     with right:
-        draw(seen, lambda look: _swarm(seen.key, repr(look), look, seen.genome), name="Who is moved by what")
+        draw(seen, partial(beeswarm, table_of(rows_in_order(seen.genome, "champion_swarm"))), name="Who is moved by what")
     with st.expander("Themes and their facts"):
         st.dataframe(table_of(themes), hide_index=True, height="content")
         offer_table(seen, table_of(themes), "Themes and their facts")
@@ -302,7 +295,7 @@ def _show_ages(seen: Visit, found: Evidence) -> None:
     left, right = st.columns([4, 7], gap="large")
     levels = segment_levels(found)
     with left:
-        draw(seen, lambda look: quality_parts.segment_levels(levels, look), table_of(levels), "Level by segment")
+        draw(seen, partial(quality_parts.segment_levels, levels), table_of(levels), "Level by segment")
     with right:
         st.dataframe(table_of(parts), hide_index=True, height="content", column_config=dict(SEGMENT_WORDS))
         offer_table(seen, table_of(parts), "Errors by segment")

@@ -5,6 +5,7 @@ Comes in: a visit and sums of the chosen customers. Goes out: parts of pages. No
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -13,11 +14,8 @@ from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, plain
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.figures import count, quantity, share
-from customer_genome.interfaces.standing import CAUTION, no_risk_reason, standing, why_no_dates
-
-READ_AS = {"customers": "customers with totals, no dates", "ratings": "ratings, no money"}
-"""What a version was made from, where it was not order lines."""
+from customer_genome.interfaces.figures import count, day, quantity, share
+from customer_genome.interfaces.standing import CAUTION, no_risk_reason, standing, why_no_dates, worded
 
 IN_A_ROW = {2: 2, 4: 4, 5: 5}
 """How many cards stand beside each other, by how many there are, so that no row ends early; else three."""
@@ -26,6 +24,16 @@ IN_A_ROW = {2: 2, 4: 4, 5: 5}
 def is_of_totals(seen: Visit) -> bool:
     """Return whether the version was made from something else than order lines: customers with totals, or ratings without money."""
     return seen.genome.level != "orders"
+
+
+def read_as(seen: Visit) -> str:
+    """Return what a version was made from, where it was not order lines."""
+    if seen.genome.level != "ratings":
+        return "customers with totals, no dates"
+    first, last = (
+        column[0].as_py() for column in seen.genome.query("select min(first_order_on), max(last_order_on) from customers").columns
+    )
+    return f"ratings from {day(first)} to {day(last)}, no money" if first and last else "ratings, no money"
 
 
 def knows(seen: Visit, *columns: str) -> bool:
@@ -56,7 +64,9 @@ def say_how_far_to_trust(seen: Visit) -> None:
 
 def say_no_dates(seen: Visit) -> None:
     """Say why there is nothing over time, and what would change that."""
-    st.info(f"{why_no_dates(seen.manifest)} Order lines (customer, time, money) would: `genome run orders.csv`.")
+    st.info(
+        f"{why_no_dates(seen.manifest)} To see how money runs over time, hand in order lines (customer, time, money): `genome run orders.csv`."
+    )
 
 
 def show_bands(seen: Visit, selection: Selection) -> None:
@@ -68,7 +78,7 @@ def show_bands(seen: Visit, selection: Selection) -> None:
         f"sum(total_spend) filter (where churn_band = 'High' and clv_band = 'High') as spend from customers where {where}",
         parameters,
     ).to_pylist()[0]
-    if not row["n"] or not knows(seen, "churn_probability"):
+    if not row["n"] or not knows(seen, "churn_probability", "clv_180d"):
         return
     spent = f"spent {seen.money(row['spend'], short=True)} so far" if knows(seen, "total_spend") else "to speak to first"
     figures = [
@@ -86,14 +96,21 @@ def show_bands(seen: Visit, selection: Selection) -> None:
         ),
         ("High value, high risk", count(row["both"]), spent, "Whom to speak to first."),
     ]
-    shown = figures if knows(seen, "clv_180d") else figures[:1]
-    show_cards(st.grid(len(shown), min_column_width=148, gap="small"), shown)
+    show_cards(st.grid(3, min_column_width=148, gap="small"), figures)
 
 
 def show_cards_of_totals(seen: Visit, selection: Selection, sums: dict[str, Any]) -> None:
     """Show the key figures that a table of totals gives, and none of what it does not."""
+    level = seen.genome.level
+    is_rated = level == "ratings"
     figures = [
-        ("Customers", "customer_id", count(sums["customers"]), "one row each", "Everybody whose row of totals could be used."),
+        (
+            "Customers",
+            "customer_id",
+            count(sums["customers"]),
+            "who rated" if is_rated else "one row each",
+            "Everybody whose ratings could be used." if is_rated else "Everybody whose row of totals could be used.",
+        ),
         (
             "Revenue",
             "total_spend",
@@ -102,11 +119,11 @@ def show_cards_of_totals(seen: Visit, selection: Selection, sums: dict[str, Any]
             "Spend so far, as the table says.",
         ),
         (
-            "Orders",
+            worded(level, "Orders"),
             "n_orders",
             count(sums["orders"]),
-            f"{quantity(sums['mean_orders'], 'orders')} per customer",
-            "Orders so far, as the table says.",
+            f"{worded(level, quantity(sums['mean_orders'], 'orders'))} per customer",
+            "Times at which they rated, so far." if is_rated else "Orders so far, as the table says.",
         ),
     ]
     if knows_risk(seen):
@@ -134,10 +151,21 @@ def show_cards_of_totals(seen: Visit, selection: Selection, sums: dict[str, Any]
                 "It ranks where retention pays first.",
             ),
         ]
+    if is_rated and knows_risk(seen):
+        figures.append(_high_risk(seen, selection, sums["customers"]))
     shown = [(label, value, note, meaning) for label, column, value, note, meaning in figures if knows(seen, column)]
     show_cards(st.grid(IN_A_ROW.get(len(shown), 3), min_column_width=148, gap="small"), shown)
     if not shows_sizes(seen):
         show_bands(seen, selection)
+
+
+def _high_risk(seen: Visit, selection: Selection, customers: int) -> tuple[str, str, str, str, str]:
+    """Return how many of the chosen customers stand in the highest band of risk, as a card with the column it rests on."""
+    where, parameters = selection.where()
+    rows = seen.genome.query(f"select count(*) as n from customers where churn_band = 'High' and {where}", parameters)
+    high = rows.column("n")[0].as_py()
+    part = f"{share(high / customers)} of customers" if customers else ""
+    return "High risk", "churn_band", count(high), part, "Customers in the highest band of risk."
 
 
 _STANDINGS = (
@@ -153,6 +181,9 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
     def card(label: str, value: str, note: str, meaning: str) -> None:
         show_cards(cards, [(label, value, note, meaning)])
 
+    level = seen.genome.level
+    is_rated = level == "ratings"
+    said = f"as of {day(record['as_of'])}" if is_rated else "as the table says"
     parts = [
         None if record["n_orders"] is None else quantity(record["n_orders"], "orders"),
         None if record["mean_order_value"] is None else f"{seen.money(record['mean_order_value'], short=True)} each",
@@ -163,13 +194,33 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
             "Spent so far", seen.money(record["total_spend"], short=True), note, "The totals of the table, and the average order."
         )
     elif record["n_orders"] is not None:
-        card("Orders so far", count(record["n_orders"]), "as the table says", "The totals of the table.")
+        meaning = "Times at which this customer rated." if is_rated else "The totals of the table."
+        card(worded(level, "Orders so far"), count(record["n_orders"]), said, meaning)
     ago = "Not known" if record["recency_days"] is None else f"{quantity(record['recency_days'], 'days')} ago"
-    card("Last order", ago, "as the table says", "Days of silence; the table holds no date.")
+    last = day(record["last_order_on"]) if record["last_order_on"] else said
+    card(
+        worded(level, "Last order"),
+        ago,
+        last,
+        "Days of silence" + ("." if record["last_order_on"] else "; the table holds no date."),
+    )
     if record["unique_products"] is not None:
-        pieces = "as the table says" if record["total_quantity"] is None else f"{count(record['total_quantity'])} pieces"
-        card("Different products", count(record["unique_products"]), pieces, "The totals of the table.")
+        pieces = said if is_rated or record["total_quantity"] is None else f"{count(record['total_quantity'])} pieces"
+        card(
+            worded(level, "Different products"),
+            count(record["unique_products"]),
+            pieces,
+            "What they rated, each once." if is_rated else "The totals of the table.",
+        )
+    _show_standing(seen, record, card)
+
+
+def _show_standing(seen: Visit, record: dict[str, Any], card: Callable[[str, str, str, str], None]) -> None:
+    """Show where one customer stands in risk and value, what they may spend, and what that rests on."""
+    is_rated = seen.genome.level == "ratings"
     for label, band, rank, marks, meaning in _STANDINGS:
+        if record[band] is None and is_rated:
+            continue  # ratings hold no money, so there is no value to come
         if record[band] is None:
             card(label, "Not known", "needs more columns", meaning)
             continue
@@ -202,7 +253,14 @@ def show_customer_figures(seen: Visit, record: dict[str, Any]) -> None:
 
 def show_what_was_measured(seen: Visit) -> None:
     """Show what is known of how good risk and value are: the sentences of the run, since a table of totals allows no backtest."""
-    st.info("A backtest needs order lines: totals say nothing about what came when. What was measured of risk and value instead:")
+    if seen.genome.level == "ratings":
+        st.info(
+            "A backtest of value needs money, which ratings do not hold. How good the lists of items are stands on Recommendations; of risk the run says:"
+        )
+    else:
+        st.info(
+            "A backtest needs order lines: totals say nothing about what came when. What was measured of risk and value instead:"
+        )
     told = [
         text for text in seen.manifest.get("notices", []) if not text.startswith(("Playbook ", "No ", "Customers are grouped"))
     ]
@@ -211,26 +269,38 @@ def show_what_was_measured(seen: Visit) -> None:
 
 def show_definitions(seen: Visit) -> None:
     """Show what each word means in a version made from totals."""
-    if seen.genome.level == "ratings":
+    is_rated = seen.genome.level == "ratings"
+    if is_rated:
         st.markdown(plain(why_no_dates(seen.manifest)))
-    for word, meaning in (
-        (
-            "Totals",
-            "What one row of the table says of a customer. Of orders, spend and order value the third follows from the other two.",
-        ),
+    opening = (
+        ("Visit", "A time at which a customer rated one item or several."),
+        ("As of", "The cutoff: the day that was named with --as-of, else the day after the last rating. Nothing from it on is known here."),
+    ) if is_rated else (
+        ("Totals", "What one row of the table says of a customer. Of orders, spend and order value the third follows from the other two."),
         ("As of", "The day that was named with --as-of, else the day of the run. The table holds no date."),
+    )  # fmt: skip
+    for word, meaning in (
+        *opening,
         (
             "Risk",
             f"How likely a customer is not to come back within {seen.horizon_days} days. ● Low, ◆ Medium and ▲ High are fixed bands of it. Where it was borrowed "
             "from other shops, the band and the rank among your customers hold, the size does not.",
         ),
-        (
-            "Value to come",
-            "What a customer may bring in 180 days, discounted, times the margin. High is the fifth with the most, Medium the next 30 %.",
+        *(
+            ()
+            if is_rated
+            else (
+                (
+                    "Value to come",
+                    "What a customer may bring in 180 days, discounted, times the margin. High is the fifth with the most, Medium the next 30 %.",
+                ),
+            )
         ),
         (
             "Basis",
-            "What risk and value rest on: label (your own labels), champion (your own order lines, read earlier) or borrowed (public shops).",
+            "What risk rests on: a champion learned from your own ratings."
+            if is_rated
+            else "What risk and value rest on: label (your own labels), champion (your own order lines, read earlier) or borrowed (public shops).",
         ),
         (
             "Segments",
@@ -256,4 +326,4 @@ def totals_of_customer(seen: Visit, record: dict[str, Any]) -> list[tuple[str, s
         ("RFM segment", record["rfm_segment"] or "–"),
         ("Value and risk", record["priority_segment"] or "–"),
     ]
-    return [fact for fact in facts if fact[1] != "–"]
+    return [(worded(seen.genome.level, name), value) for name, value in facts if value != "–"]
