@@ -142,11 +142,22 @@ class Genome:
         return str(self.manifest.get("currency", ""))
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Return the rows of a read-only query; values only ever travel as parameters."""
+        """Return the rows of a read-only query; values only ever travel as parameters.
+
+        Raises
+        ------
+        SnapshotError
+            When the file of the version is damaged.
+        """
         with self._lock:
             cursor = self._connection.cursor()
         try:
             return cursor.sql(sql, params=list(parameters)).to_arrow_table() if parameters else cursor.sql(sql).to_arrow_table()
+        except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException) as err:
+            raise SnapshotError(
+                f"{self.snapshot.database} cannot be read: {str(err).splitlines()[0]}. The file is cut short or damaged: put it back from a copy, "
+                "or publish again with `genome run`."
+            ) from err
         finally:
             cursor.close()
 
