@@ -132,3 +132,24 @@ def test_what_needs_order_lines_says_what_was_given_instead(tmp_path: Path, head
     with pytest.raises(SourceError, match=f"holds {words}") as found:
         describe_sources(str(path), Settings(workspace=tmp_path / "w"), tmp_path / "tmp")
     assert f"genome run {path}" in str(found.value)
+
+
+def test_words_that_stand_for_nobody_are_no_customer(tmp_path: Path, describe, read_back) -> None:
+    path = tmp_path / "lines.csv"
+    names = ["Guest", "unknown", "-", "NULL", "(not set)", "guest@x.com", "0"]
+    path.write_text("customer,date,amount\n" + "".join(f"{name},2024-01-13,5\n" for name in names))
+    assert read_back(describe(path))["customer_id"] == [None] * 5 + ["guest@x.com", "0"]
+
+
+def test_the_headers_of_etsy_and_of_times_with_a_zone_are_known(tmp_path: Path, describe) -> None:
+    path = tmp_path / "sold.csv"
+    path.write_text("Sale Date (UTC),Item Name,Buyer,Quantity,Price,Order ID,Listing ID\n01/13/24,Tea,ann,1,5,77,9\n")
+    mapping = describe(path).mapping
+    assert (mapping["customer_id"], mapping["ordered_at"]) == (("Buyer",), ("Sale Date (UTC)",))
+
+
+def test_a_web_page_that_calls_itself_a_workbook_is_named_with_the_way_out(tmp_path: Path, describe) -> None:
+    path = tmp_path / "orders.xls"
+    path.write_text("<table border=1>\n<tr><th>Customer</th></tr>\n</table>")
+    with pytest.raises(SourceError, match=r"save it as \.xlsx or CSV"):
+        describe(path)

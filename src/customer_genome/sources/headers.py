@@ -116,6 +116,7 @@ CURRENCY_CODES = frozenset(
         "krw",
     ]
 )
+_TIME_ZONES = frozenset({"utc", "gmt", "cet", "est", "pst"})
 _POSITION = re.compile(r"column\s*(\d+)", re.IGNORECASE)
 
 
@@ -155,9 +156,15 @@ def normal_header(header: str) -> str:
 
 
 def without_currency(header: str) -> str:
-    """Return the normal form of a header without a currency code at its end ("Price (GBP)" -> "price")."""
+    """Return the normal form of a header without a currency or a time zone at its end.
+
+    Examples
+    --------
+    >>> without_currency("Price (GBP)"), without_currency("Order Date (UTC)")
+    ('price', 'orderdate')
+    """
     words = re.findall(r"[^\W_]+", header)
-    if len(words) > 1 and words[-1].casefold() in CURRENCY_CODES:
+    if len(words) > 1 and words[-1].casefold() in CURRENCY_CODES | _TIME_ZONES:
         return normal_header(" ".join(words[:-1]))
     return normal_header(header)
 

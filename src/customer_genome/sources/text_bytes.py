@@ -165,10 +165,13 @@ def refuse_strangers(path: Path, head: bytes, encoding: str) -> None:
                 "Export the data again, or say `encoding` in genome.toml if it is text in another encoding."
             )
     start = decoded(head[:512], encoding, is_start=True).lstrip().lower()
-    if start.startswith(("<!doctype", "<html", "<?xml")):
-        raise SourceError(
-            f"{path} is a web page or XML, not a table. Often a download that asked for a login; download it again."
+    if start.startswith(("<!doctype", "<html", "<?xml", "<table", "<head", "<meta", "<body")):
+        advice = (
+            "Some systems save a web page under that name: open it in a spreadsheet program and save it as .xlsx or CSV."
+            if path.suffix.lower() in (".xls", ".xlsx")
+            else "Often a download that asked for a login; download it again."
         )
+        raise SourceError(f"{path} is a web page or XML, not a table. Wanted: CSV, Parquet or Excel. {advice}")
     if start.startswith("%pdf"):
         raise SourceError(f"{path} is a PDF. Wanted: CSV, Parquet or Excel. Export the table itself.")
     if start.startswith(('{"', "[{", "{\n", "[\n", "{ ", "[ ")):

@@ -89,7 +89,7 @@ def _cancelled_words(settings: Settings, lines: SourceTable) -> str:
     )
     return (
         f" A line counts as cancelled where its order id matches cancelled_order_pattern = {cleaning.cancelled_order_pattern!r}{by_status}, "
-        "or quantity and money are negative; the rules are under [cleaning] in genome.toml."
+        "or quantity and money are negative; the rules are under [cleaning] in genome.toml, and an empty pattern ('') switches the first one off."
     )
 
 

@@ -4,7 +4,7 @@ create or replace macro time_text(t) as strftime(t, '%Y-%m-%d %H:%M:%S');
 create or replace macro words_of(t) as ' ' || trim(regexp_replace(lower(t), '[^\p{L}\p{N}]+', ' ', 'g')) || ' ';
 create or replace macro clean_text(t) as nullif(trim(t), '');
 create or replace macro clean_id(t) as
-    case when lower(trim(t)) in ('', 'nan', 'none', 'null', 'n/a', '#n/a', '\n', '<na>') then null
+    case when lower(trim(t)) in ('', 'nan', 'none', 'null', 'n/a', '#n/a', '\n', '<na>', '-', '--', 'unknown', 'guest', 'anonymous', '(not set)') then null
          when ends_with(trim(t), '.0') and try_cast(trim(t) as double) is not null then left(trim(t), length(trim(t)) - 2)
          else trim(t) end;
 create or replace macro id_from_number(x) as

@@ -8,7 +8,7 @@ create or replace temporary function words_of(t string) returns string return
     concat(' ', trim(regexp_replace(lower(t), '[^\p{L}\p{N}]+', ' ')), ' ');
 create or replace temporary function clean_text(t string) returns string return nullif(trimmed(t), '');
 create or replace temporary function clean_trimmed_id(t string) returns string return
-    case when lower(t) in ('', 'nan', 'none', 'null', 'n/a', '#n/a', '\n', '<na>') then null
+    case when lower(t) in ('', 'nan', 'none', 'null', 'n/a', '#n/a', '\n', '<na>', '-', '--', 'unknown', 'guest', 'anonymous', '(not set)') then null
          when t rlike '^[\t\n\x0B\f\r ]*[-+]?(\d+(_\d+)*)?\.0\z' then left(t, length(t) - 2)
          else t end;
 create or replace temporary function clean_id(t string) returns string return clean_trimmed_id(trimmed(t));
