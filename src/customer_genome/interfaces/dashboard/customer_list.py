@@ -22,6 +22,7 @@ from customer_genome.interfaces.dashboard.list_columns import ListColumn, column
 from customer_genome.interfaces.dashboard.session import Visit
 
 PAGE_ROWS = 25
+BATCH_ROWS = 10_000
 MOST_PLAIN_ROWS = 100_000
 """Longer lists come as a ZIP file that holds the CSV file: a tenth of the size."""
 BEST_FIRST = "Value at risk"
@@ -153,7 +154,7 @@ def _write(visit: Visit, request: ListRequest, file: IO[bytes]) -> None:
     columns = ", ".join(f'{source} as "{name}"' for name, source in visit.genome.export_columns())
     order = order_of(request, columns_of(visit, request.selection)).order_sql(is_turned=request.is_turned)
     where, parameters = request.where()
-    found = visit.genome.batches(f"select {columns} from customers where {where} order by {order}", parameters)
+    found = visit.genome.batches(f"select {columns} from customers where {where} order by {order}", parameters, BATCH_ROWS)
     with pa_csv.CSVWriter(file, found.schema) as writer:
         for batch in found:
             writer.write_batch(batch)
