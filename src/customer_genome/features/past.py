@@ -1,6 +1,6 @@
 """Facts as of earlier cutoffs, with what followed: what forecasts that learn from outcomes are fitted to.
 
-Comes in: an engine whose orders stand, and the cutoff of the run. Goes out: `customer_facts`, `lately` and `labels` of earlier cutoffs
+Comes in: an engine whose orders stand, and the cutoff of the run. Goes out: `customer_facts` and `labels` of earlier cutoffs
 whose whole horizon ended by then, made by the texts that make those of the run. The facts of the run itself are built afterwards
 under the same names, so no reader of them ever sees two cutoffs. Nothing here is kept in the warehouse. Of many customers
 about as many are drawn at each cutoff as a fit needs, the same ones on every engine and every day.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from customer_genome.features.labels import build_labels
-from customer_genome.features.table import build_features, feature_text
+from customer_genome.features.table import build_features
 from customer_genome.features.trials import EVERYBODY, digest_below
 from customer_genome.warehouse.build import mart_text
 from customer_genome.warehouse.engine import Engine
@@ -95,5 +95,4 @@ def build_past(engine: Engine, cutoffs: pa.Table, *, nets_refunds: bool, has_dis
         home_country="",
         alone=_ALONE,
     )
-    engine.create_table("lately", feature_text("lately"))
     build_labels(engine, nets_refunds=nets_refunds)
