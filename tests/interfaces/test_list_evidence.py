@@ -119,6 +119,7 @@ def test_a_backtest_of_ratings_is_read_with_its_splits_and_errors(tmp_path: Path
         {key: error[key] for key in ("split", "model", "rmse", "mae")} | {"ratings": 900, "settings": ""}
     ]
     assert "1,000 ratings by 60 customers of 90 items" in found.lead() and found.buyers(held).startswith("100 customers")
+    assert found.told()[-1] == "Expected ratings, random 5 folds: biases only is off by 0.86 points (RMSE)."
     (tmp_path / evidence.RATING_FILE).write_text('{"format": 1}', encoding="utf-8")
     with pytest.raises(SnapshotError, match="genome backtest --recommendations"):
         evidence.rating_evidence(genome_of(tmp_path))

@@ -157,6 +157,14 @@ class RatingEvidence(ListEvidence):
         names = {"split": "split", "model": "model", "rmse": "rmse", "mae": "mae", "n": "ratings", "settings": "settings"}
         return pa.Table.from_pylist([{new: row.get(old) for old, new in names.items()} for row in self.found["rating_errors"]])
 
+    def told(self) -> list[str]:
+        """Return what the backtest says, in sentences: which lists lead, and how near the best expected ratings come."""
+        sentences = [self.lead(), *self.found.get("words", [])]
+        for split in dict.fromkeys(row["split"] for row in self.found["rating_errors"]):
+            best = min((row for row in self.found["rating_errors"] if row["split"] == split), key=lambda row: row["rmse"])
+            sentences.append(f"Expected ratings, {split}: {best['model']} is off by {best['rmse']:.2f} points (RMSE).")
+        return sentences
+
     def lead(self) -> str:
         """Return what was compared, in one sentence."""
         found = self.found

@@ -43,7 +43,9 @@ def show() -> None:
         st.info(NO_TOTALS if is_of_totals(seen) else NO_LISTS)
         return
     st.markdown(
-        "What each customer may buy again, and what they have never bought but may want. The two are never mixed, "
+        "What each customer may like of what they have not rated, held against simply offering what most people like."
+        if seen.genome.level == "ratings"
+        else "What each customer may buy again, and what they have never bought but may want. The two are never mixed, "
         "and each is held against simply offering what is popular."
     )
     _show_customer(seen)

@@ -26,7 +26,8 @@ def show_recommended(seen: Visit, record: dict[str, Any]) -> None:
         return
     if found["is_cold"]:
         st.markdown(aside("Nothing is known of this customer's taste, so this is what is popular."))
-    views = [view for view in TITLES if found["lists"][view] or view != "all"]
+    always = ("new",) if seen.genome.level == "ratings" else ("again", "new")  # nothing is rated twice
+    views = [view for view in TITLES if found["lists"][view] or view in always]
     for place, view in zip(st.tabs([TITLES[view] for view in views]), views, strict=True):
         with place:
             show_list(found["lists"][view])

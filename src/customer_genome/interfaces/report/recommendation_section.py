@@ -10,9 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import Look
 from customer_genome.interfaces.charts.lists import list_quality
+from customer_genome.interfaces.charts.lists_backtest import list_figure
+from customer_genome.interfaces.list_evidence import LIST_FIGURES, RatingEvidence, rating_evidence
 from customer_genome.interfaces.lists import has_lists, quality_rows
 from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
 
@@ -32,6 +35,13 @@ def recommendation_section(genome: Genome) -> tuple[dict[str, Picture], dict[str
             name = f"lists_{view}"
             chart = partial(list_quality, rows, title=TITLES[view])
             drawn[name] = picture(name, chart, pa.Table.from_pylist(rows), _columns(), look)
+    words = [(TITLES[view], words) for view, (words, _) in found.items()]
+    if genome.level == "ratings" and (judged := _judged_ratings(genome)) is not None:
+        words += [("Backtest", text) for text in judged.told()]
+        if rows := judged.rows(judged.days[0], "new", "ndcg") if judged.days else []:
+            meaning, random = LIST_FIGURES[0].meaning, judged.random(judged.days[0], "new", "ndcg")
+            chart = partial(list_figure, rows, label="NDCG@10", meaning=meaning, title=judged.days[0].capitalize(), random=random)
+            drawn["lists_judged"] = picture("lists_judged", chart, pa.Table.from_pylist(rows), _columns(), look)
     pairs = genome.query(
         "select description, with_description, baskets, share, lift from bought_together where product_id < with_product_id "
         "order by baskets desc, product_id, with_product_id limit ?",
@@ -39,10 +49,19 @@ def recommendation_section(genome: Genome) -> tuple[dict[str, Picture], dict[str
     ).to_pylist()
     return drawn, {
         "has_lists": True,
-        "words": [(TITLES[view], words) for view, (words, _) in found.items()],
+        "is_rated": genome.level == "ratings",
+        "words": words,
         "pairs": pairs,
         "pictures": list(drawn),
     }
+
+
+def _judged_ratings(genome: Genome) -> RatingEvidence | None:
+    """Return the stored backtest of ratings, None where there is none that can be read."""
+    try:
+        return rating_evidence(genome)
+    except SnapshotError:
+        return None
 
 
 def _columns() -> list[Column]:
