@@ -55,7 +55,7 @@ def test_refunds_are_told_only_where_something_was_returned(capsys) -> None:
     assert "€10.00 off purchases" in said_of(RESULT, capsys)
     none = replace(RESULT, refunds={**RESULT.refunds, "returned_lines": 0})
     said = said_of(none, capsys)
-    assert "No line was returned" in said
+    assert "No line takes back an earlier purchase" in said
     assert "0 of 0" not in said
 
 

@@ -141,7 +141,7 @@ def _refund_words(result: RunResult) -> str:
     """Return what refunds do to revenue under both policies."""
     refunds = result.refunds
     if not refunds["returned_lines"]:
-        return "No line was returned, so both refund policies (drop, net) give the same revenue."
+        return "No line takes back an earlier purchase, so both refund policies (drop, net) give the same revenue."
     return (
         f"Refund policy {refunds['policy']}: revenue {money(refunds['revenue_under_drop'], result.currency)} under drop, "
         f"{money(refunds['revenue_under_net'], result.currency)} under net, which takes {money(refunds['matched_value'], result.currency)} off purchases; "
