@@ -71,11 +71,23 @@ def forecast(
             }
         )
         return
-    typer.echo(
-        f"{found.customers.num_rows:,} customers forecast for the {found.horizon_days} days from {found.as_of}, written to {output}"
-    )
+    typer.echo(f"{what_was_forecast(found.customers.num_rows, found.horizon_days, found.as_of)}, written to {output}")
     for notice in found.notices:
         typer.echo(f"· {notice}")
+
+
+def what_was_forecast(n_customers: int, horizon_days: int, as_of: object) -> str:
+    """Return in words who was forecast for which days.
+
+    Examples
+    --------
+    >>> what_was_forecast(1, 30, "2024-06-01"), what_was_forecast(2811, 1, "2024-06-01")
+    ('1 customer forecast for the 30 days from 2024-06-01', '2,811 customers forecast for the day 2024-06-01')
+    """
+    from customer_genome.interfaces.figures import quantity
+
+    when = f"the day {as_of}" if horizon_days == 1 else f"the {horizon_days:,} days from {as_of}"
+    return f"{quantity(n_customers, 'customers')} forecast for {when}"
 
 
 def write_table(table: pa.Table, output: Path) -> None:
