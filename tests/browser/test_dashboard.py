@@ -25,7 +25,7 @@ NEED_NO_VERSION = ("/predict", "/data")
 LIGHT_GROUND, DARK_GROUND = "rgb(255, 255, 255)", "rgb(21, 27, 34)"
 LIGHT_INKS = {"rgb(31, 95, 153)", "rgb(27, 39, 51)", "rgb(81, 96, 111)"}
 DARK_INKS = {"rgb(111, 176, 230)", "rgb(232, 237, 242)", "rgb(169, 182, 195)"}
-CLIPPED = """() => [...document.querySelectorAll('[data-testid=stMetricLabel] p, [data-testid=stMetricValue] div, h1, h2, h3')]
+CLIPPED = """() => [...document.querySelectorAll('[data-testid=stMetricLabel] p, [data-testid=stMetricValue] div, [data-testid=stMetricDeltaDescription] p, h1, h2, h3')]
     .filter(shown => shown.offsetParent && shown.scrollWidth > shown.clientWidth + 1).map(shown => shown.innerText)"""
 
 

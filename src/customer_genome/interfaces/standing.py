@@ -54,6 +54,8 @@ _OF_RATINGS = (
     ("Pieces", "Items"),
     ("Purchase days", "Rating days"),
     ("Usual days between purchases", "Usual days between rating days"),
+    ("purchase model", "model of visits"),
+    ("purchases", "visits"),
 )
 
 

@@ -15,6 +15,7 @@ from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard.markup import aside
 from customer_genome.interfaces.dashboard.session import Visit, masked_id
+from customer_genome.interfaces.standing import worded
 from customer_genome.neighbours import Neighbour, Neighbours
 
 MOST_SHOWN = 8
@@ -62,7 +63,7 @@ def show_alike(seen: Visit, record: dict[str, Any]) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key=f"alike_{masked_id(seen, record['customer_id'])}",
-        column_config=_columns(f", {seen.genome.currency}" if seen.genome.currency else ""),
+        column_config=_columns(seen.genome.level, f", {seen.genome.currency}" if seen.genome.currency else ""),
         alt="Customers most like this one; select a row to open a customer.",
     )
     if picked["selection"]["rows"]:
@@ -91,7 +92,7 @@ def _table(seen: Visit, listed: Sequence[tuple[Neighbour, Mapping[str, Any]]]) -
     return found.select([name for name in found.column_names if found[name].null_count < found.num_rows])
 
 
-def _columns(unit: str) -> dict[str, Any]:
+def _columns(level: str, unit: str) -> dict[str, Any]:
     """Return names, formats and help of the table's columns."""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
@@ -99,7 +100,7 @@ def _columns(unit: str) -> dict[str, Any]:
         "similarity": number("Alike", format="%.2f"),
         "shared": text("In common", width="medium", help="What brings both together most."),
         "segment_name": "Segment",
-        "n_orders": number("Orders", format="%,d"),
+        "n_orders": number(worded(level, "Orders"), format="%,d"),
         "total_spend": number(f"Spent{unit}", format="%,.0f"),
         "clv_180d": number(f"Value, 180 d{unit}", format="%,.0f"),
         "playbook": "Playbook",

@@ -47,24 +47,23 @@ pages = {
     ],
 }
 page = st.navigation(pages, position="top" if is_inside(workspace_root()) else "hidden")
+give_colours()
+st.html(HERE / "static" / "pages.css")
 role_of_visitor()
-if (
-    page.url_path == home.url_path and sign_in_of(workspace_root()) and (wanted := way_wanted()) is not None
-):  # a link was followed, and signing in led here
+came_in = page.url_path == home.url_path and sign_in_of(workspace_root()) is not None
+if came_in and (wanted := way_wanted()) is not None:  # a link was followed, and signing in led here
     for one in (one for group in pages.values() for one in group if one.url_path == wanted[0] and one is not by_name):
         st.switch_page(one, query_params=dict(wanted[1]))
 if page.url_path == by_name.url_path:  # the first page keeps one address, whatever it was called by
     st.switch_page(home, query_params={name: st.query_params.get_all(name) for name in st.query_params})
 has_version = (workspace_root() / "published" / "CURRENT").exists()
-if has_version:
-    choose(visit())
-    offer_newer_version()
-say_who_looks(workspace_root())
-if not has_version and page.url_path not in ("predict", "data"):  # a model of profiles and an upload need no version
-    visit()
-give_colours()
-st.html(HERE / "static" / "pages.css")
 try:
+    if has_version:
+        choose(visit())
+        offer_newer_version()
+    say_who_looks(workspace_root())
+    if not has_version and page.url_path not in ("predict", "data"):  # a model of profiles and an upload need no version
+        visit()
     page.run()
 except GenomeError as err:
     st.error(plain(err))

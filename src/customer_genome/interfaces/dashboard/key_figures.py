@@ -20,6 +20,7 @@ from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, knows, shows_sizes
 from customer_genome.interfaces.figures import count, day, quantity, share
 from customer_genome.interfaces.overview import over_time, segments, totals
+from customer_genome.interfaces.standing import worded
 from customer_genome.interfaces.trends import recent, running
 
 CARDS_IN_A_ROW = 5
@@ -152,7 +153,8 @@ def how_sure(seen: Visit, selection: Selection) -> str:
             held = sum(row["inside"] * row["customers"] for row in rows) / people
             parts.append(f"spend fell into its 80 % range for {share(held)} of {count(people)} held-out forecasts")
     whom = "" if selection.is_everybody else "of all customers: "
-    return f"{whom}{'; '.join(parts)}. Sums are firmer than single customers." if parts else ""
+    told = f"{whom}{'; '.join(parts)}. Sums are firmer than single customers." if parts else ""
+    return worded(seen.genome.level, told)
 
 
 def show_key_figures(seen: Visit, selection: Selection, sums: Mapping[str, Any]) -> None:

@@ -206,6 +206,8 @@ def _show_findings_and_origin(seen: Visit, selection: Selection) -> None:
     places, kinds = ask(seen, countries, everywhen), ask(seen, categories, everywhen)
     if not knows(seen, "total_spend"):
         places, kinds = places.slice(0, 0), kinds.slice(0, 0)
+    if not (sentences or places.num_rows > 1 or kinds.num_rows):
+        return
     st.header(
         "What the data say",
         anchor=False,

@@ -24,7 +24,9 @@ from customer_genome.interfaces.dashboard.sign_in import pseudonym_key, require_
 from customer_genome.interfaces.figures import money
 from customer_genome.interfaces.roles import Role
 from customer_genome.interfaces.server import WORKSPACE_VARIABLE
+from customer_genome.registry import stored_versions
 from customer_genome.snapshot import current_version
+from customer_genome.stages.labelled import KIND as LABELLED
 from customer_genome.workspace import Workspace
 
 OPEN_VERSIONS = 3
@@ -191,6 +193,10 @@ def _show_nothing_to_see(err: GenomeError) -> NoReturn:
         st.code(f"genome doctor --workspace {root}", language=None, wrap_lines=True)
     else:
         st.subheader("Nothing has been published yet")
+        if stored_versions(Workspace(root).models, LABELLED):
+            st.page_link(
+                "predict.py", label="Ask the model that was learned from labelled customers", icon=":material/person_search:"
+            )
         st.page_link("data.py", label="Hand in a file, and see what would be kept of it", icon=":material/upload_file:")
         st.markdown("Or turn a file of order lines into a customer genome where it lies, then reload this page:")
         st.code(f"genome run orders.csv --workspace {root}", language=None, wrap_lines=True)
