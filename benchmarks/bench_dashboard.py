@@ -35,8 +35,8 @@ from typing import Any
 from urllib.parse import quote
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.server import APP, free_port
-from customer_genome.interfaces.server import served as serve
+from customer_genome.interfaces.serving.server import APP, free_port
+from customer_genome.interfaces.serving.server import served as serve
 
 PAGES = list(dict.fromkeys(["overview", *re.findall(r'url_path="(\w+)"', APP.read_text("utf-8"))]))
 PEER = Path(__file__).with_name("page_in_pandas.py")

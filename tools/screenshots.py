@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.server import APP, served
+from customer_genome.interfaces.serving.server import APP, served
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = list(dict.fromkeys(["overview", *re.findall(r'url_path="(\w+)"', APP.read_text("utf-8"))]))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from customer_genome.interfaces.server import served
+from customer_genome.interfaces.serving.server import served
 from published_shops import hostile_customers, publish, publish_rows, publish_simulated
 
 PATIENCE = 90_000.0

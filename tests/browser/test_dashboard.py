@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import expect
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.figures import count, money
-from customer_genome.interfaces.server import APP
+from customer_genome.interfaces.serving.server import APP
+from customer_genome.interfaces.views.figures import count, money
 from published_shops import HOSTILE_ID, answer
 
 pytestmark = pytest.mark.browser

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.figures import count, money
-from customer_genome.interfaces.server import APP
+from customer_genome.interfaces.serving.server import APP
+from customer_genome.interfaces.views.figures import count, money
 from published_shops import answer
 
 pytestmark = pytest.mark.browser

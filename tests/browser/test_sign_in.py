@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from customer_genome.interfaces.roles import CLIENT_SECRET_VARIABLE, COOKIE_SECRET_VARIABLE, SIGN_IN_FILE
-from customer_genome.interfaces.server import free_port
+from customer_genome.interfaces.serving.roles import CLIENT_SECRET_VARIABLE, COOKIE_SECRET_VARIABLE, SIGN_IN_FILE
+from customer_genome.interfaces.serving.server import free_port
 from published_shops import answer
 
 pytestmark = pytest.mark.browser

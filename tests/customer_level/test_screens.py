@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from customer_genome import Genome, run
 from customer_genome.interfaces.cli import app
 from customer_genome.interfaces.report.page import render_report
-from customer_genome.interfaces.server import WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import WORKSPACE_VARIABLE
 from repository import ROOT
 
 DASHBOARD = ROOT / "src" / "customer_genome" / "interfaces" / "dashboard" / "app.py"

@@ -14,7 +14,7 @@ import vl_convert
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.charts import heat
 from customer_genome.interfaces.charts.look import DARK, LIGHT, PAGE, Look, Palette, heading_of, room_for, untitled
-from customer_genome.interfaces.terminal import CLASS_WORDS
+from customer_genome.interfaces.views.row_classes import CLASS_WORDS
 
 LOOK = Look(currency="GBP")
 NAUGHTY = "<script>alert('x')</script> & Söhne \"GmbH\""

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from customer_genome.errors import SettingsError, WorkspaceError
-from customer_genome.interfaces import child_runs
-from customer_genome.interfaces.child_runs import cancel, latest, put_away, start
 from customer_genome.interfaces.recipes import Recipe, as_given, read_mapping, recall, remember
+from customer_genome.interfaces.serving import child_runs
+from customer_genome.interfaces.serving.child_runs import cancel, latest, put_away, start
 from customer_genome.snapshot import current_version
 from customer_genome.sources.synthetic import simulate
 from customer_genome.workspace import Workspace

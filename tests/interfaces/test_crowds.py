@@ -9,9 +9,9 @@ import pytest
 
 from customer_genome.decisions.findings import Finding, findings
 from customer_genome.genome import Genome
-from customer_genome.interfaces import crowds
 from customer_genome.interfaces.charts import hidden_potential
 from customer_genome.interfaces.dashboard.filters import Selection
+from customer_genome.interfaces.views import crowds
 from published_shops import publish, publish_simulated
 
 PARTS = (

@@ -24,7 +24,7 @@ from customer_genome.interfaces.dashboard.customer_list import (
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.list_columns import columns_of
 from customer_genome.interfaces.dashboard.session import Hall, Visit
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
 from published_shops import answer, publish_simulated
 
 

@@ -19,9 +19,9 @@ from customer_genome.interfaces.dashboard.customer_head import grade_words
 from customer_genome.interfaces.dashboard.customer_list import ListRequest, page_of_customers
 from customer_genome.interfaces.dashboard.list_place import ListPlace
 from customer_genome.interfaces.dashboard.session import Hall
-from customer_genome.interfaces.figures import count, money, share
-from customer_genome.interfaces.overview import order_days
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import count, money, share
+from customer_genome.interfaces.views.overview import order_days
 from customer_genome.workspace import Workspace
 from published_shops import answer, publish_rows, publish_simulated
 

@@ -17,8 +17,8 @@ from customer_genome.interfaces.dashboard.customer_list import ListRequest, coun
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.markup import plain
 from customer_genome.interfaces.dashboard.session import Hall, Visit
-from customer_genome.interfaces.figures import count, money
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import count, money
 from customer_genome.workspace import Workspace
 from published_shops import (
     HOSTILE_ID,

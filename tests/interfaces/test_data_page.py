@@ -15,8 +15,10 @@ from streamlit.testing.v1 import AppTest
 from customer_genome.erasure import forget
 from customer_genome.genome import Genome
 from customer_genome.interfaces import charts
-from customer_genome.interfaces.coverage import mapped_columns, order_days, remarks, span_of
-from customer_genome.interfaces.ledger import (
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.uploads import receive
+from customer_genome.interfaces.views.coverage import mapped_columns, order_days, remarks, span_of
+from customer_genome.interfaces.views.ledger import (
     ADVICE,
     Balance,
     balance_of,
@@ -25,11 +27,8 @@ from customer_genome.interfaces.ledger import (
     refund_sentences,
     refused_rows,
 )
-from customer_genome.interfaces.run_history import history, settings_changed
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
-from customer_genome.interfaces.terminal import CLASS_WORDS
-from customer_genome.interfaces.terminal_totals import TOTALS_WORDS
-from customer_genome.interfaces.uploads import receive
+from customer_genome.interfaces.views.row_classes import CLASS_WORDS, TOTALS_WORDS
+from customer_genome.interfaces.views.run_history import history, settings_changed
 from customer_genome.workspace import Workspace
 from published_shops import publish_rows
 

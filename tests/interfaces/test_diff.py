@@ -14,10 +14,10 @@ from typer.testing import CliRunner, Result
 from customer_genome.answers.comparison import compare, previous_version, two_versions
 from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
-from customer_genome.interfaces import changes
 from customer_genome.interfaces.cli import app
 from customer_genome.interfaces.report.page import render_report
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views import changes
 from customer_genome.workspace import Workspace
 from published_shops import SETTINGS, publish_rows
 

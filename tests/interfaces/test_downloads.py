@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from customer_genome.interfaces import charts
-from customer_genome.interfaces.chart_files import csv_of, file_name, picture_of, rows_behind
 from customer_genome.interfaces.charts import Look
+from customer_genome.interfaces.charts.chart_files import csv_of, file_name, picture_of, rows_behind
 from customer_genome.interfaces.charts.look import LIGHT
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from customer_genome.errors import SnapshotError
 from customer_genome.evaluation.ranking import Interval, Row
-from customer_genome.interfaces import list_evidence as evidence
-from customer_genome.interfaces.chart_files import rows_behind
+from customer_genome.interfaces.charts.chart_files import rows_behind
 from customer_genome.interfaces.charts.lists_backtest import by_items_owned, list_figure
+from customer_genome.interfaces.views import list_evidence as evidence
 from customer_genome.proof import recommendation_backtest
 from customer_genome.stages import rating
 

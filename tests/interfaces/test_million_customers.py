@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from customer_genome.interfaces.figures import count, money
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import count, money
 from many_customers import multiply
 from published_shops import answer, publish_simulated
 

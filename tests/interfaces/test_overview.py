@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from customer_genome import Genome, run, simulate
-from customer_genome.interfaces import overview, trends
+from customer_genome.interfaces.views import overview, trends
 
 
 @pytest.fixture(scope="module")

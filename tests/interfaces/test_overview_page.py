@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from customer_genome.interfaces.figures import count, money, share
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import count, money, share
 from published_shops import answer, publish_simulated
 
 

@@ -13,8 +13,8 @@ from customer_genome.errors import SettingsError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard import session
 from customer_genome.interfaces.dashboard.predict_shop import unknown_to
-from customer_genome.interfaces.figures import money, share
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import money, share
 from published_shops import publish_simulated
 
 

@@ -10,11 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from customer_genome.errors import SnapshotError
 from customer_genome.genome import BACKTEST_FORMATS, Genome
-from customer_genome.interfaces.chart_files import rows_behind
 from customer_genome.interfaces.charts import quality_parts
+from customer_genome.interfaces.charts.chart_files import rows_behind
 from customer_genome.interfaces.charts.quality_parts import gains_rows
-from customer_genome.interfaces.figures import count
-from customer_genome.interfaces.quality_figures import (
+from customer_genome.interfaces.report.page import render_report
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import count
+from customer_genome.interfaces.views.quality_figures import (
     CURVES,
     FIGURES,
     Evidence,
@@ -25,9 +27,7 @@ from customer_genome.interfaces.quality_figures import (
     segment_rows,
     with_error,
 )
-from customer_genome.interfaces.quality_words import against_formula, beaten_by_formula, segment_levels
-from customer_genome.interfaces.report.page import render_report
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.quality_words import against_formula, beaten_by_formula, segment_levels
 from customer_genome.proof import backtesting
 from customer_genome.workspace import Workspace
 from published_shops import publish_simulated

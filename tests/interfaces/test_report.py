@@ -14,8 +14,8 @@ import pytest
 
 from customer_genome import Genome, run, simulate
 from customer_genome.errors import WorkspaceError
-from customer_genome.interfaces import figures
 from customer_genome.interfaces.report.page import render_report, write_report
+from customer_genome.interfaces.views import figures
 
 SCRIPT = "<script>alert('product')</script>"
 PICTURE = '"><img src=https://example.org/x.png onerror=alert(1)>'

@@ -15,9 +15,10 @@ from streamlit.testing.v1 import AppTest
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import NARROW, Look, bars
 from customer_genome.interfaces.charts import segments as drawings
-from customer_genome.interfaces.figures import count, share
 from customer_genome.interfaces.report.page import render_report
-from customer_genome.interfaces.segment_figures import (
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import count, share
+from customer_genome.interfaces.views.segment_figures import (
     METHOD_WORDS,
     ByCluster,
     by_recency,
@@ -34,7 +35,6 @@ from customer_genome.interfaces.segment_figures import (
     steady_sentence,
     tried,
 )
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
 from published_shops import answer, hostile_customers, one_customer, publish, publish_rows, publish_simulated
 
 METHODS = tuple(METHOD_WORDS)

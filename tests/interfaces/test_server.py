@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from customer_genome.errors import SettingsError
-from customer_genome.interfaces.server import APP, HOST, free_port, is_healthy, serve_dashboard, server_command
+from customer_genome.interfaces.serving.server import APP, HOST, free_port, is_healthy, serve_dashboard, server_command
 
 SERVE = [sys.executable, "-m", "customer_genome.interfaces.cli", "dashboard", "--no-open"]
 

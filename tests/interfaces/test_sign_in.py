@@ -17,7 +17,7 @@ from customer_genome.errors import SettingsError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard import session
 from customer_genome.interfaces.dashboard.session import Hall, Visit, masked_id
-from customer_genome.interfaces.roles import (
+from customer_genome.interfaces.serving.roles import (
     CLIENT_SECRET_VARIABLE,
     COOKIE_SECRET_VARIABLE,
     SIGN_IN_FILE,
@@ -26,7 +26,7 @@ from customer_genome.interfaces.roles import (
     read_sign_in,
     write_secrets,
 )
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE, serve_dashboard, server_command
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE, serve_dashboard, server_command
 from published_shops import answer, publish_rows
 
 GOOD = {

@@ -25,8 +25,8 @@ from customer_genome.interfaces.dashboard.target_terms import (
     left_out,
     list_of,
 )
-from customer_genome.interfaces.figures import count, money
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import count, money
 from customer_genome.neighbours import Neighbours
 from published_shops import answer, one_customer, publish_rows, publish_simulated
 

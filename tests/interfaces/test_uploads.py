@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_genome.errors import AskError, SourceError, WorkspaceError
-from customer_genome.interfaces import uploads
-from customer_genome.interfaces.previews import Reading, preview, propose_mapping, recipe_of, words_of, write_mapping
 from customer_genome.interfaces.recipes import read_mapping, remember
-from customer_genome.interfaces.uploads import draft, named, receive, refuse_traps, release, safe_name
+from customer_genome.interfaces.serving import uploads
+from customer_genome.interfaces.serving.previews import Reading, preview, propose_mapping, recipe_of, words_of, write_mapping
+from customer_genome.interfaces.serving.uploads import draft, named, receive, refuse_traps, release, safe_name
 from customer_genome.settings import merged, read_settings
 from customer_genome.workspace import Workspace
 
@@ -203,7 +203,7 @@ def test_a_preview_of_totals(place):
 
 
 def test_a_large_file_is_judged_by_its_head(place, monkeypatch):
-    monkeypatch.setattr("customer_genome.interfaces.previews.MOST_ROWS", 4)
+    monkeypatch.setattr("customer_genome.interfaces.serving.previews.MOST_ROWS", 4)
     found = preview(hand_in(place, LINES), place, "order_lines", ALL_COLUMNS, Reading(), None)
     assert (found.n_rows, found.is_whole) == (4, False)
 

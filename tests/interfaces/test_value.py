@@ -10,10 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.figures import count, money, share
 from customer_genome.interfaces.report.page import render_report
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
-from customer_genome.interfaces.value_figures import OUTLOOK_TABLES, fit_sentence, outlook
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import count, money, share
+from customer_genome.interfaces.views.value_figures import OUTLOOK_TABLES, fit_sentence, outlook
 from published_shops import answer, one_customer, publish_rows, publish_simulated
 
 

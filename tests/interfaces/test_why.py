@@ -16,9 +16,9 @@ from customer_genome.answers.what_if import USUAL, Scenario, WhatIf
 from customer_genome.errors import RegistryError, SettingsError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.cli import app as cli
-from customer_genome.interfaces.figures import share
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
-from customer_genome.interfaces.why_words import ASSOCIATION, outcome_words
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import share
+from customer_genome.interfaces.views.why_words import ASSOCIATION, outcome_words
 from customer_genome.models.reliability import GRADES
 from customer_genome.stages.explaining import REASON_COLUMNS
 from customer_genome.workspace import Workspace

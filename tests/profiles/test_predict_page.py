@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from customer_genome.interfaces.dashboard.predict_profiles import unknown_to
-from customer_genome.interfaces.figures import money, share
-from customer_genome.interfaces.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.server import APP, WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import money, share
 from customer_genome.profile_files import keep_customers
 from customer_genome.registry import stored_versions
 from customer_genome.stages.labelled import KIND, LabelledResult, learn

@@ -12,8 +12,8 @@ import pytest
 from customer_genome import Genome, run, simulate
 from customer_genome.decisions.playbooks import parse_playbooks
 from customer_genome.errors import SettingsError, SnapshotError
-from customer_genome.interfaces.lists import lists_of, quality_rows, together_with
 from customer_genome.interfaces.report.page import render_report
+from customer_genome.interfaces.views.lists import lists_of, quality_rows, together_with
 from customer_genome.rules import read_playbooks
 from customer_genome.stages.recommending import PHRASE, name_companions
 from customer_genome.warehouse.duckdb import DuckDBEngine

@@ -260,7 +260,7 @@ def dashboard(
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open it in a browser.")] = True,
 ) -> None:
     """Serve the dashboard until Ctrl-C: on this machine only, unless people sign in."""
-    from customer_genome.interfaces.server import serve_dashboard
+    from customer_genome.interfaces.serving.server import serve_dashboard
 
     serve_dashboard(workspace, port, open_, address)
 
@@ -280,7 +280,7 @@ def demo(
     from customer_genome.interfaces import terminal
     from customer_genome.interfaces.recipes import remember
     from customer_genome.interfaces.report.page import write_report
-    from customer_genome.interfaces.server import serve_dashboard
+    from customer_genome.interfaces.serving.server import serve_dashboard
 
     settings = _settings(workspace, {})
     result = _run(settings, data, None, progress)

@@ -17,8 +17,9 @@ from rich.table import Table
 
 from customer_genome.contracts import INPUT_TABLES
 from customer_genome.errors import SettingsError
-from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share, span
-from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WORDS, facts_of_totals, run_lines
+from customer_genome.interfaces.terminal_totals import facts_of_totals, run_lines
+from customer_genome.interfaces.views.figures import count, day, estimate, money, quantity, share, span
+from customer_genome.interfaces.views.row_classes import CLASS_WORDS, RATINGS_WORDS, TOTALS_WORDS
 
 if TYPE_CHECKING:
     from customer_genome.answers.prospects import Prospect
@@ -28,20 +29,6 @@ if TYPE_CHECKING:
     from customer_genome.sources.proposal import Proposal
     from customer_genome.stages.job import Progress
     from customer_genome.stages.publishing import RunResult
-
-CLASS_WORDS: Mapping[str, str] = {
-    "kept": "purchases that count",
-    "duplicate": "equal to an earlier line of the same order",
-    "cancelled": "cancellations and returns",
-    "refunded": "purchases wholly taken back later",
-    "no_customer": "no customer named",
-    "bad_date": "date missing, unreadable or impossible",
-    "bad_quantity": "quantity missing, unreadable or not above 0",
-    "bad_price": "price missing, unreadable or not above 0",
-    "not_merchandise": "postage, fees and other non-goods",
-    "unreadable": "not a row of this file",
-    "forgotten": "erased customers",
-}
 
 
 @contextmanager
@@ -228,7 +215,7 @@ def show_customer(
 
 def _print_why(console: Console, record: Mapping[str, Any], imagined: Sequence[Outcome]) -> None:
     """Print why the risk is what it is, and what it would be in other circumstances."""
-    from customer_genome.interfaces.why_words import ASSOCIATION, outcome_words
+    from customer_genome.interfaces.views.why_words import ASSOCIATION, outcome_words
 
     reasons = [record[name] for name in ("reason_1", "reason_2", "reason_3") if record.get(name)]
     if reasons:

@@ -8,36 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from customer_genome.interfaces.figures import count, day, money, quantity, share
-from customer_genome.interfaces.standing import rank_words
+from customer_genome.interfaces.views.figures import count, day, money, quantity, share
+from customer_genome.interfaces.views.standing import rank_words
 
 if TYPE_CHECKING:
     from customer_genome.stages.publishing import RunResult
 
 UNKNOWN = "not known"
-TOTALS_WORDS: Mapping[str, str] = {
-    "kept": "customers that count",
-    "duplicate": "equal to an earlier row throughout",
-    "no_customer": "no customer named",
-    "bad_number": "a number that cannot be read",
-    "negative": "a total below 0",
-    "no_totals": "two of orders, spend and order value are missing",
-    "no_orders": "no order so far",
-    "unreadable": "not a row of this file",
-    "forgotten": "erased customers",
-}
-"""What the classes of rows mean in a table of customers."""
-RATINGS_WORDS: Mapping[str, str] = {
-    "kept": "ratings that count",
-    "duplicate": "equal to an earlier row of the same customer, time and item",
-    "no_customer": "no customer named",
-    "bad_date": "time missing, unreadable or in the future",
-    "bad_rating": "rating missing or unreadable",
-    "not_merchandise": "left out by your rules",
-    "unreadable": "not a row of this file",
-    "forgotten": "erased customers",
-}
-"""What the classes of rows mean where ratings were read."""
 
 
 def run_lines(result: RunResult) -> list[str]:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from customer_genome.interfaces.serving.child_runs import ALIVE, ENDED, STARTED
 from customer_genome.workspace import write_atomically
 
-ALIVE, STARTED, ENDED = "alive.lock", "started.json", "ended.json"
 LOCK_SECONDS = 10.0
 BUSY = 3
 """Exit code where another watched run holds the lock."""

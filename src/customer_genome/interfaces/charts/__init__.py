@@ -1,4 +1,4 @@
-"""Charts that report and dashboard share: small Arrow tables in (`interfaces.overview` makes them), finished Altair charts out."""
+"""Charts that report and dashboard share: small Arrow tables in (`interfaces.views.overview` makes them), finished Altair charts out."""
 
 from customer_genome.interfaces.charts.bars import (
     hidden_potential,

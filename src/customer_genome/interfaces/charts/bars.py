@@ -1,6 +1,6 @@
 """Sorted bars with their figures written at the end: segments, countries, categories, number of orders, the row ledger.
 
-Comes in: small Arrow tables as `interfaces.overview` makes them. Goes out: finished Altair charts.
+Comes in: small Arrow tables as `interfaces.views.overview` makes them. Goes out: finished Altair charts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import altair as alt
 import pyarrow as pa
 
 from customer_genome.interfaces.charts.look import LETTER_PX, Look, finished, nothing_to_draw, room_for, rows_of, tips, values
-from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.views.figures import count, share
 
 MOST_BARS = 10
 """Bars of categories; the others share one more."""

@@ -15,7 +15,7 @@ import altair as alt
 import pyarrow as pa
 
 from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, rows_of, values
-from customer_genome.interfaces.figures import count, day, quantity
+from customer_genome.interfaces.views.figures import count, day, quantity
 
 MOST_WEEKS = 157
 """Weeks that are drawn, the last ones: three years, about a thousand cells."""

@@ -1,6 +1,6 @@
 """How unevenly revenue is spread over customers.
 
-Comes in: the curve `interfaces.overview.concentration` makes. Goes out: a finished Altair chart.
+Comes in: the curve `interfaces.views.overview.concentration` makes. Goes out: a finished Altair chart.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import altair as alt
 import pyarrow as pa
 
 from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, percent_labels, rows_of, tips, values
-from customer_genome.interfaces.figures import share
+from customer_genome.interfaces.views.figures import share
 
 _NAMED_SHARES = (0.1, 0.2, 0.5)
 

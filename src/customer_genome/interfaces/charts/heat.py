@@ -1,6 +1,6 @@
 """Maps of customers in cells: value against risk, recency against frequency, spend against value.
 
-Comes in: small Arrow tables as `interfaces.overview` makes them (binned in SQL, never single customers). Goes out:
+Comes in: small Arrow tables as `interfaces.views.overview` makes them (binned in SQL, never single customers). Goes out:
 finished Altair charts. Every cell's figure is in its label, in its tooltip or in the legend's ranges, not in colour alone.
 """
 
@@ -23,7 +23,7 @@ from customer_genome.interfaces.charts.look import (
     tips,
     values,
 )
-from customer_genome.interfaces.figures import count, quantity, share
+from customer_genome.interfaces.views.figures import count, quantity, share
 
 BANDS = ("Low", "Medium", "High")
 STEPS = 5

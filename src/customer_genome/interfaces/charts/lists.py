@@ -1,6 +1,6 @@
 """How good lists of recommendations are: recommenders of one view side by side, popularity as the yardstick.
 
-Comes in: rows of `interfaces.lists.quality_rows`. Goes out: a finished Altair chart, drawn like candidates of forecasts with words of its own.
+Comes in: rows of `interfaces.views.lists.quality_rows`. Goes out: a finished Altair chart, drawn like candidates of forecasts with words of its own.
 """
 
 from __future__ import annotations

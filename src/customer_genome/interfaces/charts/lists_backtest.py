@@ -1,6 +1,6 @@
 """Lists of recommendations held against later purchases: recommenders of one day side by side, and by how much customers owned.
 
-Comes in: rows of `interfaces.list_evidence`. Goes out: finished Altair charts. What would have been published is a filled circle, other
+Comes in: rows of `interfaces.views.list_evidence`. Goes out: finished Altair charts. What would have been published is a filled circle, other
 recommenders are hollow circles, popularity is a diamond; whiskers are 95 % intervals over customers.
 """
 
@@ -14,7 +14,7 @@ import altair as alt
 
 from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, tips, values
 from customer_genome.interfaces.charts.quality import candidates
-from customer_genome.interfaces.figures import count
+from customer_genome.interfaces.views.figures import count
 
 Rows = Sequence[Mapping[str, Any]]
 CHAMPION = "champion"

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import altair as alt
 import pyarrow as pa
 
-from customer_genome.interfaces import figures
+from customer_genome.interfaces.views import figures
 
 Mode = Literal["light", "dark", "page"]
 WIDE, NARROW = 640, 330

@@ -1,6 +1,6 @@
 """What changed between two versions: customers from group to group, and what moved their value.
 
-Comes in: small Arrow tables as `interfaces.changes` makes them. Goes out: finished Altair charts. Groups are told apart by a
+Comes in: small Arrow tables as `interfaces.views.changes` makes them. Goes out: finished Altair charts. Groups are told apart by a
 letter that stands before their name, so that the picture also fits a phone; figures stand in the cells.
 """
 
@@ -15,9 +15,9 @@ import altair as alt
 import pyarrow as pa
 
 from customer_genome.interfaces.charts.look import LETTER_PX, Look, finished, nothing_to_draw, rows_of, tips, values
-from customer_genome.interfaces.figures import count, quantity, share
+from customer_genome.interfaces.views.changes import GONE, NEW
+from customer_genome.interfaces.views.figures import count, quantity, share
 
-NEW, GONE = "(new)", "(gone)"
 _STEPS = 5
 _LEFT_LABEL_PX = 230
 

@@ -24,7 +24,7 @@ from customer_genome.interfaces.charts.look import (
     values,
 )
 from customer_genome.interfaces.charts.periods import time_axis
-from customer_genome.interfaces.figures import count, day, quantity, share
+from customer_genome.interfaces.views.figures import count, day, quantity, share
 
 TOO_YOUNG = "The history is too short to hold a part of it back, so the model cannot be held against what it has not seen."
 _DASH = [5, 3]

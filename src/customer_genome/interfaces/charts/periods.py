@@ -1,6 +1,6 @@
 """Money and customers over time, and one customer's purchases: a period that is not whole is marked, never drawn as a drop.
 
-Comes in: small Arrow tables as `interfaces.overview` makes them. Goes out: finished Altair charts.
+Comes in: small Arrow tables as `interfaces.views.overview` makes them. Goes out: finished Altair charts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from customer_genome.interfaces.charts.look import (
     tips,
     values,
 )
-from customer_genome.interfaces.figures import count, day, quantity
+from customer_genome.interfaces.views.figures import count, day, quantity
 
 _GAP = 0.09
 """Part of a period left free on either side of its bar."""

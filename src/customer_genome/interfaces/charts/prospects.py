@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 
 from customer_genome.interfaces.charts.look import Look, finished, money_labels, nothing_to_draw, tips, values
-from customer_genome.interfaces.figures import day, quantity
+from customer_genome.interfaces.views.figures import day, quantity
 
 
 def value_path(months: Sequence[Mapping[str, Any]], look: Look | None = None) -> Any:

@@ -1,6 +1,6 @@
 """How good forecasts were: candidates side by side, cutoff by cutoff, and chances and money held against what came.
 
-Comes in: rows of `interfaces.quality_figures`, all of them figures that a backtest stored. Goes out: finished Altair charts. What is
+Comes in: rows of `interfaces.views.quality_figures`, all of them figures that a backtest stored. Goes out: finished Altair charts. What is
 shipped is a filled circle, other models hollow circles, naive formulas diamonds in the second colour; a dashed line is what a
 perfect or a naive forecast would give.
 """
@@ -21,7 +21,7 @@ from customer_genome.interfaces.charts.look import (
     tips,
     values,
 )
-from customer_genome.interfaces.figures import count, day, share
+from customer_genome.interfaces.views.figures import count, day, share
 
 Rows = Sequence[Mapping[str, Any]]
 NO_BACKTEST = "No backtest was run, so there is nothing to compare."

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 
 from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, percent_labels, tips, values
-from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.views.figures import count, share
 
 Rows = Sequence[Mapping[str, Any]]
 _DASH = [5, 3]

@@ -13,7 +13,7 @@ import altair as alt
 import pyarrow as pa
 
 from customer_genome.interfaces.charts.look import Look, finished, nothing_to_draw, rows_of, tips, values
-from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.views.figures import count, share
 
 MOST_THEMES = 7
 _LEAST = 0.05

@@ -1,6 +1,6 @@
 """Segments beside each other: what sets them apart, where they lie, and how their number was chosen.
 
-Comes in: small Arrow tables as `interfaces.segment_figures` makes them. Goes out: finished Altair charts. Segments carry letters, so that
+Comes in: small Arrow tables as `interfaces.views.segment_figures` makes them. Goes out: finished Altair charts. Segments carry letters, so that
 no colour has to tell them apart; more and less are told by arrows and by sides.
 """
 
@@ -23,7 +23,7 @@ from customer_genome.interfaces.charts.look import (
     tips,
     values,
 )
-from customer_genome.interfaces.figures import count, share
+from customer_genome.interfaces.views.figures import count, share
 
 SPREAD_DECADES = 4
 """Powers of ten below the largest value that the spread still tells apart."""

@@ -153,7 +153,7 @@ def _show(found: Audience, output: Path, currency: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from customer_genome.interfaces.figures import money, quantity, share
+    from customer_genome.interfaces.views.figures import money, quantity, share
 
     console = Console(highlight=False)
     console.print(f"{quantity(found.table.num_rows, 'customers')} like the {found.n_seeds:,} of the list, written to {output}")

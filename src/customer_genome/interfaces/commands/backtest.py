@@ -179,7 +179,7 @@ def show(found: Backtest, each: bool) -> None:
     from rich.console import Console
 
     from customer_genome.evaluation.judging import MEAN, TARGETS
-    from customer_genome.interfaces.figures import day, quantity, share
+    from customer_genome.interfaces.views.figures import day, quantity, share
 
     console = Console(highlight=False, markup=False)
     if not console.is_terminal and console.width < WIDE:  # into a file or a pipe: rows stay whole

@@ -55,8 +55,8 @@ def show_comparison(found: Comparison) -> None:
     """Print a comparison: the finding, totals that add up, why, who moved."""
     from rich.console import Console
 
-    from customer_genome.interfaces import changes
-    from customer_genome.interfaces.figures import day
+    from customer_genome.interfaces.views import changes
+    from customer_genome.interfaces.views.figures import day
 
     console = Console(highlight=False, markup=False, soft_wrap=False)
     console.print(f"{found.before.version} ({day(found.before.as_of)}) → {found.after.version} ({day(found.after.as_of)})")
@@ -88,7 +88,7 @@ def show_comparison(found: Comparison) -> None:
 
 def _show_totals(console: Console, found: Comparison) -> None:
     """Print the totals: before + new - gone + rose + fell = after."""
-    from customer_genome.interfaces import changes
+    from customer_genome.interfaces.views import changes
 
     names = {
         "measure": "",
@@ -106,8 +106,8 @@ def _show_totals(console: Console, found: Comparison) -> None:
 
 def _show_reasons(console: Console, found: Comparison) -> None:
     """Print why value changed."""
-    from customer_genome.interfaces import changes
-    from customer_genome.interfaces.figures import count, estimate
+    from customer_genome.interfaces.views import changes
+    from customer_genome.interfaces.views.figures import count, estimate
 
     rows = [
         row
@@ -124,8 +124,8 @@ def _show_reasons(console: Console, found: Comparison) -> None:
 
 def _show_flows(console: Console, found: Comparison) -> None:
     """Print who moved from group to group."""
-    from customer_genome.interfaces import changes
-    from customer_genome.interfaces.figures import count, estimate
+    from customer_genome.interfaces.views import changes
+    from customer_genome.interfaces.views.figures import count, estimate
 
     moved = [flow for flow in changes.flows(found) if flow.source != flow.target]
     rows = [

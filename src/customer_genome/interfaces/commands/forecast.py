@@ -84,7 +84,7 @@ def what_was_forecast(n_customers: int, horizon_days: int, as_of: object) -> str
     >>> what_was_forecast(1, 30, "2024-06-01"), what_was_forecast(2811, 1, "2024-06-01")
     ('1 customer forecast for the 30 days from 2024-06-01', '2,811 customers forecast for the day 2024-06-01')
     """
-    from customer_genome.interfaces.figures import quantity
+    from customer_genome.interfaces.views.figures import quantity
 
     when = f"the day {as_of}" if horizon_days == 1 else f"the {horizon_days:,} days from {as_of}"
     return f"{quantity(n_customers, 'customers')} forecast for {when}"

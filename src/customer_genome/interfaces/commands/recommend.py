@@ -52,7 +52,7 @@ def recommend(
 ) -> None:
     """Show what a customer may buy again and try next, or what goes with a product."""
     from customer_genome.genome import Genome
-    from customer_genome.interfaces.lists import lists_of, together_with
+    from customer_genome.interfaces.views.lists import lists_of, together_with
 
     if view and view not in VIEWS:
         stop(f"--view {view} is no list. Wanted: all, new or again.", code=2)

@@ -58,7 +58,7 @@ def show_refresh(result: RunResult, workspace: Path, *, is_named: bool = True) -
         Whether the command or genome.toml named data to read; where not, only time could move.
     """
     from customer_genome.interfaces import terminal
-    from customer_genome.interfaces.figures import day, quantity
+    from customer_genome.interfaces.views.figures import day, quantity
 
     typer.echo(
         f"{quantity(result.rows_read, 'rows')} read: {quantity(result.rows_added, 'new rows')} added, "
@@ -91,7 +91,7 @@ def _data_of(workspace: Path) -> str:
 
 def files_text(result: RunResult) -> str:
     """Return how many files were read and how many were known, where there are files."""
-    from customer_genome.interfaces.figures import count, quantity
+    from customer_genome.interfaces.views.figures import count, quantity
 
     if not result.files_read and not result.files_skipped:
         return ""

@@ -99,7 +99,7 @@ def _show(found: TargetList, output: Path, currency: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from customer_genome.interfaces.figures import count, money, quantity, share
+    from customer_genome.interfaces.views.figures import count, money, quantity, share
 
     console = Console(highlight=False)
     terms = found.terms

@@ -14,7 +14,7 @@ from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown
 from customer_genome.interfaces.dashboard.meanings import CERTAINTY, GROUPS, NUMBERS, QUESTIONS, Words, expectations, facts
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, read_as, show_definitions
-from customer_genome.interfaces.figures import count, day
+from customer_genome.interfaces.views.figures import count, day
 
 
 def show() -> None:

@@ -15,7 +15,7 @@ from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard.markup import aside
 from customer_genome.interfaces.dashboard.session import Visit, masked_id
-from customer_genome.interfaces.standing import worded
+from customer_genome.interfaces.views.standing import worded
 from customer_genome.neighbours import Neighbour, Neighbours
 
 MOST_SHOWN = 8

@@ -1,6 +1,6 @@
 """The dashboard's entry: lets people in, names the pages, keeps the filters they share, and shows the page that was asked for.
 
-Started by `interfaces.server`. Filters are drawn here, not on the pages, because only then do they hold from page to page.
+Started by `interfaces.serving.server`. Filters are drawn here, not on the pages, because only then do they hold from page to page.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import streamlit as st
 
 from customer_genome.answers.comparison import Comparison, Move, compare
 from customer_genome.genome import Genome
-from customer_genome.interfaces import changes, charts
+from customer_genome.interfaces import charts
 from customer_genome.interfaces.dashboard.cards import Card
 from customer_genome.interfaces.dashboard.customer_list import offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
@@ -17,7 +17,8 @@ from customer_genome.interfaces.dashboard.earlier import older_versions
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, hall, masked_id, visit, workspace_root
 from customer_genome.interfaces.dashboard.totals import knows
-from customer_genome.interfaces.figures import count, day, share
+from customer_genome.interfaces.views import changes
+from customer_genome.interfaces.views.figures import count, day, share
 from customer_genome.workspace import Workspace
 
 MOST_MOVES = 10

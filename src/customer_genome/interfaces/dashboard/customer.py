@@ -41,7 +41,7 @@ from customer_genome.interfaces.dashboard.recommended import show_recommended
 from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit, workspace_root
 from customer_genome.interfaces.dashboard.totals import is_of_totals, say_how_far_to_trust, show_customer_figures
 from customer_genome.interfaces.dashboard.why import show_why
-from customer_genome.interfaces.figures import day, estimate, span
+from customer_genome.interfaces.views.figures import day, estimate, span
 from customer_genome.workspace import Workspace
 
 CUSTOMER, OPENED = "customer", "opened_customer"

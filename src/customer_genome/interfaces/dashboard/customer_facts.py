@@ -21,9 +21,9 @@ from customer_genome.interfaces.dashboard.list_columns import attribute_title
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.totals import knows, knows_risk, say_no_dates, totals_of_customer
-from customer_genome.interfaces.figures import count, quantity, share
-from customer_genome.interfaces.overview import order_days
-from customer_genome.interfaces.standing import worded
+from customer_genome.interfaces.views.figures import count, quantity, share
+from customer_genome.interfaces.views.overview import order_days
+from customer_genome.interfaces.views.standing import worded
 
 MOST_ORDERS_LISTED = 500
 COMPARED: Mapping[str, tuple[str, str]] = {

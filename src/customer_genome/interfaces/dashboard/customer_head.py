@@ -16,8 +16,8 @@ from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, masked_id
 from customer_genome.interfaces.dashboard.totals import knows
-from customer_genome.interfaces.figures import count, day, quantity, share
-from customer_genome.interfaces.standing import worded
+from customer_genome.interfaces.views.figures import count, day, quantity, share
+from customer_genome.interfaces.views.standing import worded
 
 _BETTER_THAN_NOTHING, _MONTHS_FROM = 0.995, 200
 

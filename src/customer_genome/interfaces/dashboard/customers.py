@@ -29,7 +29,7 @@ from customer_genome.interfaces.dashboard.list_place import keep_place
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.totals import knows, say_how_far_to_trust
-from customer_genome.interfaces.figures import count, day
+from customer_genome.interfaces.views.figures import count, day
 
 CUSTOMER, OPENED = "customer", "opened_customer"
 FIRST, TURNED = "Usual way", "The other way"

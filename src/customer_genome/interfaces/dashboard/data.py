@@ -16,7 +16,6 @@ import pyarrow as pa
 import streamlit as st
 
 from customer_genome.interfaces import charts
-from customer_genome.interfaces.coverage import Span, mapped_columns, order_days, remarks, span_of
 from customer_genome.interfaces.dashboard.cards import Card, show_cards
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
@@ -24,8 +23,9 @@ from customer_genome.interfaces.dashboard.new_file import show_new_file
 from customer_genome.interfaces.dashboard.running import offer_run, show_run
 from customer_genome.interfaces.dashboard.session import Visit, role_of_visitor, visit, workspace_root
 from customer_genome.interfaces.dashboard.versions_list import show_versions
-from customer_genome.interfaces.figures import count, day, quantity, share
-from customer_genome.interfaces.ledger import (
+from customer_genome.interfaces.views.coverage import Span, mapped_columns, order_days, remarks, span_of
+from customer_genome.interfaces.views.figures import count, day, quantity, share
+from customer_genome.interfaces.views.ledger import (
     REFUSED,
     Balance,
     balance_of,

@@ -21,8 +21,8 @@ import pyarrow as pa
 import streamlit as st
 from streamlit.errors import StreamlitDuplicateElementKey
 
-from customer_genome.interfaces.chart_files import MIME, Kind, csv_of, file_name, picture_of
 from customer_genome.interfaces.charts import NARROW, WIDE, Look, heading_of, untitled
+from customer_genome.interfaces.charts.chart_files import MIME, Kind, csv_of, file_name, picture_of
 from customer_genome.interfaces.charts.look import DARK, LIGHT, Palette
 from customer_genome.interfaces.dashboard.customer_list import table_as_csv
 from customer_genome.interfaces.dashboard.filters import chosen

@@ -16,7 +16,7 @@ from customer_genome.errors import GenomeError, SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.session import Visit, hall, workspace_root
-from customer_genome.interfaces.overview import totals
+from customer_genome.interfaces.views.overview import totals
 from customer_genome.snapshot import read_snapshot, versions
 from customer_genome.workspace import Workspace
 

@@ -15,7 +15,7 @@ import streamlit as st
 
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.figures import count, day
+from customer_genome.interfaces.views.figures import count, day
 
 SEGMENT_METHODS: Mapping[str, str] = {
     "Behaviour": "segment_name",

@@ -18,10 +18,10 @@ from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.readings import ask, next_steps
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, knows, shows_sizes
-from customer_genome.interfaces.figures import count, day, quantity, share
-from customer_genome.interfaces.overview import over_time, segments, totals
-from customer_genome.interfaces.standing import worded
-from customer_genome.interfaces.trends import recent, running
+from customer_genome.interfaces.views.figures import count, day, quantity, share
+from customer_genome.interfaces.views.overview import over_time, segments, totals
+from customer_genome.interfaces.views.standing import worded
+from customer_genome.interfaces.views.trends import recent, running
 
 CARDS_IN_A_ROW = 5
 _NBSP = "\u00a0"

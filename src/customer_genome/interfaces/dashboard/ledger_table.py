@@ -7,10 +7,9 @@ import streamlit as st
 
 from customer_genome.interfaces.dashboard.markup import aside
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.figures import count
-from customer_genome.interfaces.overview import ledger
-from customer_genome.interfaces.terminal import CLASS_WORDS
-from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WORDS
+from customer_genome.interfaces.views.figures import count
+from customer_genome.interfaces.views.overview import ledger
+from customer_genome.interfaces.views.row_classes import CLASS_WORDS, RATINGS_WORDS, TOTALS_WORDS
 
 
 def show_ledger(seen: Visit) -> None:

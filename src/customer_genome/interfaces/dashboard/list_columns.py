@@ -13,7 +13,7 @@ from typing import Any, Literal
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.totals import knows, knows_risk
-from customer_genome.interfaces.standing import worded
+from customer_genome.interfaces.views.standing import worded
 
 Kind = Literal["text", "count", "money", "share", "date", "number"]
 RISK = "case churn_band when 'High' then '▲ High' when 'Medium' then '◆ Medium' when 'Low' then '● Low' end"

@@ -11,7 +11,7 @@ import streamlit as st
 
 from customer_genome.interfaces.dashboard.customer_list import ListRequest, neighbours_in_list
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.figures import count
+from customer_genome.interfaces.views.figures import count
 
 _PLACE = "list_place"
 

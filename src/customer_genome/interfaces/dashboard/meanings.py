@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.figures import day
+from customer_genome.interfaces.views.figures import day
 
 QUESTIONS: Sequence[tuple[str, str, str]] = (
     ("What happened, who matters, and what should I do next?", "Overview", "overview.py"),

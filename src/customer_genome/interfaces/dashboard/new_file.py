@@ -1,6 +1,6 @@
 """A new file, from handing it in to the run: its columns as a form, where its rows would go, and the run itself.
 
-Comes in: a file of the visitor. Goes out: a run of exactly what was previewed (interfaces/uploads.py, previews.py, child_runs.py). In
+Comes in: a file of the visitor. Goes out: a run of exactly what was previewed (interfaces/serving/uploads.py, previews.py, child_runs.py). In
 the session there is nothing but the choices; the file lies in the workspace, so that it outlives a change of page.
 """
 
@@ -12,12 +12,11 @@ import pyarrow as pa
 import streamlit as st
 
 from customer_genome.errors import GenomeError
-from customer_genome.interfaces.child_runs import latest
 from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.running import ONLY_ADMIN, begin
-from customer_genome.interfaces.figures import count, day, money, quantity, share
-from customer_genome.interfaces.previews import (
+from customer_genome.interfaces.serving.child_runs import latest
+from customer_genome.interfaces.serving.previews import (
     MOST_ROWS,
     TABLES,
     Draft,
@@ -31,9 +30,9 @@ from customer_genome.interfaces.previews import (
     words_of,
     write_mapping,
 )
-from customer_genome.interfaces.terminal import CLASS_WORDS
-from customer_genome.interfaces.terminal_totals import TOTALS_WORDS
-from customer_genome.interfaces.uploads import ENDINGS, MOST_MB, MOST_UNPACKED_MB, Upload, draft, receive, release
+from customer_genome.interfaces.serving.uploads import ENDINGS, MOST_MB, MOST_UNPACKED_MB, Upload, draft, receive, release
+from customer_genome.interfaces.views.figures import count, day, money, quantity, share
+from customer_genome.interfaces.views.row_classes import CLASS_WORDS, TOTALS_WORDS
 from customer_genome.snapshot import versions
 from customer_genome.workspace import Workspace
 

@@ -11,7 +11,6 @@ import pyarrow as pa
 import streamlit as st
 
 from customer_genome.interfaces import charts
-from customer_genome.interfaces.crowds import low_spend_chances
 from customer_genome.interfaces.dashboard.customer_list import ListRequest, list_as_csv, offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.filters import Selection, chosen
@@ -29,8 +28,17 @@ from customer_genome.interfaces.dashboard.totals import (
     show_cards_of_totals,
     shows_sizes,
 )
-from customer_genome.interfaces.figures import count, day, quantity
-from customer_genome.interfaces.overview import categories, concentration, countries, order_counts, over_time, segments, totals
+from customer_genome.interfaces.views.crowds import low_spend_chances
+from customer_genome.interfaces.views.figures import count, day, quantity
+from customer_genome.interfaces.views.overview import (
+    categories,
+    concentration,
+    countries,
+    order_counts,
+    over_time,
+    segments,
+    totals,
+)
 
 RAW_ROWS = 1000
 FINDINGS_SHOWN = ("revenue_top_10", "one_or_two_orders", "top_country", "hidden_potential", "top_segment_name", "revenue_gini")

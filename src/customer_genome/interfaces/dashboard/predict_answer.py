@@ -11,7 +11,7 @@ from typing import Literal
 import streamlit as st
 
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
-from customer_genome.interfaces.figures import share
+from customer_genome.interfaces.views.figures import share
 
 RISKS: Mapping[str, tuple[str, Literal["red", "violet", "green"]]] = {
     "High": ("▲", "red"),

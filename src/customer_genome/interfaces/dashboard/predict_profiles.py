@@ -20,7 +20,7 @@ from customer_genome.errors import GenomeError
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.predict_answer import show_money, show_risk, show_said, warn_of_the_unknown
 from customer_genome.interfaces.dashboard.session import role_of_visitor
-from customer_genome.interfaces.figures import count, money, share
+from customer_genome.interfaces.views.figures import count, money, share
 from customer_genome.profile_files import CUSTOMERS_FILE, kept_customer, kept_ids
 from customer_genome.stages.labelled import LabelledResult
 from customer_genome.workspace import Workspace

@@ -20,8 +20,8 @@ from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.predict_answer import show_money, show_risk, show_said, warn_of_the_unknown
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.why import models_of
-from customer_genome.interfaces.figures import count, day
-from customer_genome.interfaces.why_words import ASSOCIATION
+from customer_genome.interfaces.views.figures import count, day
+from customer_genome.interfaces.views.why_words import ASSOCIATION
 
 BY_HAND, EXISTING = "Enter by hand", "Existing customer"
 _BANDS = {"High": "an order is unlikely", "Medium": "an order is uncertain", "Low": "an order is likely"}

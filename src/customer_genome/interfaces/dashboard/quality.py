@@ -18,8 +18,8 @@ from customer_genome.interfaces.dashboard.drawing import draw, offer_table
 from customer_genome.interfaces.dashboard.markup import aside, money_in_markdown, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, show_what_was_measured
-from customer_genome.interfaces.figures import count
-from customer_genome.interfaces.quality_figures import (
+from customer_genome.interfaces.views.figures import count
+from customer_genome.interfaces.views.quality_figures import (
     AGE_WORDS,
     FIGURES,
     FURTHER,
@@ -43,7 +43,7 @@ from customer_genome.interfaces.quality_figures import (
     tails_sentence,
     without_backtest,
 )
-from customer_genome.interfaces.quality_words import (
+from customer_genome.interfaces.views.quality_words import (
     against_formula,
     beaten_by_formula,
     new_against_old,

@@ -1,6 +1,6 @@
 """Figures of the chosen customers, asked once per version and selection and kept for every visitor.
 
-Comes in: a visit, a question of `interfaces.overview` and a selection. Goes out: what the question returns. Only sums and
+Comes in: a visit, a question of `interfaces.views.overview` and a selection. Goes out: what the question returns. Only sums and
 counts are kept; rows that name customers are read anew each time, so that an erased customer is gone at once.
 """
 
@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.crowds import findings_among
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.overview import Choice, actions
+from customer_genome.interfaces.views.crowds import findings_among
+from customer_genome.interfaces.views.overview import Choice, actions
 
 T = TypeVar("T")
 

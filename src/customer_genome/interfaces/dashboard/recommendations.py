@@ -16,8 +16,8 @@ from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.recommended import MOST_LISTED, sentence, show_recommended
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals
-from customer_genome.interfaces.figures import count, day
-from customer_genome.interfaces.list_evidence import (
+from customer_genome.interfaces.views.figures import count, day
+from customer_genome.interfaces.views.list_evidence import (
     LIST_FIGURES,
     VIEWS,
     ListEvidence,
@@ -25,7 +25,7 @@ from customer_genome.interfaces.list_evidence import (
     list_evidence,
     rating_evidence,
 )
-from customer_genome.interfaces.lists import NO_LISTS, has_lists, lists_of, quality_rows, together_with
+from customer_genome.interfaces.views.lists import NO_LISTS, has_lists, lists_of, quality_rows, together_with
 
 MOST_PRODUCTS = 2_000
 MOST_COMPANIONS = 10

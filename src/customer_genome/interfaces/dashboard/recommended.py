@@ -9,7 +9,7 @@ import streamlit as st
 
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.lists import has_lists, lists_of
+from customer_genome.interfaces.views.lists import has_lists, lists_of
 
 TITLES = {"again": "Buy again", "new": "Try next", "all": "All items"}
 MOST_LISTED = 8

@@ -1,6 +1,6 @@
 """Runs started from the dashboard: a button, what is going on at this moment, and what came of it.
 
-Comes in: who asks and what is to be run. Goes out: a child process (interfaces/child_runs.py) and its progress on the page. What is
+Comes in: who asks and what is to be run. Goes out: a child process (interfaces/serving/child_runs.py) and its progress on the page. What is
 shown is read from the workspace each second, so that it is the same for every visitor and after every change of page; only who has
 the role admin can start or cancel.
 """
@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from customer_genome.errors import GenomeError, SnapshotError
-from customer_genome.interfaces.child_runs import ChildRun, cancel, latest, put_away, start
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, role_of_visitor, workspace_root
-from customer_genome.interfaces.figures import quantity
 from customer_genome.interfaces.recipes import recall
+from customer_genome.interfaces.serving.child_runs import ChildRun, cancel, latest, put_away, start
+from customer_genome.interfaces.views.figures import quantity
 from customer_genome.snapshot import current_version
 from customer_genome.workspace import Workspace
 

@@ -16,7 +16,7 @@ import streamlit as st
 
 from customer_genome.answers.comparison import Comparison, compare_with_previous
 from customer_genome.errors import SnapshotError
-from customer_genome.interfaces import changes, charts
+from customer_genome.interfaces import charts
 from customer_genome.interfaces.charts import segments as drawings
 from customer_genome.interfaces.dashboard.customer_list import offer_csv
 from customer_genome.interfaces.dashboard.drawing import draw
@@ -26,8 +26,9 @@ from customer_genome.interfaces.dashboard.readings import ask
 from customer_genome.interfaces.dashboard.running import offer_run
 from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.totals import knows, knows_risk, shows_sizes
-from customer_genome.interfaces.figures import count, quantity, share
-from customer_genome.interfaces.segment_figures import (
+from customer_genome.interfaces.views import changes
+from customer_genome.interfaces.views.figures import count, quantity, share
+from customer_genome.interfaces.views.segment_figures import (
     METHOD_MEANING,
     METHOD_WORDS,
     ByCluster,

@@ -21,9 +21,9 @@ import streamlit as st
 from customer_genome.errors import GenomeError, SnapshotError
 from customer_genome.genome import Genome
 from customer_genome.interfaces.dashboard.sign_in import pseudonym_key, require_role
-from customer_genome.interfaces.figures import money
-from customer_genome.interfaces.roles import Role
-from customer_genome.interfaces.server import WORKSPACE_VARIABLE
+from customer_genome.interfaces.serving.roles import Role
+from customer_genome.interfaces.serving.server import WORKSPACE_VARIABLE
+from customer_genome.interfaces.views.figures import money
 from customer_genome.registry import stored_versions
 from customer_genome.snapshot import current_version
 from customer_genome.stages.labelled import KIND as LABELLED

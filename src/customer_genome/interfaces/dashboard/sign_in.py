@@ -17,7 +17,7 @@ import streamlit as st
 from customer_genome.errors import SettingsError
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.way_back import keep_way
-from customer_genome.interfaces.roles import SIGN_IN_FILE, SIGN_IN_VARIABLE, Role, SignIn, read_sign_in
+from customer_genome.interfaces.serving.roles import SIGN_IN_FILE, SIGN_IN_VARIABLE, Role, SignIn, read_sign_in
 
 WHAT_ROLES_SEE: dict[Role, str] = {
     "viewer": "Ids of customers are pseudonyms here, and files that name customers cannot be downloaded.",

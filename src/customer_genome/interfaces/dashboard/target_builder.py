@@ -32,7 +32,7 @@ from customer_genome.interfaces.dashboard.target_terms import (
     left_out,
     list_of,
 )
-from customer_genome.interfaces.figures import count, quantity, share
+from customer_genome.interfaces.views.figures import count, quantity, share
 
 MOST_MEGABYTES = 20
 _ASKED, _FILE = "target_terms", "target_contacts"

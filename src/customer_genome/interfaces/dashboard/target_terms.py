@@ -22,7 +22,7 @@ from customer_genome.decisions.playbooks import Playbook, parse_playbooks
 from customer_genome.decisions.targeting import DEFAULT_CONTROL_SHARE, DEFAULT_RESPONSE
 from customer_genome.errors import SourceError
 from customer_genome.genome import Genome
-from customer_genome.interfaces.overview import Choice
+from customer_genome.interfaces.views.overview import Choice
 from customer_genome.rules import read_playbooks
 from customer_genome.settings import read_settings
 

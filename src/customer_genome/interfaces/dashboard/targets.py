@@ -25,8 +25,8 @@ from customer_genome.interfaces.dashboard.session import Visit, masked_id, visit
 from customer_genome.interfaces.dashboard.target_builder import show_builder
 from customer_genome.interfaces.dashboard.target_terms import bands_of
 from customer_genome.interfaces.dashboard.totals import knows, say_how_far_to_trust, show_bands, shows_sizes
-from customer_genome.interfaces.figures import count, quantity, share
-from customer_genome.interfaces.overview import value_at_risk
+from customer_genome.interfaces.views.figures import count, quantity, share
+from customer_genome.interfaces.views.overview import value_at_risk
 
 BANDS = ("High", "Medium", "Low")
 ROWS_SHOWN, FEW_ROWS, ROW_PIXELS = 25, 10, 35

@@ -14,8 +14,8 @@ from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, plain
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.figures import count, day, quantity, share
-from customer_genome.interfaces.standing import CAUTION, no_risk_reason, standing, why_no_dates, worded
+from customer_genome.interfaces.views.figures import count, day, quantity, share
+from customer_genome.interfaces.views.standing import CAUTION, no_risk_reason, standing, why_no_dates, worded
 
 IN_A_ROW = {2: 2, 4: 4, 5: 5}
 """How many cards stand beside each other, by how many there are, so that no row ends early; else three."""

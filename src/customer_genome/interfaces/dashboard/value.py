@@ -17,8 +17,8 @@ from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, say_no_dates
-from customer_genome.interfaces.figures import count, day, share
-from customer_genome.interfaces.value_figures import TRUST, fit_sentence, next_year, outlook
+from customer_genome.interfaces.views.figures import count, day, share
+from customer_genome.interfaces.views.value_figures import TRUST, fit_sentence, next_year, outlook
 
 
 def show() -> None:

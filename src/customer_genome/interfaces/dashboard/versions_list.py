@@ -8,8 +8,8 @@ import streamlit as st
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.running import show_version
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.figures import quantity
-from customer_genome.interfaces.run_history import PastRun, history
+from customer_genome.interfaces.views.figures import quantity
+from customer_genome.interfaces.views.run_history import PastRun, history
 from customer_genome.workspace import Workspace
 
 

@@ -14,8 +14,8 @@ from customer_genome.interfaces.dashboard.cards import Card
 from customer_genome.interfaces.dashboard.drawing import draw
 from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.figures import share
-from customer_genome.interfaces.why_words import ASSOCIATION, outcome_words
+from customer_genome.interfaces.views.figures import share
+from customer_genome.interfaces.views.why_words import ASSOCIATION, outcome_words
 
 MOST_ADDED_ORDERS, MOST_SILENCE = 5, 180
 

@@ -10,10 +10,11 @@ from typing import Any
 from customer_genome.answers.comparison import Comparison, compare_with_previous
 from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
-from customer_genome.interfaces import changes, charts
+from customer_genome.interfaces import charts
 from customer_genome.interfaces.charts import Look
-from customer_genome.interfaces.figures import count, day
-from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
+from customer_genome.interfaces.report.pictures import PAGE_WIDTH, Column, Picture, picture
+from customer_genome.interfaces.views import changes
+from customer_genome.interfaces.views.figures import count, day
 
 MOST_MOVES = 5
 

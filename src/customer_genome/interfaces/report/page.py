@@ -1,7 +1,7 @@
 """`genome report`: a published version as one page that works offline, on a phone, on paper and for a screen reader.
 
 Comes in: an open `Genome`. Goes out: one HTML file without script, font or picture from elsewhere. Texts from the data
-(products, countries, customer ids) are escaped by the template; figures are worded by `interfaces.figures`.
+(products, countries, customer ids) are escaped by the template; figures are worded by `interfaces.views.figures`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from customer_genome.contracts import ORDER_LINES
 from customer_genome.errors import WorkspaceError
 from customer_genome.genome import Genome
-from customer_genome.interfaces import overview
 from customer_genome.interfaces.charts.look import DARK, LIGHT, Palette
-from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share
-from customer_genome.interfaces.pictures import pictures_of
 from customer_genome.interfaces.report.change_section import change_section
+from customer_genome.interfaces.report.pictures import pictures_of
 from customer_genome.interfaces.report.quality_section import quality_section
 from customer_genome.interfaces.report.recommendation_section import recommendation_section
 from customer_genome.interfaces.report.segment_section import segment_section
 from customer_genome.interfaces.report.totals import totals_page
 from customer_genome.interfaces.report.value_section import value_section
-from customer_genome.interfaces.terminal import CLASS_WORDS
+from customer_genome.interfaces.views import overview
+from customer_genome.interfaces.views.figures import count, day, estimate, money, quantity, share
+from customer_genome.interfaces.views.row_classes import CLASS_WORDS
 from customer_genome.workspace import write_atomically
 
 CLV_DAYS = 180

@@ -12,9 +12,9 @@ from typing import Any
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import Look, quality
 from customer_genome.interfaces.charts.quality_reasons import beeswarm, importance
-from customer_genome.interfaces.figures import count, day, share
-from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
-from customer_genome.interfaces.quality_figures import (
+from customer_genome.interfaces.report.pictures import PAGE_WIDTH, Column, Picture, picture
+from customer_genome.interfaces.views.figures import count, day, share
+from customer_genome.interfaces.views.quality_figures import (
     AGE_WORDS,
     FIGURES,
     GRADE_NOTE,

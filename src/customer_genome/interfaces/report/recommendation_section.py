@@ -15,9 +15,9 @@ from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import Look
 from customer_genome.interfaces.charts.lists import list_quality
 from customer_genome.interfaces.charts.lists_backtest import list_figure
-from customer_genome.interfaces.list_evidence import LIST_FIGURES, RatingEvidence, rating_evidence
-from customer_genome.interfaces.lists import has_lists, quality_rows
-from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
+from customer_genome.interfaces.report.pictures import PAGE_WIDTH, Column, Picture, picture
+from customer_genome.interfaces.views.list_evidence import LIST_FIGURES, RatingEvidence, rating_evidence
+from customer_genome.interfaces.views.lists import has_lists, quality_rows
 
 TITLES = {"again": "Buy again", "new": "Try next", "all": "All items"}
 MOST_PAIRS = 10

@@ -12,9 +12,9 @@ from customer_genome.decisions.lift import Lift
 from customer_genome.genome import Genome
 from customer_genome.interfaces.charts import Look
 from customer_genome.interfaces.charts import segments as drawings
-from customer_genome.interfaces.figures import count, day
-from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
-from customer_genome.interfaces.segment_figures import effects, methods, steadiness, steady_sentence, tried
+from customer_genome.interfaces.report.pictures import PAGE_WIDTH, Column, Picture, picture
+from customer_genome.interfaces.views.figures import count, day
+from customer_genome.interfaces.views.segment_figures import effects, methods, steadiness, steady_sentence, tried
 
 
 def segment_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]:

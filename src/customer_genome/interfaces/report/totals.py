@@ -13,14 +13,14 @@ from typing import Any
 from customer_genome.contracts import CUSTOMER_TOTALS, LABELS, ORDER_LINES
 from customer_genome.decisions.priority import BANDS
 from customer_genome.genome import Genome
-from customer_genome.interfaces import overview
-from customer_genome.interfaces.figures import count, day, money, quantity, share
-from customer_genome.interfaces.pictures import Picture, pictures_of_totals
 from customer_genome.interfaces.report.change_section import change_section
+from customer_genome.interfaces.report.pictures import Picture, pictures_of_totals
 from customer_genome.interfaces.report.recommendation_section import recommendation_section
 from customer_genome.interfaces.report.segment_section import segment_section
-from customer_genome.interfaces.standing import CAUTION, no_risk_reason, rank_words, why_no_dates
-from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WORDS
+from customer_genome.interfaces.views import overview
+from customer_genome.interfaces.views.figures import count, day, money, quantity, share
+from customer_genome.interfaces.views.row_classes import RATINGS_WORDS, TOTALS_WORDS
+from customer_genome.interfaces.views.standing import CAUTION, no_risk_reason, rank_words, why_no_dates
 
 MOST_ACTIONS, MOST_CUSTOMERS = 3, 10
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 from customer_genome.genome import Genome
 from customer_genome.interfaces import charts
 from customer_genome.interfaces.charts import Look
-from customer_genome.interfaces.figures import count, day, share
-from customer_genome.interfaces.pictures import PAGE_WIDTH, Column, Picture, picture
-from customer_genome.interfaces.value_figures import TRUST, fit_sentence, outlook
+from customer_genome.interfaces.report.pictures import PAGE_WIDTH, Column, Picture, picture
+from customer_genome.interfaces.views.figures import count, day, share
+from customer_genome.interfaces.views.value_figures import TRUST, fit_sentence, outlook
 
 
 def value_section(genome: Genome) -> tuple[dict[str, Picture], dict[str, Any]]:

@@ -12,8 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from customer_genome.answers.comparison import Comparison, Move
-from customer_genome.interfaces.charts.moves import GONE, NEW
-from customer_genome.interfaces.figures import count, day, estimate, money, quantity, share
+from customer_genome.interfaces.views.figures import count, day, estimate, money, quantity, share
+
+NEW, GONE = "(new)", "(gone)"
+"""Groups of those who are in one version only."""
 
 MEASURE_WORDS: Mapping[str, str] = {
     "customers": "Customers",

@@ -218,7 +218,7 @@ def _needed_by_recipe(workspace: Workspace) -> str:
 
 def _needed_by_run(workspace: Workspace) -> str:
     """Return the id of the upload that the run under way reads; empty where none does."""
-    from customer_genome.interfaces.child_runs import latest
+    from customer_genome.interfaces.serving.child_runs import latest
 
     run = latest(workspace)
     return run.upload if run is not None and run.is_running else ""

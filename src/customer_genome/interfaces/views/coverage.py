@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from customer_genome.contracts import INPUT_TABLES
 from customer_genome.genome import Genome
-from customer_genome.interfaces.figures import count, day, money, quantity, share
+from customer_genome.interfaces.views.figures import count, day, money, quantity, share
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 CLOSED_SHARE = 0.05

@@ -27,10 +27,10 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from customer_genome.errors import WorkspaceError
-from customer_genome.interfaces.watched_run import ALIVE, ENDED, STARTED
 from customer_genome.workspace import Workspace
 
 State = Literal["running", "published", "failed", "cancelled"]
+ALIVE, STARTED, ENDED = "alive.lock", "started.json", "ended.json"
 REQUEST, PROGRESS, RESULT, CANCELLED = "run.json", "progress.jsonl", "result.json", "cancelled"
 STARTING_SECONDS = 60.0
 KIND_SECONDS = 5.0

@@ -15,10 +15,11 @@ import pyarrow as pa
 import vl_convert
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces import charts, overview
+from customer_genome.interfaces import charts
 from customer_genome.interfaces.charts import NARROW, Look, heading_of, untitled
-from customer_genome.interfaces.figures import count, day, share
-from customer_genome.interfaces.terminal import CLASS_WORDS
+from customer_genome.interfaces.views import overview
+from customer_genome.interfaces.views.figures import count, day, share
+from customer_genome.interfaces.views.row_classes import CLASS_WORDS
 
 PAGE_WIDTH = 512
 """Pixels of a drawing in a column of the page on a screen."""

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import typer
 
 from customer_genome.errors import GenomeError, SettingsError
-from customer_genome.interfaces.roles import (
+from customer_genome.interfaces.serving.roles import (
     SECRET_VARIABLES,
     SIGN_IN_FILE,
     SIGN_IN_VARIABLE,
@@ -39,7 +39,7 @@ from customer_genome.interfaces.roles import (
 
 HOST = "127.0.0.1"
 WORKSPACE_VARIABLE = "GENOME_WORKSPACE"
-APP = Path(__file__).parent / "dashboard" / "app.py"
+APP = Path(__file__).parent.parent / "dashboard" / "app.py"
 START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 _OPTIONS: dict[str, str | tuple[str, ...]] = {

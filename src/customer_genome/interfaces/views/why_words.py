@@ -7,7 +7,7 @@ would come of making them order; every sentence here is to be shown with `ASSOCI
 from __future__ import annotations
 
 from customer_genome.answers.what_if import Outcome, Scenario
-from customer_genome.interfaces.figures import quantity, share
+from customer_genome.interfaces.views.figures import quantity, share
 
 ASSOCIATION = (
     "This is what goes with such orders in customers like this one. It is no effect: whether a campaign that brings an order lowers the "

@@ -16,10 +16,9 @@ import duckdb
 import pyarrow as pa
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.figures import count, money, share
-from customer_genome.interfaces.overview import ledger
-from customer_genome.interfaces.terminal import CLASS_WORDS
-from customer_genome.interfaces.terminal_totals import RATINGS_WORDS, TOTALS_WORDS
+from customer_genome.interfaces.views.figures import count, money, share
+from customer_genome.interfaces.views.overview import ledger
+from customer_genome.interfaces.views.row_classes import CLASS_WORDS, RATINGS_WORDS, TOTALS_WORDS
 from customer_genome.snapshot import parquet_select, parquet_tables
 from customer_genome.workspace import Workspace
 

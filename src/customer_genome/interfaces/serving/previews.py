@@ -20,7 +20,7 @@ import pyarrow as pa
 from customer_genome.contracts import INPUT_TABLES, SourceTable
 from customer_genome.errors import GenomeError
 from customer_genome.interfaces.recipes import Recipe
-from customer_genome.interfaces.uploads import Upload
+from customer_genome.interfaces.serving.uploads import Upload
 from customer_genome.settings import Settings, TableSettings, read_settings
 from customer_genome.workspace import Workspace
 

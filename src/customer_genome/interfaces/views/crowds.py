@@ -25,7 +25,7 @@ from customer_genome.decisions.crowd import (
 )
 from customer_genome.decisions.findings import Finding, findings_of
 from customer_genome.genome import Genome
-from customer_genome.interfaces.overview import Choice
+from customer_genome.interfaces.views.overview import Choice
 
 MOST_BINS = 50_000
 """Different amounts up to which each is a bin of its own; above, spend is counted to 4 significant digits."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from customer_genome.interfaces.figures import count, share
-from customer_genome.interfaces.quality_figures import FIGURES, FURTHER, Evidence, Figure, number
+from customer_genome.interfaces.views.figures import count, share
+from customer_genome.interfaces.views.quality_figures import FIGURES, FURTHER, Evidence, Figure, number
 
 CLEARLY = 2.0
 """Standard errors beyond which a difference counts as clear."""

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.figures import count, day, quantity, share
+from customer_genome.interfaces.views.figures import count, day, quantity, share
 
 OUTLOOK_TABLES: Mapping[str, str] = {
     "forecast": "period, starts_on",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from customer_genome.decisions.personas import of_ratings
-from customer_genome.interfaces.figures import share
+from customer_genome.interfaces.views.figures import share
 
 What = Literal["risk", "value"]
 _BAND: Mapping[What, str] = {"risk": "churn_band", "value": "clv_band"}

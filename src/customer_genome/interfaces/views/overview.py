@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces import trends
+from customer_genome.interfaces.views import trends
 
 COUNT_CLASSES: Sequence[tuple[int, int | None, str]] = (
     (1, 1, "1"),

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces import overview
-from customer_genome.interfaces.figures import count, share
-from customer_genome.interfaces.overview import Choice
-from customer_genome.interfaces.standing import worded
+from customer_genome.interfaces.views import overview
+from customer_genome.interfaces.views.figures import count, share
+from customer_genome.interfaces.views.overview import Choice
+from customer_genome.interfaces.views.standing import worded
 
 METHOD_WORDS: Mapping[str, str] = {"kmeans": "KMeans", "hierarchical": "Ward's tree", "gmm": "Gaussian mixture"}
 METHOD_MEANING: Mapping[str, str] = {

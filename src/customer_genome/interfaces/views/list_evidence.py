@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from customer_genome.errors import SnapshotError
 from customer_genome.genome import Genome
-from customer_genome.interfaces.figures import count, day, share
-from customer_genome.interfaces.lists import NAIVE
+from customer_genome.interfaces.views.figures import count, day, share
+from customer_genome.interfaces.views.lists import NAIVE
 
 FILE, FORMATS = "recommendation_backtest.json", (1,)
 """Where `genome backtest --recommendations` stores what it found, and which formats of it can be read here."""

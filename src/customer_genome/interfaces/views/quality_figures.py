@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from customer_genome.genome import Genome
-from customer_genome.interfaces.figures import count, day, share
+from customer_genome.interfaces.views.figures import count, day, share
 
 MEAN = "mean"
 CHAMPION, OWN = "champion", "own forecast"
