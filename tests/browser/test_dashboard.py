@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from customer_genome.genome import Genome
 from customer_genome.interfaces.serving.server import APP
-from customer_genome.interfaces.views.figures import count, money
+from customer_genome.interfaces.views.figures import count, estimate, money
 from published_shops import HOSTILE_ID, answer
 
 pytestmark = pytest.mark.browser
@@ -132,7 +132,7 @@ def test_a_selected_row_opens_its_customer_and_the_way_back_keeps_the_list(visit
     assert address_of(visitor)["customer"] == [customer_id]
     expect(visitor.page.locator("h1")).to_have_text(f"Customer {customer_id}")
     with Genome.open(workspace) as genome:
-        assert visitor.cards()["Value over 180 days"] == money(genome.customer(customer_id)["clv_180d"], "GBP", short=True)
+        assert visitor.cards()["Value over 180 days"] == estimate(genome.customer(customer_id)["clv_180d"], "GBP")
     visitor.page.get_by_text("← All customers").click()
     visitor.settle()
     assert address_of(visitor) == {"sort": ["Spent"], "min_orders": ["2"]}

@@ -16,7 +16,7 @@ from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, aside, plain
 from customer_genome.interfaces.dashboard.session import Visit, masked_id
 from customer_genome.interfaces.dashboard.totals import knows
-from customer_genome.interfaces.views.figures import count, day, quantity, share
+from customer_genome.interfaces.views.figures import count, day, estimate, quantity, share
 from customer_genome.interfaces.views.standing import worded
 
 _BETTER_THAN_NOTHING, _MONTHS_FROM = 0.995, 200
@@ -51,7 +51,7 @@ def show_figures(seen: Visit, record: dict[str, Any], prospect: Prospect | None)
     """Show the figures that matter, each with its period and what it means."""
     horizon = seen.horizon_days
     sign = RISK_MARKS.get(record["churn_band"], ("", "gray"))[0]
-    ends = [seen.money(record[name], short=True) for name in ("clv_lower", "clv_upper")]
+    ends = [estimate(record[name], seen.genome.currency) for name in ("clv_lower", "clv_upper")]
     cards = st.grid(3, min_column_width=148, gap="small")
 
     def card(label: str, value: str, note: str, meaning: str) -> None:
@@ -80,14 +80,14 @@ def show_figures(seen: Visit, record: dict[str, Any], prospect: Prospect | None)
     )
     card(
         "Value over 180 days",
-        seen.money(record["clv_180d"], short=True),
+        estimate(record["clv_180d"], seen.genome.currency),
         f"80 %: {ends[0]} to {ends[1]}",
         "Expected revenue over the next 180 days, discounted, times the margin. What really happens lies in the range with a probability of "
         "80 %, if the models hold.",
     )
     card(
         "Value at risk",
-        seen.money(record["expected_value_loss"], short=True),
+        estimate(record["expected_value_loss"], seen.genome.currency),
         "value times risk",
         "Ranks customers for retention work. It is no forecast of lost revenue: the value already counts the chance that nothing more is "
         "bought.",

@@ -18,7 +18,7 @@ from customer_genome.interfaces.dashboard.markup import aside, plain
 from customer_genome.interfaces.dashboard.readings import ask, next_steps
 from customer_genome.interfaces.dashboard.session import Visit
 from customer_genome.interfaces.dashboard.totals import is_of_totals, knows, shows_sizes
-from customer_genome.interfaces.views.figures import count, day, quantity, share
+from customer_genome.interfaces.views.figures import count, day, estimate, quantity, share
 from customer_genome.interfaces.views.overview import over_time, segments, totals
 from customer_genome.interfaces.views.standing import worded
 from customer_genome.interfaces.views.trends import recent, running
@@ -241,14 +241,14 @@ def _ahead(seen: Visit, selection: Selection, sums: Mapping[str, Any]) -> list[C
     def ahead(label: str, column: str, value: str, period: str, meaning: str) -> Card:
         trend = [float(_ahead_of(row)[column] or 0) for row in rows]
         change = (points if column == "churn" else rise)(trend[-1], trend[-2]) if earlier else None
-        return Card(label, value, change, held or period, f"{meaning}{explained}", trend)
+        return Card(label, value, change, f"{held} · {period}" if held else period, f"{meaning}{explained}", trend)
 
     own = _ahead_of(sums)
     return [
         ahead(
             "Average CLV",
             "mean_clv",
-            seen.money(sums["mean_clv"]),
+            estimate(sums["mean_clv"], seen.genome.currency),
             "over 180 days",
             "Customer lifetime value: revenue expected of a customer over the next 180 days, discounted, times the margin. "
             f"All together: {seen.money(sums['clv'], short=True)}.",
