@@ -63,6 +63,7 @@ def test_a_customers_lists_and_what_goes_with_a_product(published: Genome) -> No
     someone = published.table("recommendations")["customer_id"][0].as_py()
     found = lists_of(published, someone, ["again", "new"], 3)
     assert [row["rank"] for row in found["lists"]["new"]] == [1, 2, 3] and set(found["quality"]) == {"again", "new"}
+    assert all(text.startswith("made by ") for text in found["quality"].values())
     unknown = lists_of(published, "nobody at all", ["again", "new"], 3)
     assert not unknown["is_known"] and "Nearest ids" in unknown["words"] and "popular with everybody" in unknown["words"]
     assert [row["rank"] for row in unknown["lists"]["new"]] == [1, 2, 3] and not unknown["lists"]["again"]

@@ -136,10 +136,12 @@ def _show_lists(found: dict[str, Any]) -> None:
             console.print("  Nothing: every item of this list is sold no longer, excluded, or does not exist.")
             continue
         table = Table(box=None, pad_edge=False)
-        for name in ("", "product", "name", "why"):
+        is_named = any(row["description"] != row["product_id"] for row in rows)
+        for name in ("", "product", *(["name"] if is_named else []), "why"):
             table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(str(row["rank"]), row["product_id"], row["description"], row["reason"])
+            names = [row["description"]] if is_named else []
+            table.add_row(str(row["rank"]), row["product_id"], *names, row["reason"])
         console.print(table)
 
 

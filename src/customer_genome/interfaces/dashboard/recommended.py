@@ -32,7 +32,8 @@ def show_recommended(seen: Visit, record: dict[str, Any]) -> None:
         with place:
             show_list(found["lists"][view])
             if found["quality"].get(view):
-                st.markdown(aside(f"Listed by: {plain(found['quality'][view])}"))
+                text = plain(found["quality"][view])
+                st.markdown(aside(text[:1].upper() + text[1:] + "."))
 
 
 def show_list(rows: list[dict[str, Any]]) -> None:

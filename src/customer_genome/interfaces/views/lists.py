@@ -74,17 +74,21 @@ def _popular(genome: Genome, customer_id: str, views: Sequence[str], top: int, c
 
 def quality_words(genome: Genome) -> dict[str, str]:
     """Return per view which recommender made the lists and how good it was on the last days."""
-    rows = genome.query("select view, candidate, ndcg, difference, n_judged from recommendation_quality where is_champion")
+    rows = genome.query("select view, candidate, ndcg, difference, lower, n_judged from recommendation_quality where is_champion")
     found = {}
     for row in rows.to_pylist():
         if row["ndcg"] is None:
-            found[row["view"]] = f"{row['candidate']}; too few customers to measure how good it is"
+            found[row["view"]] = f"made by {row['candidate']}; too few customers to measure how good it is"
             continue
         usual = row["ndcg"] - row["difference"]
-        found[row["view"]] = (
-            f"{row['candidate']}; NDCG@10 {row['ndcg']:.3f} against {usual:.3f} of popularity, judged on "
-            f"{row['n_judged']:,} customers"
+        better = f"{row['difference'] / usual:.0%} better than what is popular" if usual > 0 else "better than what is popular"
+        standing = (
+            ""
+            if row["candidate"] in NAIVE
+            else f", {better if (row['lower'] or 0) > 0 else 'not clearly better than what is popular'}"
         )
+        figures = f"NDCG@10 {row['ndcg']:.3f}" + (f" against {usual:.3f}" if standing else "")
+        found[row["view"]] = f"made by {row['candidate']}{standing}: {figures}; judged on {row['n_judged']:,} customers"
     return found
 
 
