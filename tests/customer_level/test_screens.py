@@ -64,7 +64,7 @@ def test_overview_says_that_risk_is_borrowed_and_shows_no_borrowed_sum(look, pub
 
 def test_a_customer_stands_by_band_and_rank(look, published):
     opened = look(published, "customer.py", customer="C0001")
-    figures = {metric.label: (metric.value, metric.delta) for metric in opened.metric}
+    figures = {card.label: (card.value, card.proto.delta_description) for card in opened.metric}
     with Genome.open(published) as genome:
         record = genome.customer("C0001")
     assert record["churn_band"] in figures["Risk"][0]

@@ -14,7 +14,7 @@ from customer_genome.interfaces.dashboard.cards import show_cards
 from customer_genome.interfaces.dashboard.filters import Selection
 from customer_genome.interfaces.dashboard.markup import RISK_MARKS, VALUE_MARKS, plain
 from customer_genome.interfaces.dashboard.session import Visit
-from customer_genome.interfaces.views.figures import count, day, quantity, share
+from customer_genome.interfaces.views.figures import count, day, estimate, quantity, share
 from customer_genome.interfaces.views.standing import CAUTION, no_risk_reason, standing, why_no_dates, worded
 
 IN_A_ROW = {2: 2, 4: 4, 5: 5}
@@ -226,7 +226,8 @@ def _show_standing(seen: Visit, record: dict[str, Any], card: Callable[[str, str
             continue
         note = "" if record[rank] is None else standing(record[rank])
         if knows_risk(seen):
-            note = share(record["churn_probability"]) if label == "Risk" else f"{seen.money(record['clv_180d'])} in 180 days"
+            worth = f"{estimate(record['clv_180d'], seen.genome.currency)} in 180 days"
+            note = share(record["churn_probability"]) if label == "Risk" else worth
         card(label, f"{marks[record[band]][0]} {record[band]}", note, meaning)
     if shows_sizes(seen) and record.get("predicted_spend") is not None:
         lower, upper = (seen.money(record.get(name), short=True) for name in ("spend_lower", "spend_upper"))
