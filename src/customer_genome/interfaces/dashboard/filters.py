@@ -82,24 +82,6 @@ class Selection:
             parameters.append(self.min_clv)
         return " and ".join(clauses), parameters
 
-    def period_where(self, column: str) -> tuple[str, list[Any]]:
-        """Return the condition on a column of days, such as `ordered_on`, and its parameters, in order.
-
-        Parameters
-        ----------
-        column : str
-            A column's name written in the code, never text of a visitor.
-        """
-        clauses: list[str] = ["true"]
-        parameters: list[Any] = []
-        if self.since is not None:
-            clauses.append(f"{column} >= ?")
-            parameters.append(self.since)
-        if self.until is not None:
-            clauses.append(f"{column} < ?")
-            parameters.append(self.until)
-        return " and ".join(clauses), parameters
-
     @property
     def of_customers(self) -> Selection:
         """The same customers at all times; ask with it what no period changes, and answers are kept once."""

@@ -56,11 +56,6 @@ class Visit:
         return self.role == "viewer"
 
     @property
-    def may_run(self) -> bool:
-        """Whether the visitor may upload data, start runs and erase customers."""
-        return self.role == "admin"
-
-    @property
     def manifest(self) -> Mapping[str, Any]:
         """What the version is."""
         return self.genome.manifest
