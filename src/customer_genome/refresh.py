@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from customer_genome.contracts import SourceTable
-from customer_genome.errors import ContractError, SettingsError, WorkspaceError
+from customer_genome.errors import SettingsError, WorkspaceError
 from customer_genome.pipeline import finish, writing
 from customer_genome.rules import read_not_merchandise
 from customer_genome.settings import Settings
@@ -37,8 +37,9 @@ from customer_genome.stages.deliveries import (
 from customer_genome.stages.fitting import load_champions
 from customer_genome.stages.job import Clock, Job, Progress, peak_memory_mb, silent
 from customer_genome.stages.publishing import RunResult
-from customer_genome.stages.staging import name_suppressed, with_currency
+from customer_genome.stages.staging import bad_classes, name_suppressed, with_currency
 from customer_genome.warehouse.build import LineRules, NotMerchandise, stage_side_table
+from customer_genome.warehouse.checks import classes_in_words, refuse_rows, rows_by_class
 from customer_genome.warehouse.engine import Engine
 from customer_genome.warehouse.increment import AddedLines, add_lines
 from customer_genome.warehouse.opening import open_engine
@@ -180,16 +181,8 @@ def _refuse_bad_rows(job: Job, label: str) -> None:
     """Stop where the user wants bad rows to stop a run."""
     if job.settings.cleaning.on_bad_rows != "reject":
         return
-    bad = job.engine.fetch(
-        "select row_class, count(*) as n, min(line_id) + 1 as first_row from fresh_lines "
-        "where row_class like 'bad_%' or row_class = 'no_customer' group by row_class order by n desc, row_class"
-    ).to_pylist()
-    if bad:
-        listed = ", ".join(f"{row['n']:,} {row['row_class']} (first: row {row['first_row']:,})" for row in bad)
-        raise ContractError(
-            f'{label}: {sum(row["n"] for row in bad):,} of the new rows are refused and on_bad_rows = "reject". Found: {listed}. Nothing was loaded. '
-            'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
-        )
+    bad = bad_classes(rows_by_class(job.engine, "fresh_lines"))
+    refuse_rows(label, bad, f"{classes_in_words(bad)}. Nothing was loaded", of="of the new rows")
 
 
 def _stage_side_tables(job: Job, side_tables: Mapping[str, SourceTable]) -> bool:

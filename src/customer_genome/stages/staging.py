@@ -6,8 +6,9 @@ Comes in: a job with described sources. Goes out: order lines and side tables in
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from customer_genome.contracts import SourceTable
 from customer_genome.errors import ContractError, SettingsError, SourceError
@@ -16,6 +17,7 @@ from customer_genome.settings import Settings
 from customer_genome.stages.deliveries import Delivery, marks_of, remember_run
 from customer_genome.stages.job import Job
 from customer_genome.warehouse.build import NotMerchandise, stage_lines, stage_side_table
+from customer_genome.warehouse.checks import classes_in_words, refuse_rows, rows_by_class
 from customer_genome.warehouse.engine import Engine
 
 
@@ -61,22 +63,21 @@ def name_suppressed(engine: Engine, sources: Mapping[str, SourceTable]) -> None:
 
 def refuse_bad_rows(engine: Engine, settings: Settings, lines: SourceTable) -> None:
     """Stop where nothing is usable, or where the user wants bad rows to stop the run."""
-    counts = engine.fetch(
-        "select row_class, count(*) as n, min(line_id) + 1 as first_row from numbered_lines group by row_class order by n desc, row_class"
-    ).to_pylist()
-    listed = ", ".join(f"{row['n']:,} {row['row_class']} (first: row {row['first_row']:,})" for row in counts)
+    counts = rows_by_class(engine, "numbered_lines")
+    listed = classes_in_words(counts)
     if not any(row["row_class"] == "kept" for row in counts):
         raise ContractError(
             f"{lines.label}: none of its rows is a usable purchase. Found: {listed or 'no rows'}. Wanted: rows with customer, time and money above 0. "
             f"Check the columns under [tables.order_lines] in genome.toml; now mapped: {_mapping_text(lines)}."
             + (_cancelled_words(settings, lines) if any(row["row_class"] == "cancelled" for row in counts) else "")
         )
-    bad = [row for row in counts if row["row_class"].startswith("bad_") or row["row_class"] == "no_customer"]
-    if settings.cleaning.on_bad_rows == "reject" and bad:
-        raise ContractError(
-            f'{lines.label}: {sum(row["n"] for row in bad):,} rows are refused and on_bad_rows = "reject". Found: {listed}. '
-            'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
-        )
+    if settings.cleaning.on_bad_rows == "reject":
+        refuse_rows(lines.label, bad_classes(counts), listed)
+
+
+def bad_classes(counts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the counts of those classes of order lines that are faults of the data, not choices of the shop."""
+    return [row for row in counts if row["row_class"].startswith("bad_") or row["row_class"] == "no_customer"]
 
 
 def _cancelled_words(settings: Settings, lines: SourceTable) -> str:

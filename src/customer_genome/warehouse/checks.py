@@ -1,10 +1,13 @@
 """Prove that a table keeps its contract, and that money adds up from table to table.
 
 Comes in: an engine and contracts. Goes out: nothing, or one `ContractError` that lists every fault with its number of
-rows and the first of them. The checks are SQL, so they run where the data are, at any size.
+rows and the first of them; and, for staging, how many rows have which class. The checks are SQL, so they run where the data are, at any size.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from customer_genome.contracts import CUSTOMER_FACTS, ORDERS, STAGED_ORDER_LINES, Column, Contract
 from customer_genome.errors import ContractError
@@ -101,4 +104,37 @@ def check_identities(engine: Engine) -> None:
     if rows["ledger"] != rows["input"]:
         raise ContractError(
             f"The ledger holds {rows['ledger']} rows, the input {rows['input']}. This is a fault of the product; report it."
+        )
+
+
+def rows_by_class(engine: Engine, table: str) -> list[dict[str, Any]]:
+    """Return class, number of rows `n` and number of the first row of each class of a classed table, the most frequent first."""
+    counts: list[dict[str, Any]] = engine.fetch(
+        f"select row_class, count(*) as n, min(line_id) + 1 as first_row from {table} group by row_class order by n desc, row_class"
+    ).to_pylist()
+    return counts
+
+
+def classes_in_words(counts: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many rows each class has and where its first one stands."""
+    return ", ".join(f"{row['n']:,} {row['row_class']} (first: row {row['first_row']:,})" for row in counts)
+
+
+def refuse_rows(label: str, bad: Sequence[Mapping[str, Any]], found: str, *, of: str = "rows") -> None:
+    """Stop where rows are bad and the user wants such rows to stop a run.
+
+    Parameters
+    ----------
+    bad : counts of `rows_by_class` that are not taken; nothing happens where there are none
+    found : what to list as found, in words
+
+    Raises
+    ------
+    ContractError
+        With the number of them, what was found, and what to do.
+    """
+    if bad:
+        raise ContractError(
+            f'{label}: {sum(row["n"] for row in bad):,} {of} are refused and on_bad_rows = "reject". Found: {found}. '
+            'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
         )

@@ -15,6 +15,7 @@ from typing import Any
 from customer_genome.contracts import CUSTOMER_FACTS, SUMS, SourceTable
 from customer_genome.errors import ContractError
 from customer_genome.warehouse.build import number_expression, sql_text, text_expression
+from customer_genome.warehouse.checks import classes_in_words, refuse_rows, rows_by_class
 from customer_genome.warehouse.engine import Engine, literal, quoted
 
 NUMBERS = ("total_orders", "total_quantity", "total_spend", "avg_order_value", "recency_days", "unique_products")
@@ -204,21 +205,16 @@ def refuse_unusable(engine: Engine, source: SourceTable, on_bad_rows: str) -> No
     ContractError
         With the rows per class and the first of each.
     """
-    counts = engine.fetch(
-        "select row_class, count(*) as n, min(line_id) + 1 as first_row from totals group by row_class order by n desc, row_class"
-    ).to_pylist()
-    listed = ", ".join(f"{row['n']:,} {row['row_class']} (first: row {row['first_row']:,})" for row in counts)
+    counts = rows_by_class(engine, "totals")
+    listed = classes_in_words(counts)
     if not any(row["row_class"] == "kept" for row in counts):
         raise ContractError(
             f"{source.label}: none of its rows is a usable customer. Found: {listed or 'no rows'}. Wanted: rows with a customer and at least two of "
             "total_orders, total_spend, avg_order_value above 0. Check the columns under [tables.customer_totals.columns] in genome.toml."
         )
     bad = [row for row in counts if row["row_class"] in REFUSED]
-    if on_bad_rows == "reject" and bad:
-        raise ContractError(
-            f'{source.label}: {sum(row["n"] for row in bad):,} rows are refused and on_bad_rows = "reject". Found: {listed}. '
-            'Correct them in the source, or set on_bad_rows = "quarantine" under [cleaning] in genome.toml.'
-        )
+    if on_bad_rows == "reject":
+        refuse_rows(source.label, bad, listed)
 
 
 def profile_facts(attributes: Sequence[Attribute]) -> dict[str, Attribute]:
